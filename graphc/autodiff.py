@@ -1,0 +1,105 @@
+"""Reverse-mode differentiation: it appends gradient nodes by each op's own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from graphc.ir.graph import topological
+from graphc.ir.node import Item, Node, origin_of
+from graphc.ops.movement import zeros
+
+
+Hook = Callable[[Node, Node], Node]
+"""Given a node and its whole gradient, the gradient to go on with."""
+
+
+def gradients(
+    results: Sequence[Node],
+    seeds: Sequence[Node | None],
+    leaves: Sequence[Node],
+    hook: Hook | None = None,
+    *,
+    stop: bool = False,
+) -> tuple[Node | None, ...]:
+    """The gradient of Σ seed · result with respect to each leaf; None where none flows.
+
+    Nodes that need no gradient end the walk. A leaf may depend on another
+    one, unless the walk is to ``stop`` at them.
+    """
+    wanted = frozenset(leaves)
+    order = _between([x for x in results if x.requires_grad], wanted if stop else frozenset())
+    found = _accumulate(results, seeds, wanted, order, hook)
+    return tuple(found.get(leaf) for leaf in leaves)
+
+
+def _accumulate(
+    results: Sequence[Node],
+    seeds: Sequence[Node | None],
+    leaves: frozenset[Node],
+    order: Sequence[Node],
+    hook: Hook | None,
+) -> dict[Node, Node]:
+    found: dict[Node, Node] = {}
+    several: dict[Node, list[Node | None]] = {}
+    for result, seed in zip(results, seeds, strict=True):
+        if seed is not None and result.requires_grad:
+            _add(found, result, seed)
+    kept: dict[Node, Node] = {}
+    for node in reversed(order):
+        if hook is not None and node in found and node.inputs:
+            found[node] = hook(node, found[node])
+        if node in leaves and node in found:
+            kept[node] = found[node]
+        with origin_of(node.origin.backward()):
+            if isinstance(node.op, Item):
+                gradient = found.pop(node, None)
+                if gradient is not None:
+                    source = node.inputs[0]
+                    parts = several.setdefault(source, [None] * len(source.types))
+                    before = parts[node.op.index]
+                    parts[node.op.index] = gradient if before is None else before + gradient
+                continue
+            for operand, gradient in _of_operands(node, found, several):
+                _add(found, operand, gradient)
+    return kept
+
+
+def _of_operands(
+    node: Node, found: dict[Node, Node], several: dict[Node, list[Node | None]]
+) -> list[tuple[Node, Node]]:
+    """What flows from ``node`` to those of its operands that need a gradient."""
+    if node in several:
+        parts = [
+            zeros(t) if part is None and t.dtype.is_floating_point else part
+            for part, t in zip(several.pop(node), node.types, strict=True)
+        ]
+        flows = node.op.grad(node, *parts)
+    elif node in found and node.inputs:
+        flows = node.op.grad(node, found.pop(node))
+    else:
+        return []
+    return [
+        (operand, flow)
+        for operand, flow in zip(node.inputs, flows, strict=True)
+        if flow is not None and operand.requires_grad
+    ]
+
+
+def _add(found: dict[Node, Node], node: Node, gradient: Node) -> None:
+    before = found.get(node)
+    found[node] = gradient if before is None else before + gradient
+
+
+def _between(results: Sequence[Node], ends: frozenset[Node]) -> tuple[Node, ...]:
+    """The nodes that need a gradient, operands first; nothing behind ``ends``."""
+    return topological(
+        results, lambda x: () if x in ends else [y for y in x.inputs if y.requires_grad]
+    )
+
+
+def reachable_leaves(result: Node) -> tuple[Node, ...]:
+    """The nodes that need a gradient and have no operand that does: where ``backward`` ends."""
+    order = _between([result], frozenset())
+    return tuple(x for x in order if not any(operand.requires_grad for operand in x.inputs))
+
+

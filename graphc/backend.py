@@ -1,0 +1,57 @@
+"""The contract between the compiler and a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphc.ir.graph import Graph
+
+Step = Callable[..., list[Any]]
+"""Takes the arrays of the graph's inputs, in order; returns those of its outputs."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One function of the generated source."""
+
+    name: str
+    origin: str
+    """What it computes and which lines of the user's program it comes from."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The generated text of a program."""
+
+    text: str
+    """The whole program: what is built and run."""
+    kernels: tuple[Kernel, ...]
+    language: str
+    """The file name's ending, such as ``py``."""
+    arena_bytes: int = 0
+    """The exact size of the memory that holds all intermediate values."""
+    facts: dict[str, object] = field(default_factory=dict, compare=False)
+
+
+class Executable(Protocol):
+    """A built program."""
+
+    def bind(self, state: Sequence[Any]) -> Step:
+        """The step over these arrays of the graph's state, which it updates in place."""
+
+
+class Backend(Protocol):
+    """A target: what `graphc.backends.<name>` offers as ``BACKEND``."""
+
+    name: str
+    composites: frozenset[str]
+    """Composites that it has kernels for; `open_composites` leaves these closed."""
+
+    def emit(self, graph: Graph) -> Sources:
+        """The source text. Pure: needs no compiler, no device, and gives the same text every time."""
+
+    def build(self, sources: Sources) -> Executable:
+        """Compile and load; the only stage that needs a compiler or a device."""

@@ -1,0 +1,56 @@
+"""From graph to running program: the pipeline, the backend, the binding of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphc.backend import Backend, Executable, Sources, Step
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.passes import PASSES, run
+from graphc.passes.open_composites import open_composites
+
+
+def load_backend(name: str = "auto") -> Backend:
+    """The backend ``name``: one of graphc's own, or one registered by an entry point."""
+    from graphc.backends import find
+
+    return find(name)
+
+
+class Program:
+    """A graph compiled for a backend."""
+
+    def __init__(self, graph: Graph, backend: Backend) -> None:
+        self.recorded = graph
+        self.backend = backend
+        first = (lambda g: open_composites(g, backend.composites)), *PASSES[1:]
+        first[0].__name__ = "open_composites"
+        self.graph = run(graph, first)
+        self.sources: Sources = backend.emit(self.graph)
+        self.executable: Executable = backend.build(self.sources)
+
+
+class LazyProgram:
+    """A program of the plain, lazy loop: it finds its memory in the leaves of a trace."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.program = Program(graph, load_backend())
+        self.inputs = graph.inputs
+        self.state = graph.state
+        live = dict.fromkeys(self.program.graph.nodes)
+        self.reads = tuple(x for x in (*graph.inputs, *graph.state) if x in live)
+        self._bound: list[Any] = []
+        self._step: Step | None = None
+
+    def __call__(self, leaves: Mapping[Node, Any]) -> list[Any]:
+        """Run over the arrays of ``leaves``; state is updated in place."""
+        state = [leaves[x].array for x in self.state]
+        bound = self._bound
+        if self._step is None or any(a is not b for a, b in zip(state, bound, strict=True)):
+            self._step = self.program.executable.bind(state)
+            self._bound = state
+        return self._step(*[leaves[x].array for x in self.inputs])
+
+

@@ -1,0 +1,1 @@
+"""The intermediate representation: types, nodes, ops, graphs, their text and their verifier."""

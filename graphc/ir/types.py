@@ -1,0 +1,58 @@
+"""What is known of a value before anything runs: its shape and element type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from graphc.errors import GraphcRuntimeError
+from graphc.ir.dtype import DType
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """The shape and the element type of a tensor."""
+
+    shape: Shape
+    dtype: DType
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+    def __str__(self) -> str:
+        return f"{self.dtype.short}{list(self.shape)}"
+
+
+Types = TensorType | tuple[TensorType, ...]
+"""The type of a node: of its one result, or of each of its several."""
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that all of ``shapes`` expand to, or a RuntimeError in PyTorch's words."""
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    rank = max(len(shape) for shape in shapes)
+    result = [1] * rank
+    for shape in shapes:
+        for axis, extent in enumerate(shape, start=rank - len(shape)):
+            if extent != 1:
+                if result[axis] not in (1, extent):
+                    raise GraphcRuntimeError(
+                        f"the shapes {' and '.join(str(s) for s in shapes)} do not broadcast: "
+                        f"{result[axis]} is not {extent} at dimension {axis}"
+                    )
+                result[axis] = extent
+    return tuple(result)

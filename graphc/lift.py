@@ -1,0 +1,249 @@
+"""Lifting: a function over nodes becomes a function over tensors that records."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from graphc.errors import GraphcError
+from graphc.ir.node import Node, Origin, origin_of, recording
+from graphc.ir.node import make_input
+from graphc.ops.function import Function
+from graphc.recording import Trace, session
+from graphc.storage import Storage
+from graphc.tensor import HOST_VIEWS, Tensor, wrap
+
+PACKAGE = str(Path(__file__).parent)
+_SCALARS = frozenset({int, float, bool, str, type(None)})
+_VARYING_LIMIT = 4
+"""Values of one literal seen at one place before it becomes an input of the program."""
+
+
+def lift(function: Function) -> Callable[..., Any]:
+    """The user-level function: remembers what it yields for the same nodes and settings."""
+    call, grad_name, view = function.call, function.grad_name, function.view
+
+    def lifted(*args: Any, **kwargs: Any) -> Any:
+        trace = session.trace
+        node_of = trace.node_of
+        if view and not trace.capturing:
+            found = _host_view(function, trace, args, kwargs)
+            if found is not None:
+                return found
+        key: list[Any] = [call, recording.grad_enabled]
+        for x in args:
+            kind = type(x)
+            if kind in _SCALARS:
+                key.append(kind)
+                key.append(x)
+            elif isinstance(x, Tensor):
+                key.append(node_of(x))
+            else:
+                key.append(_key(trace, x))
+        if kwargs:
+            for name, x in kwargs.items():
+                key.append(name)
+                key.append(_key(trace, x))
+        signature = tuple(key)
+        try:
+            result = trace.memo.get(signature)
+        except TypeError:  # an argument that cannot be hashed is an error of the caller's
+            result = None
+        if result is None:
+            result = _evaluate(function, trace, args, kwargs)
+            trace.memo[signature] = result
+        if type(result) is Node:
+            tensor = Tensor()
+            tensor._record(trace, result)
+            tensor._grad_name = grad_name
+            if view:
+                _link(tensor, args[0], result)
+            return tensor
+        return _wrap_all(result, trace, grad_name, args[0] if view else None)
+
+    lifted.__name__ = lifted.__qualname__ = function.name
+    lifted.__doc__ = call.__doc__
+    lifted.__wrapped__ = call  # type: ignore[attr-defined]
+    return lifted
+
+
+def _key(trace: Trace, x: Any) -> Any:
+    """What tells two arguments apart: a tensor's node, a number's type and value."""
+    if isinstance(x, Tensor):
+        return trace.node_of(x)
+    if isinstance(x, list | tuple):
+        return (type(x) is list, *[_key(trace, item) for item in x])
+    if isinstance(x, slice):
+        return (slice, _key(trace, x.start), _key(trace, x.stop), _key(trace, x.step))
+    if isinstance(x, float) and x == 0:
+        return (float, str(x))
+    return (type(x), x)
+
+
+def _nodes(trace: Trace, x: Any) -> Any:
+    if isinstance(x, Tensor):
+        return trace.node_of(x)
+    if isinstance(x, list):
+        return [_nodes(trace, item) for item in x]
+    if isinstance(x, tuple):
+        return tuple(_nodes(trace, item) for item in x)
+    if isinstance(x, slice):
+        return slice(_index(x.start), _index(x.stop), _index(x.step))
+    return x
+
+
+def _index(x: Any) -> Any:
+    return int(x) if isinstance(x, Tensor) else x
+
+
+def _evaluate(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
+    origin = here(function.name)
+    nodes = [_nodes(trace, x) for x in args]
+    named = {name: _nodes(trace, x) for name, x in kwargs.items()}
+    try:
+        with origin_of(origin):
+            return function.call(*nodes, **named)
+    except GraphcError as error:
+        raise located(error, origin, nodes) from None
+
+
+def located(error: GraphcError, origin: Origin, operands: list[Any]) -> GraphcError:
+    """The error with the module it happened in, and the modules its operands came from."""
+    if not origin.module:
+        return error
+    where = f"{root_name()}{'.' if origin.path else ''}{origin.path} ({origin.module})"
+    sources = {
+        f"{root_name()}{'.' if x.origin.path else ''}{x.origin.path} ({x.origin.module})": None
+        for x in operands
+        if isinstance(x, Node) and x.origin.module and x.origin.path != origin.path
+    }
+    source = f" from {', '.join(sources)}" if sources else ""
+    return type(error)(f"{where}: {error}{source}")
+
+
+def here(name: str) -> Origin:
+    """The origin of what is recorded now: the module being called and the user's own line."""
+    frame = user_frame()
+    file, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+    modules = session.modules
+    path = module_path(modules)
+    return Origin(path, modules[-1]._one_line() if modules else "", name, Path(file).name, line)
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame outside graphc."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def module_path(modules: list[Any]) -> str:
+    """The dotted names that lead from the outermost module being called to the innermost."""
+    names: list[str] = []
+    for outer, inner in zip(modules, modules[1:], strict=False):
+        names.append(outer._name_of(inner))
+    return ".".join(name for name in names if name)
+
+
+def root_name() -> str:
+    """What the user calls the outermost module being called: a variable's name, or its class's."""
+    modules = session.modules
+    if not modules:
+        return ""
+    root = modules[0]
+    frame = user_frame()
+    while frame is not None:
+        for name, value in frame.f_locals.items():
+            if value is root and name != "self":
+                return name
+        frame = frame.f_back
+    return type(root).__name__
+
+
+def _wrap_all(result: Any, trace: Trace, grad_name: str, base: Tensor | None) -> Any:
+    if isinstance(result, Node):
+        tensor = wrap(result, trace, grad_name)
+        if base is not None:
+            _link(tensor, base, result)
+        return tensor
+    if isinstance(result, tuple | list):
+        made = [_wrap_all(x, trace, grad_name, base) for x in result]
+        if isinstance(result, tuple) and hasattr(result, "_fields"):
+            return type(result)(*made)
+        return type(result)(made)
+    return result
+
+
+def _link(tensor: Tensor, source: Tensor, node: Node) -> None:
+    """Make ``tensor`` a view of what ``source`` views, if the nodes between are views."""
+    start = source._node
+    chain: list[Any] = []
+    x = node
+    while x is not start:
+        if not x.inputs or not hasattr(x.op, "put"):
+            return
+        chain.append(x.op)
+        x = x.inputs[0]
+    root = source._base if source._base is not None else source
+    tensor._base = root
+    tensor._chain = source._chain + tuple(reversed(chain))
+    tensor._seen = root._version
+
+
+def _host_view(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
+    """A view of a realised tensor without a gradient, through numpy: nothing is recorded."""
+    source = args[0]
+    if (
+        not isinstance(source, Tensor)
+        or source._pending
+        or source._storage is None
+        or source._trace is not None
+        or source._requires_grad
+        or (source._base is not None and source._base._pending)
+    ):
+        return None
+    storage = source._storage
+    start = make_input("x", storage.type, device=storage.device)
+    with origin_of(Origin(function=function.name)):
+        if any(isinstance(x, Tensor) for x in args[1:]) or any(
+            isinstance(item, Tensor) for x in args[1:] if isinstance(x, tuple | list) for item in x
+        ):
+            return None
+        try:
+            result = function.call(start, *[_nodes(trace, x) for x in args[1:]], **kwargs)
+        except GraphcError as error:
+            raise located(error, here(function.name), [start]) from None
+    if isinstance(result, Node):
+        return _seen_through(source, storage, start, result)
+    made = [_seen_through(source, storage, start, x) for x in result]
+    return None if any(x is None for x in made) else type(result)(made)
+
+
+def _seen_through(source: Tensor, storage: Storage, start: Node, node: Node) -> Tensor | None:
+    chain: list[Any] = []
+    while node is not start:
+        if not node.inputs or not hasattr(node.op, "put"):
+            return None
+        chain.append(node.op)
+        node = node.inputs[0]
+    array = storage.array
+    for op in reversed(chain):
+        if op.name == "reshape":
+            if not array.flags.c_contiguous:
+                return None
+            array = array.reshape(op.shape)
+        elif op.name in HOST_VIEWS:
+            array = HOST_VIEWS[op.name](array, op)
+        else:
+            return None
+    root = source._base if source._base is not None else source
+    tensor = Tensor()
+    tensor._storage = Storage(array, storage) if chain else storage
+    tensor._base = root
+    tensor._chain = source._chain + tuple(reversed(chain))
+    tensor._seen = root._version
+    return tensor

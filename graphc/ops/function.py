@@ -1,0 +1,62 @@
+"""The table of user-level functions: plain functions over nodes, from which the Tensor surface is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Function:
+    """How a function over nodes appears to the user."""
+
+    name: str
+    call: Callable[..., Any]
+    """Takes nodes where the user gives tensors; returns a node, or a tuple or list of them."""
+    method: bool
+    """``x.name(...)``"""
+    namespace: bool
+    """``graphc.name(...)``"""
+    functional: bool
+    """``graphc.nn.functional.name(...)``"""
+    inplace: bool
+    """There is ``x.name_(...)`` too, which writes the result into x."""
+    view: bool
+    """The result shares memory with the first argument where PyTorch's does."""
+    grad_name: str
+    """What ``grad_fn`` prints, such as ``AddBackward0``."""
+
+
+FUNCTIONS: dict[str, Function] = {}
+
+
+def function(
+    *aliases: str,
+    method: bool = True,
+    namespace: bool = True,
+    functional: bool = False,
+    inplace: bool = False,
+    view: bool = False,
+    grad_name: str = "",
+) -> Callable[[F], F]:
+    """Declare a function over nodes as part of the surface, under its name and ``aliases``."""
+
+    def declare(call: F) -> F:
+        for name in (call.__name__.rstrip("_"), *aliases):
+            words = call.__name__.strip("_").split("_")
+            FUNCTIONS[name] = Function(
+                name,
+                call,
+                method,
+                namespace,
+                functional,
+                inplace,
+                view,
+                grad_name or "".join(word.capitalize() for word in words) + "Backward0",
+            )
+        return call
+
+    return declare

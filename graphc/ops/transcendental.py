@@ -1,0 +1,147 @@
+"""Elementwise primitives of the exponential, trigonometric and hyperbolic families."""
+
+from __future__ import annotations
+
+from math import log, pi, sqrt
+
+from graphc.ir.node import Node, elementwise
+from graphc.ops.elementwise import Elementwise
+
+
+class Exp(Elementwise, name="exp"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * node,)
+
+
+class Exp2(Elementwise, name="exp2"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * node * log(2),)
+
+
+class Expm1(Elementwise, name="expm1"):
+    """eˣ - 1, right near zero too."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * (node + 1.0),)
+
+
+class Log(Elementwise, name="log"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy / node.inputs[0],)
+
+
+class Log2(Elementwise, name="log2"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy / (node.inputs[0] * log(2)),)
+
+
+class Log10(Elementwise, name="log10"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy / (node.inputs[0] * log(10)),)
+
+
+class Log1p(Elementwise, name="log1p"):
+    """ln(1 + x), right near zero too."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy / (node.inputs[0] + 1.0),)
+
+
+class Sqrt(Elementwise, name="sqrt"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy / (node * 2.0),)
+
+
+class Rsqrt(Elementwise, name="rsqrt"):
+    """1 / √x"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * -0.5 * (node * node * node),)
+
+
+class Reciprocal(Elementwise, name="reciprocal"):
+    """1 / x"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (-dy * (node * node),)
+
+
+class Sin(Elementwise, name="sin"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * elementwise("cos", node.inputs[0]),)
+
+
+class Cos(Elementwise, name="cos"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (-dy * elementwise("sin", node.inputs[0]),)
+
+
+class Tan(Elementwise, name="tan"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * (node * node + 1.0),)
+
+
+class Asin(Elementwise, name="asin"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy * elementwise("rsqrt", 1.0 - x * x),)
+
+
+class Acos(Elementwise, name="acos"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (-dy * elementwise("rsqrt", 1.0 - x * x),)
+
+
+class Atan(Elementwise, name="atan"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy / (x * x + 1.0),)
+
+
+class Sinh(Elementwise, name="sinh"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * elementwise("cosh", node.inputs[0]),)
+
+
+class Cosh(Elementwise, name="cosh"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * elementwise("sinh", node.inputs[0]),)
+
+
+class Tanh(Elementwise, name="tanh"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * (1.0 - node * node),)
+
+
+class Asinh(Elementwise, name="asinh"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy * elementwise("rsqrt", x * x + 1.0),)
+
+
+class Acosh(Elementwise, name="acosh"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy * elementwise("rsqrt", x * x - 1.0),)
+
+
+class Atanh(Elementwise, name="atanh"):
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy / (1.0 - x * x),)
+
+
+class Sigmoid(Elementwise, name="sigmoid"):
+    """1 / (1 + e⁻ˣ)"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * ((1.0 - node) * node),)
+
+
+class Erf(Elementwise, name="erf"):
+    """2/√π · ∫₀ˣ exp(-t²) dt"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy * (2 / sqrt(pi)) * elementwise("exp", -(x * x)),)

@@ -1,0 +1,366 @@
+"""Recording: tensors become nodes of a trace, and a closed trace becomes a program that runs.
+
+A trace is what has been recorded since numbers were last asked for. Two steps of a training loop
+record the very same nodes: everything that a call of a user-level function yields is remembered
+under the function and its operand nodes (``memo``), and the leaves of a trace are numbered in the
+order of their first use. So the second step of a loop does no type inference, no differentiation
+and no hashing of graphs; the identity of its output nodes finds its program.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphc.errors import GraphcRuntimeError
+from graphc.ir.graph import Graph, reuse, topological
+from graphc.ir.node import Node, Op, make_input
+from graphc.ir.types import TensorType
+from graphc.storage import Array, Storage
+
+if TYPE_CHECKING:
+    from graphc.tensor import Tensor
+
+MEMO_LIMIT = 100_000
+"""Entries of the memo at which it is emptied, so that a varying program cannot fill the memory."""
+
+_serials = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Detach(Op, name="detach"):
+    """The operand, through which no gradient flows."""
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]
+
+    def put(self, source: Node, value: Node) -> Node:
+        return value
+
+
+@dataclass(frozen=True)
+class Variable(Op, name="variable"):
+    """The operand as a leaf of differentiation; numbered, since two leaves are never one."""
+
+    number: int
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]
+
+    def put(self, source: Node, value: Node) -> Node:
+        return value
+
+
+class Leaf:
+    """A realised value that a trace reads."""
+
+    __slots__ = ("array", "node", "storage", "version")
+
+    def __init__(self, node: Node, storage: Storage, array: Array) -> None:
+        self.node = node
+        self.storage = storage
+        self.array = array
+        """What the program reads: the storage's array, or a copy of it."""
+        self.version = storage.version
+
+
+class Trace:
+    """What has been recorded since numbers were last asked for."""
+
+    def __init__(self, memo: dict[Any, Any], *, capturing: bool = False) -> None:
+        self.serial = next(_serials)
+        self.memo = memo
+        self.capturing = capturing
+        self.leaves: dict[Node, Leaf] = {}
+        self.by_storage: dict[int, Node] = {}
+        self.pending: list[weakref.ref[Tensor]] = []
+        self.variables: dict[Node, weakref.ref[Tensor]] = {}
+        """The tensors whose ``grad`` a backward pass fills."""
+        self.retained: dict[Node, weakref.ref[Tensor]] = {}
+        """Tensors that are no leaves but keep their gradient (``retain_grad``, hooks)."""
+        self.realized: dict[Node, tuple[Storage, int]] = {}
+        """What the nodes computed at the close came to, with the storage's version."""
+        self.freed: set[Node] = set()
+        """Results whose backward pass has been taken without ``retain_graph``."""
+        self.numbers = itertools.count()
+        self.touched: dict[int, Tensor] = {}
+        """While capturing: tensors written to, which the caller holds."""
+        self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
+        """While capturing: tensors whose ``grad`` was set, with what it was before."""
+
+    def touch(self, tensor: Tensor) -> None:
+        """Note a write to ``tensor``."""
+        if self.capturing:
+            self.touched[id(tensor)] = tensor
+
+    def touch_grad(self, tensor: Tensor) -> None:
+        """Note that the ``grad`` of ``tensor`` is about to be set."""
+        if self.capturing:
+            self.gradients.setdefault(id(tensor), (tensor, tensor._grad))
+
+    def node_of(self, tensor: Tensor) -> Node:
+        """The node that stands for ``tensor`` here."""
+        base = tensor._base
+        if base is not None and base._pending and tensor._seen != base._version:
+            self._refresh_view(tensor, base)
+        if tensor._serial == self.serial:
+            return tensor._node  # type: ignore[return-value]
+        return self._adopt(tensor)
+
+    def _refresh_view(self, tensor: Tensor, base: Tensor) -> None:
+        """Make a view again after a write to the tensor it looks into."""
+        node = self.node_of(base)
+        for op in tensor._chain:
+            key = ("view", op, node)
+            seen = self.memo.get(key)
+            node = self.memo.setdefault(key, op(node)) if seen is None else seen
+        tensor._record(self, node)
+        tensor._seen = base._version
+
+    def _adopt(self, tensor: Tensor) -> Node:
+        if tensor._trace is not None:
+            node = self._rebase(tensor)
+        elif tensor._storage is None:
+            raise tensor._unrealized()
+        else:
+            node = self.leaf(tensor._storage, tensor if tensor._requires_grad else None, tensor._name)
+        tensor._node, tensor._serial = node, self.serial
+        return node
+
+    def leaf(self, storage: Storage, variable: Tensor | None, name: str) -> Node:
+        """The input node for a storage; one of its own for each leaf of differentiation."""
+        key = id(storage) if variable is None else id(variable)
+        node = self.by_storage.get(key)
+        if node is not None and self.leaves[node].storage is storage:
+            return node
+        label = name if self.capturing and name else f"x{len(self.leaves)}"
+        signature = ("input", label, storage.type, variable is not None, storage.device)
+        node = self.memo.get(signature)
+        if node is None or node in self.leaves:
+            node = self.memo[signature] = make_input(
+                f"{label}_{len(self.leaves)}" if node is not None else label,
+                storage.type,
+                requires_grad=variable is not None,
+                device=storage.device,
+            )
+        array = storage.array if self.capturing or not storage.root.shared else storage.snapshot()
+        self.leaves[node] = Leaf(node, storage, array)
+        self.by_storage[key] = node
+        if variable is not None:
+            self.variables[node] = weakref.ref(variable)
+        return node
+
+    def variable(self, tensor: Tensor, x: Node) -> Node:
+        """A leaf of differentiation with the value of ``x``, standing for ``tensor``."""
+        key = ("variable", next(self.numbers), x)
+        node = self.memo.get(key)
+        if node is None:
+            node = Node(Variable(key[1]), (x,), x.type, requires_grad=True, device=x.device)
+            self.memo[key] = node
+        self.variables[node] = weakref.ref(tensor)
+        return node
+
+    def home_of(self, tensor: Tensor) -> Node:
+        """The input node of the storage that a write to ``tensor`` goes to."""
+        home = tensor._home
+        assert home is not None
+        for key in (id(tensor), id(home)):
+            node = self.by_storage.get(key)
+            if node is not None and self.leaves[node].storage is home:
+                return node
+        return self.leaf(home, None, tensor._name)
+
+    def _rebase(self, tensor: Tensor) -> Node:
+        """The history of a tensor computed before, told again over what is realised now."""
+        old = tensor._trace
+        assert old is not None and tensor._node is not None
+        new: dict[Node, Node] = {}
+        for node in topological([tensor._node]):
+            if node in old.leaves:
+                leaf = old.leaves[node]
+                new[node] = self._again(old, node, leaf.storage, leaf.version)
+            elif isinstance(node.op, Variable) and node in old.realized:
+                new[node] = self._again(old, node, *old.realized[node])
+            elif node in old.variables and isinstance(node.op, Variable):
+                raise GraphcRuntimeError("a leaf of the graph was never computed")
+            else:
+                operands = tuple(new[x] for x in node.inputs)
+                key = ("again", node.op, operands, node.requires_grad)
+                again = self.memo.get(key)
+                if again is None:
+                    again = self.memo[key] = Node(
+                        node.op,
+                        operands,
+                        node.type,
+                        requires_grad=node.requires_grad,
+                        device=node.device,
+                        origin=node.origin,
+                    )
+                new[node] = again
+                if node in old.retained:
+                    self.retained[again] = old.retained[node]
+        node = new[tensor._node]
+        tensor._trace = self
+        return node
+
+    def _again(self, old: Trace, node: Node, storage: Storage, version: int) -> Node:
+        reference = old.variables.get(node)
+        handle = reference() if reference is not None else None
+        if handle is not None:
+            again = self.node_of(handle) if handle._storage is storage else None
+            if again is not None and storage.version == version and not handle._pending:
+                return again
+        again = self.leaf(storage, None, "")
+        if storage.version != version:
+            # Only a program that really reads the old value is at fault; see Leaf.version.
+            self.leaves[again].version = version
+        return again
+
+
+class Session(threading.local):
+    """The trace that this thread records into, and what its traces share."""
+
+    def __init__(self) -> None:
+        self.memo: dict[Any, Any] = {}
+        self.programs: dict[Any, Any] = {}
+        self.trace = Trace(self.memo)
+        self.modules: list[Any] = []
+        """The modules being called, outermost first."""
+
+    def renew(self) -> None:
+        """Begin a new trace."""
+        if len(self.memo) > MEMO_LIMIT:
+            self.memo.clear()
+            self.programs.clear()
+        self.trace = Trace(self.memo)
+
+    @contextmanager
+    def recording_into(self, trace: Trace) -> Iterator[Trace]:
+        """Within, what is recorded goes to ``trace``."""
+        before, self.trace = self.trace, trace
+        modules, self.modules = self.modules, []
+        try:
+            yield trace
+        finally:
+            self.trace, self.modules = before, modules
+
+
+session = Session()
+
+
+def pending_tensors(trace: Trace) -> list[Tensor]:
+    """The tensors, still held by somebody, whose numbers are not there yet."""
+    serial = trace.serial
+    found = []
+    for reference in trace.pending:
+        tensor = reference()
+        if tensor is not None and tensor._pending and tensor._serial == serial:
+            found.append(tensor)
+    return found
+
+
+
+def close() -> None:
+    """Compute what is pending: every tensor that somebody still holds."""
+    trace = session.trace
+    if trace.capturing:
+        raise GraphcRuntimeError(
+            "a compiled function cannot read numbers while it is captured: return the tensor instead"
+        )
+    if not trace.pending:
+        return
+    live = pending_tensors(trace)
+    session.renew()
+    views = [t for t in live if t._is_host_view()]
+    targets = [t for t in live if t not in views] if views else live
+    try:
+        if targets:
+            _compute(trace, targets)
+    except Exception:
+        _compute_one_by_one(trace, targets)
+    finally:
+        for t in views:
+            t._realize_view()
+
+
+def _compute_one_by_one(trace: Trace, targets: list[Tensor]) -> None:
+    """After a failure: what can be computed is, the rest keeps its error, the first is raised."""
+    first: Exception | None = None
+    for t in targets:
+        try:
+            _compute(trace, [t])
+        except Exception as error:
+            t._fail(error)
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def _compute(trace: Trace, targets: list[Tensor]) -> None:
+    homes = [t for t in targets if t._home is not None]
+    fresh = [t for t in targets if t._home is None]
+    updated = [trace.home_of(t) for t in homes]
+    leaves = trace.leaves
+    storages = [id(leaf.storage) for leaf in leaves.values()]
+    same = tuple(storages.index(s) for s in storages) if len(set(storages)) < len(storages) else None
+    key = (*[t._node for t in fresh], None, *updated, *[t._node for t in homes], same)
+    program = session.programs.get(key)
+    if program is None:
+        program = session.programs[key] = _build(trace, homes, fresh, updated)
+    if homes:
+        _separate_overlaps(trace, homes)
+    for node in program.reads:
+        leaf = leaves[node]
+        if leaf.version != leaf.storage.root.writes:
+            raise GraphcRuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: {leaf.storage.type} is at version {leaf.storage.version}, "
+                f"expected version {leaf.version} instead"
+            )
+    arrays = program(leaves)
+    for t, array in zip(fresh, arrays, strict=True):
+        t._realize(Storage(array), trace)
+    for t in homes:
+        assert t._home is not None
+        t._home.root.writes += 1
+        t._realize(t._home, trace)
+
+
+def _separate_overlaps(trace: Trace, homes: list[Tensor]) -> None:
+    """Copy the leaves that look into memory which the program writes through another storage."""
+    written = {id(t._home.root): t._home for t in homes if t._home is not None}
+    for leaf in trace.leaves.values():
+        home = written.get(id(leaf.storage.root))
+        if home is not None and home is not leaf.storage:
+            leaf.array = leaf.storage.array.copy()
+
+
+def _build(trace: Trace, homes: list[Tensor], fresh: list[Tensor], updated: list[Node]) -> Any:
+    from graphc.compiler import LazyProgram
+
+    one: dict[int, Node] = {}
+    same: dict[Node, Node] = {}
+    for node, leaf in trace.leaves.items():
+        first = one.setdefault(id(leaf.storage), node)
+        if first is not node:
+            same[node] = first
+    leaves = tuple(x for x in trace.leaves if x not in same)
+    state = tuple(x for x in leaves if x in updated or x in trace.variables)
+    graph = Graph(
+        inputs=tuple(x for x in leaves if x not in state),
+        state=state,
+        outputs=tuple(t._node for t in fresh if t._node is not None),
+        updates=tuple(
+            (same.get(x, x), t._node)
+            for x, t in zip(updated, homes, strict=True)
+            if t._node is not None
+        ),
+    )
+    if same:
+        graph = graph.rebuild(lambda node, operands: same.get(node) or reuse(node, operands))
+    return LazyProgram(graph)

@@ -1,0 +1,42 @@
+"""The memory behind a realised tensor."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dtype import dtype_of_numpy
+from graphc.ir.types import TensorType
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Storage:
+    """An array, and a count of the writes to it that all views of it share."""
+
+    __slots__ = ("array", "device", "root", "shared", "type", "writes")
+
+    def __init__(self, array: Array, root: Storage | None = None, device: str = "cpu") -> None:
+        dtype = dtype_of_numpy(array.dtype)
+        assert dtype is not None, array.dtype
+        self.array = array
+        self.type = TensorType(array.shape, dtype)
+        self.device = device
+        self.root = self if root is None else root.root
+        self.writes = 0
+        self.shared = False
+        """Whether code outside may hold the array and write to it, unseen by graphc."""
+
+    @property
+    def version(self) -> int:
+        return self.root.writes
+
+    def snapshot(self) -> Array:
+        """The array as it is now, copied only if somebody outside could still write to it."""
+        root = self.root
+        # Two references are the attribute's and the argument's.
+        if root.shared and (root.array.base is not None or sys.getrefcount(root.array) > 2):
+            return self.array.copy()
+        return self.array

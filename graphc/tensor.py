@@ -1,0 +1,371 @@
+"""Tensor: the user's mutable handle on an immutable node."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.device import Device, device_named
+from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node, Op, recording
+from graphc.ir.types import TensorType
+from graphc.recording import Detach, Trace, Variable, close, session
+from graphc.size import Size
+from graphc.storage import Array, Storage
+
+Hook = Any
+
+
+class Tensor:
+    """A tensor as PyTorch's users know it; what is done to it is recorded, not computed.
+
+    It is in one of two states: *pending*, when its node stands in the current trace and nothing
+    has been computed, or *realised*, when a storage holds its numbers.
+    """
+
+    _storage: Storage | None = None
+    _node: Node | None = None
+    _serial = 0
+    """The trace in which ``_node`` stands for this tensor."""
+    _pending = False
+    _trace: Trace | None = None
+    """The trace that holds the history of a result that needs a gradient."""
+    _requires_grad = False
+    """Of a leaf; a result's node knows."""
+    _is_leaf = True
+    _grad: Tensor | None = None
+    _grad_name = ""
+    _home: Storage | None = None
+    """Where a write in place goes once it is computed."""
+    _base: Tensor | None = None
+    """The tensor whose memory this one is a view of."""
+    _chain: tuple[Any, ...] = ()
+    """The view ops that lead from the base here."""
+    _seen = 0
+    """The base's version at which ``_node`` looked into it."""
+    _version = 0
+    _name = ""
+    _error: Exception | None = None
+    _hooks: dict[int, Hook] | None = None
+    _retains_grad = False
+    __array_priority__ = 1000
+
+    # -- states --------------------------------------------------------------------------------
+
+    def _record(self, trace: Trace, node: Node) -> None:
+        """Let this tensor stand for ``node``, to be computed when somebody asks."""
+        self._node = node
+        self._serial = trace.serial
+        if not self._pending:
+            self._pending = True
+            trace.pending.append(weakref.ref(self))
+        if node.requires_grad and not isinstance(node.op, Variable):
+            self._trace = trace
+            self._is_leaf = False
+        else:
+            self._trace = None
+
+    def _realize(self, storage: Storage, trace: Trace) -> None:
+        """The numbers are there. History is kept only where a gradient may still be asked for."""
+        node = self._node
+        assert node is not None
+        self._storage = storage
+        self._pending = False
+        self._home = None
+        trace.realized[node] = (storage, storage.version)
+        if self._trace is not None:
+            if node in trace.freed:
+                self._is_leaf = False
+            return
+        self._node = None
+        self._serial = 0
+
+    def _is_host_view(self) -> bool:
+        """Whether the numbers can be read through the base's memory, with nothing computed."""
+        base = self._base
+        return (
+            base is not None
+            and self._home is None
+            and (base._pending or base._storage is not None)
+            and all(op.name in HOST_VIEWS for op in self._chain)
+            and not (self._node is not None and self._node.requires_grad and self._is_leaf)
+        )
+
+    def _realize_view(self) -> None:
+        base = self._base
+        assert base is not None
+        if base._storage is None or base._pending:
+            self._fail(base._unrealized())
+            return
+        array = base._storage.array
+        for op in self._chain:
+            array = HOST_VIEWS[op.name](array, op)
+        self._storage = Storage(array, base._storage)
+        self._pending = False
+        if self._trace is None:
+            self._node, self._serial = None, 0
+
+    def _fail(self, error: Exception) -> None:
+        self._pending = False
+        self._node, self._serial, self._trace = None, 0, None
+        self._error = error
+
+    def _unrealized(self) -> Exception:
+        return self._error or GraphcRuntimeError("the tensor was never computed")
+
+    def _value(self) -> Array:
+        """The numbers, computed now if they are pending. Not a copy."""
+        base = self._base
+        if self._pending or (base is not None and base._pending):
+            if base is not None and base._pending:
+                session.trace.node_of(self)
+            close()
+        if self._storage is None:
+            raise self._unrealized()
+        return self._storage.array
+
+    def _assign(self, node: Node) -> None:
+        """Write ``node``, of this tensor's type, into this tensor's memory."""
+        trace = session.trace
+        self._version += 1
+        base = self._base
+        if base is not None:
+            sources = [trace.node_of(base)]
+            for op in self._chain[:-1]:
+                sources.append(op(sources[-1]))
+            value = node
+            for op, source in zip(reversed(self._chain), reversed(sources), strict=True):
+                value = op.put(source, value)
+            base._assign(value)
+            self._seen = base._version
+        elif self._storage is not None and self._home is None and not self._pending:
+            self._home = self._storage
+        if self._requires_grad and self._is_leaf:
+            node = trace.variable(self, node)
+        if base is None or not self._is_host_view():
+            trace.touch(self)
+        self._record(trace, node)
+
+    # -- what is known before anything runs ----------------------------------------------------
+
+    @property
+    def _type(self) -> TensorType:
+        if self._node is not None:
+            return self._node.type
+        if self._storage is None:
+            raise self._unrealized()
+        return self._storage.type
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._type.shape)
+
+    @property
+    def dtype(self) -> DType:
+        return self._type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self._type.shape)
+
+    @property
+    def device(self) -> Device:
+        name = self._storage.device if self._storage is not None else ""
+        if self._node is not None and not name:
+            name = self._node.device
+        return device_named(name or "cpu")
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._is_leaf or not self.requires_grad
+
+    @property
+    def requires_grad(self) -> bool:
+        if self._is_leaf:
+            return self._requires_grad
+        return self._node is not None and self._node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value == self.requires_grad:
+            return
+        if not self._is_leaf:
+            raise GraphcRuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        if value and not self.dtype.is_floating_point:
+            raise GraphcRuntimeError(
+                "only Tensors of floating point dtype can require gradients"
+            )
+        self._requires_grad = value
+        trace = session.trace
+        if self._pending and self._serial == trace.serial:
+            assert self._node is not None
+            node = self._node
+            if value:
+                node = trace.variable(self, node)
+            else:
+                node = Detach()(node)
+            self._node = node
+        else:
+            self._serial, self._node = 0, None
+        bump_epoch()
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient of this leaf, or no longer."""
+        self.requires_grad = requires_grad
+        return self
+
+    # -- gradients -----------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward`` left here, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise GraphcTypeError(f"assigned grad expected to be a Tensor or None but got {value!r}")
+            if value.shape != self.shape:
+                raise GraphcRuntimeError(
+                    f"assigned grad has data of a different size: {tuple(value.shape)}, "
+                    f"expected {tuple(self.shape)}"
+                )
+        session.trace.touch_grad(self)
+        if (value is None) != (self._grad is None):
+            bump_epoch()
+        self._grad = value
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradient of this tensor to the ``grad`` of every leaf it was computed from."""
+        from graphc.autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+    # -- numbers -------------------------------------------------------------------------------
+
+    def item(self) -> bool | int | float:
+        """The one number in this tensor."""
+        array = self._value()
+        if array.size != 1:
+            raise GraphcRuntimeError(
+                f"a Tensor with {array.size} elements cannot be converted to Scalar"
+            )
+        return array.item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """The numbers as nested lists, or as one number."""
+        return self._value().tolist()
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """The tensor's own memory as a numpy array."""
+        if self.requires_grad and not force:
+            raise GraphcRuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        array = self._value()
+        assert self._storage is not None
+        self._storage.root.shared = True
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy() if copy is not True else self.numpy().copy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __bool__(self) -> bool:
+        if self._type.size != 1:
+            raise GraphcRuntimeError(
+                "Boolean value of Tensor with "
+                + ("no values is ambiguous" if not self._type.size else "more than one value is ambiguous")
+            )
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __index__(self) -> int:
+        if self._type.size != 1 or self.dtype.is_floating_point:
+            raise GraphcTypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise GraphcTypeError("len() of a 0-d tensor")
+        return self._type.shape[0]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        from graphc.printing import format_tensor
+
+        return format_tensor(
+            self._value(),
+            dtype=self.dtype.name,
+            device=str(self.device),
+            requires_grad=self.requires_grad and self._is_leaf,
+            grad_fn=self._grad_name if self.requires_grad and not self._is_leaf else None,
+        )
+
+    if TYPE_CHECKING:
+        # The table of functions puts the rest of the methods in place (graphc.surface).
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def _host_slice(array: Array, op: Any) -> Array:
+    return array[tuple(map(slice, op.starts, op.stops, op.steps))]
+
+
+HOST_VIEWS: dict[str, Any] = {
+    "detach": lambda array, op: array,
+    "variable": lambda array, op: array,
+    "expand": lambda array, op: np.broadcast_to(array, op.shape),
+    "permute": lambda array, op: array.transpose(op.dims),
+    "slice": _host_slice,
+}
+"""How numpy looks through each view op into the same memory. A reshape may have to copy."""
+
+
+class Epoch:
+    """Counts the changes that may make a compiled function's assumptions wrong."""
+
+    count = 0
+
+
+def bump_epoch() -> None:
+    """Something changed that compiled functions look at: a flag, a parameter, a gradient's presence."""
+    Epoch.count += 1
+
+
+def wrap(node: Node, trace: Trace, grad_name: str = "") -> Tensor:
+    """A new tensor that stands for ``node``."""
+    tensor = Tensor()
+    tensor._record(trace, node)
+    tensor._grad_name = grad_name
+    return tensor
+
+
+def from_storage(storage: Storage) -> Tensor:
+    """A new tensor that holds ``storage``."""
+    tensor = Tensor()
+    tensor._storage = storage
+    return tensor
+
+
+__all__ = ["Op", "Tensor", "bump_epoch", "from_storage", "recording", "wrap"]

@@ -226,7 +226,7 @@ def run_hooks(tensor: Tensor, gradient: Node, trace: Trace) -> Node:
 def _accumulate(tensor: Tensor, node: Node, trace: Trace, create_graph: bool) -> None:
     if tensor._hooks and tensor._is_leaf:
         node = run_hooks(tensor, node, trace)
-    before = tensor._grad
+    before = tensor.grad
     if before is None:
         tensor.grad = wrap(node, trace, "CloneBackward0")
         return

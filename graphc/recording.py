@@ -128,7 +128,9 @@ class Trace:
         elif tensor._storage is None:
             raise tensor._unrealized()
         else:
-            node = self.leaf(tensor._storage, tensor if tensor._requires_grad else None, tensor._name)
+            node = self.leaf(
+                tensor._storage, tensor if tensor._requires_grad else None, self.label(tensor)
+            )
         tensor._node, tensor._serial = node, self.serial
         return node
 
@@ -139,7 +141,8 @@ class Trace:
         if node is not None and self.leaves[node].storage is storage:
             return node
         label = name if self.capturing and name else f"x{len(self.leaves)}"
-        signature = ("input", label, storage.type, variable is not None, storage.device)
+        contiguous = storage.array.flags.c_contiguous
+        signature = ("input", label, storage.type, variable is not None, storage.device, contiguous)
         node = self.memo.get(signature)
         if node is None or node in self.leaves:
             node = self.memo[signature] = make_input(
@@ -147,6 +150,7 @@ class Trace:
                 storage.type,
                 requires_grad=variable is not None,
                 device=storage.device,
+                contiguous=contiguous,
             )
         array = storage.array if self.capturing or not storage.root.shared else storage.snapshot()
         self.leaves[node] = Leaf(node, storage, array)
@@ -173,7 +177,14 @@ class Trace:
             node = self.by_storage.get(key)
             if node is not None and self.leaves[node].storage is home:
                 return node
-        return self.leaf(home, None, tensor._name)
+        return self.leaf(home, None, self.label(tensor))
+
+    def label(self, tensor: Tensor) -> str:
+        """What the graph calls the memory of ``tensor``."""
+        return tensor._name
+
+    def read_grad(self, tensor: Tensor) -> None:
+        """Note that the gradient of ``tensor`` is looked at."""
 
     def _rebase(self, tensor: Tensor) -> Node:
         """The history of a tensor computed before, told again over what is realised now."""
@@ -350,7 +361,11 @@ def _build(trace: Trace, homes: list[Tensor], fresh: list[Tensor], updated: list
         if first is not node:
             same[node] = first
     leaves = tuple(x for x in trace.leaves if x not in same)
-    state = tuple(x for x in leaves if x in updated or x in trace.variables)
+    state = tuple(
+        x
+        for x in leaves
+        if trace.leaves[x].array.flags.c_contiguous and (x in updated or x in trace.variables)
+    )
     graph = Graph(
         inputs=tuple(x for x in leaves if x not in state),
         state=state,

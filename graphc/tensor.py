@@ -123,7 +123,7 @@ class Tensor:
             if base is not None and base._pending:
                 session.trace.node_of(self)
             close()
-        if self._storage is None:
+        if self._storage is None or self._error is not None:
             raise self._unrealized()
         return self._storage.array
 
@@ -226,6 +226,8 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that ``backward`` left here, or None."""
+        if session.trace.capturing:
+            session.trace.read_grad(self)
         return self._grad
 
     @grad.setter

@@ -232,6 +232,8 @@ class Input(Op, name="input"):
 
     label: str
     type: TensorType
+    contiguous: bool = True
+    """Whether its memory is known to be C-contiguous."""
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         return self.type
@@ -278,10 +280,16 @@ class Item(Op, name="item"):
 
 
 def make_input(
-    label: str, type: TensorType, *, requires_grad: bool = False, device: str = "cpu"
+    label: str,
+    type: TensorType,
+    *,
+    requires_grad: bool = False,
+    device: str = "cpu",
+    contiguous: bool = True,
 ) -> Node:
     """A value given from outside under the name ``label``."""
-    return Node(Input(label, type), (), type, requires_grad=requires_grad, device=device)
+    op = Input(label, type, contiguous)
+    return Node(op, (), type, requires_grad=requires_grad, device=device)
 
 
 def const(value: Scalar, dtype: DType) -> Node:

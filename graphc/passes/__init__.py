@@ -7,12 +7,23 @@ from pathlib import Path
 
 from graphc.errors import VerificationError
 from graphc.ir.graph import Graph
+from graphc.passes.fold_constants import fold_constants
+from graphc.passes.fuse import fuse
+from graphc.passes.merge_equal import merge_equal
 from graphc.passes.open_composites import open_composites
 from graphc.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
-PASSES: tuple[Pass, ...] = (open_composites, simplify)
+PASSES: tuple[Pass, ...] = (
+    open_composites,
+    simplify,
+    fold_constants,
+    merge_equal,
+    simplify,
+    merge_equal,
+    fuse,
+)
 
 
 def run(graph: Graph, passes: Sequence[Pass] = PASSES, *, dump: Path | None = None) -> Graph:

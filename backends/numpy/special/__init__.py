@@ -3,11 +3,49 @@
 from __future__ import annotations
 
 from .common import Rendered
-from .convolution import convolution, convolution_input_grad, convolution_weight_grad
+from .convolution import (
+    convolution,
+    convolution_input_grad,
+    convolution_weight_grad,
+    output_sizes,
+)
+from .indexing import embedding_grad, gather, index, index_put, indexed_shape, scatter, take
+from .pooling import (
+    average_pool,
+    average_pool_grad,
+    max_pool,
+    max_pool_grad,
+    pool_output_sizes,
+)
+from .random import integers, normal, permutation, philox, philox_blocks, uniform
+from .scan_sort import argsort, cumulative, sort, top_k
 
 __all__ = [
     "Rendered",
+    "argsort",
+    "average_pool",
+    "average_pool_grad",
     "convolution",
     "convolution_input_grad",
     "convolution_weight_grad",
+    "cumulative",
+    "embedding_grad",
+    "gather",
+    "index",
+    "index_put",
+    "indexed_shape",
+    "integers",
+    "max_pool",
+    "max_pool_grad",
+    "normal",
+    "output_sizes",
+    "permutation",
+    "philox",
+    "philox_blocks",
+    "pool_output_sizes",
+    "scatter",
+    "sort",
+    "take",
+    "top_k",
+    "uniform",
 ]

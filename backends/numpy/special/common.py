@@ -79,3 +79,11 @@ def span(start: str, count: str | int, step: int) -> str:
 def scaled(name: str, factor: int) -> str:
     """The text of a product with a literal."""
     return name if factor == 1 else f"{factor} * {name}"
+
+
+def joined(terms: list[str], sign: str, *, always: bool = False) -> str:
+    """Terms with a sign between: on one line where they fit, else in parentheses, one a line."""
+    line = f" {sign} ".join(terms)
+    if len(line) <= 72:
+        return f"({line})" if always else line
+    return "(\n        " + f"\n        {sign} ".join(terms) + "\n    )"

@@ -29,7 +29,7 @@ _POINTWISE_PIXELS = 64
 
 @dataclass(frozen=True)
 class _Geometry:
-    """One convolution with its block: x (batch, channels, *sizes) by w (out, channels/groups, *kernel)."""
+    """A convolution of x (batch, channels, *sizes) by w (out, channels/groups, *kernel)."""
 
     x_shape: Shape
     w_shape: Shape
@@ -145,7 +145,7 @@ class _Geometry:
             "tap_loop": f"{', '.join(taps)} in "
             + (f"np.ndindex({literal(self.kernel)})" if many else f"range({self.kernel[0]})"),
             "tap_slice": self._tap_slice(taps, tiled),
-            "row": scaled("row", self.stride[0]),
+            "rows_onward": "row:" if self.stride[0] == 1 else f"{self.stride[0]} * row :",
             "summary": self._summary(images, tile, tiled),
         }
 
@@ -173,7 +173,7 @@ class _Geometry:
     def inside(self) -> str:
         """Where the image lies in its padded copy, as text."""
         pairs = zip(self.sizes, self.padding, strict=True)
-        return ", ".join(f"{pad} : {pad + size}" if pad else ":" for size, pad in pairs)
+        return ", ".join(f"{pad}:{pad + size}" if pad else ":" for size, pad in pairs)
 
 
 def output_sizes(
@@ -197,11 +197,9 @@ def convolution(
     parts: int = 1,
     origin: str = "Convolution.",
 ) -> Rendered:
-    """The cross-correlation of x (N, C, *sizes) and w (O, C / groups, *kernel), into (N, O, *out)."""
+    """The cross-correlation of x (N, C, *sizes) and w (O, C / groups, *kernel): (N, O, *out)."""
     out_sizes = output_sizes(x_shape[2:], w_shape[2:], stride, padding, dilation)
-    shape = _Geometry(
-        x_shape, w_shape, out_sizes, dtype, stride, padding, dilation, groups, parts
-    )
+    shape = _Geometry(x_shape, w_shape, out_sizes, dtype, stride, padding, dilation, groups, parts)
     if shape.pointwise:
         return _pointwise(shape, name, origin, backward=False)
     names = ["columns", "product"]
@@ -234,7 +232,10 @@ def convolution_input_grad(
     parts: int = 1,
     origin: str = "Gradient of a convolution with respect to its input.",
 ) -> Rendered:
-    """From dy (N, O, *out) and w, the gradient of x; w as (in, out / groups, *kernel) transposes."""
+    """From dy (N, O, *out) and w (O, C / groups, *kernel), the gradient of x (N, C, *sizes).
+
+    A transposed convolution is the same kernel with its input as `dy` and its output as `x`.
+    """
     shape = _Geometry(
         x_shape, w_shape, dy_shape[2:], dtype, stride, padding, dilation, groups, parts
     )

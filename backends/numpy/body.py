@@ -1,0 +1,184 @@
+"""The statements of a fused group: each member computed into an output or a scratch array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.backends.numpy.spelling import REDUCE, SCALAR
+from graphc.ir.dtype import DType, bool_
+from graphc.ir.graph import Graph
+from graphc.ir.node import Const, Input, Node
+from graphc.ir.types import Shape
+from graphc.ops.reduce import Reduce
+from graphc.passes.fuse import Fused
+
+COMBINE = {
+    "sum": "np.add",
+    "prod": "np.multiply",
+    "max": "np.maximum",
+    "min": "np.minimum",
+    "any": "np.logical_or",
+    "all": "np.logical_and",
+}
+"""How the partial results of a reduction over a tiled axis come together."""
+
+
+def number(value: bool | int | float) -> str:
+    """A number as the generated source writes it."""
+    text = repr(value)
+    return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
+
+
+def spelling(node: Node) -> str:
+    """The statements for an elementwise node."""
+    return SCALAR[node.op.name]
+
+
+def is_single(node: Node) -> bool:
+    """Whether numpy computes the node in one statement, so that it may overwrite an operand."""
+    return not isinstance(node.op, Reduce) and "\n" not in spelling(node)
+
+
+@dataclass
+class Scratch:
+    """A temporary array of a body: its shape over the space and its type."""
+
+    name: str
+    shape: Shape
+    dtype: DType
+
+
+@dataclass
+class Body:
+    """A group's statements, over names."""
+
+    lines: list[str] = field(default_factory=list)
+    scratch: list[Scratch] = field(default_factory=list)
+    partial: list[tuple[str, str]] = field(default_factory=list)
+    """Outputs that each tile only adds to: the name, and the function that combines."""
+
+
+def members(body: Graph) -> list[Node]:
+    """The nodes of a body that are computed."""
+    return [x for x in body.nodes if not isinstance(x.op, Input | Const)]
+
+
+def last_reads(body: Graph) -> dict[Node, int]:
+    """For each node of a body the position of the last member that reads it."""
+    return {x: i for i, node in enumerate(members(body)) for x in node.inputs}
+
+
+def may_overwrite(op: Fused, output: int, parameter: int) -> bool:
+    """Whether an output may be written into the memory of a parameter of its own shape.
+
+    So it is if the parameter is read no later than in the one statement that writes the output.
+    """
+    body = op.body
+    target, source = body.outputs[output], body.inputs[parameter]
+    if target.type != source.type or isinstance(target.op, Reduce | Input):
+        return False
+    order = members(body)
+    position = order.index(target)
+    last = last_reads(body).get(source, -1)
+    return last < position or (last == position and is_single(target))
+
+
+class Writer:
+    """Turns a body into statements, reusing scratch arrays as values die."""
+
+    def __init__(
+        self, op: Fused, inputs: dict[Node, str], outputs: dict[Node, str], tiled: int | None
+    ) -> None:
+        self.op = op
+        self.names = dict(inputs)
+        self.outputs = outputs
+        self.tiled = tiled
+        """The axis of the space that is cut into tiles, if any."""
+        self.body = Body()
+        self.free: dict[tuple[Shape, DType], list[str]] = {}
+        self.held: dict[Node, tuple[str, tuple[Shape, DType]]] = {}
+
+    def write(self) -> Body:
+        """The statements for the whole body."""
+        graph = self.op.body
+        last = last_reads(graph)
+        for position, node in enumerate(members(graph)):
+            dying = [
+                x for x in dict.fromkeys(node.inputs) if x in self.held and last[x] == position
+            ]
+            if isinstance(node.op, Reduce):
+                self._reduce(node)
+            else:
+                self._elementwise(node, dying)
+            for x in dying:
+                if x in self.held:
+                    name, key = self.held.pop(x)
+                    self.free.setdefault(key, []).append(name)
+            if node not in last and node not in self.outputs:
+                raise AssertionError(f"{node} is computed for nothing")
+        return self.body
+
+    def _operand(self, x: Node) -> str:
+        return number(x.op.value) if isinstance(x.op, Const) else self.names[x]
+
+    def _take(self, shape: Shape, dtype: DType) -> str:
+        free = self.free.get((shape, dtype))
+        if free:
+            return free.pop()
+        name = f"s{len(self.body.scratch)}"
+        self.body.scratch.append(Scratch(name, shape, dtype))
+        return name
+
+    def _target(self, node: Node, dying: list[Node]) -> str:
+        """The array for a node's value: the output's own, a dying operand's, or scratch."""
+        if node in self.outputs:
+            self.names[node] = self.outputs[node]
+            return self.names[node]
+        key = (node.shape, node.dtype)
+        if is_single(node):
+            for x in dying:
+                if self.held[x][1] == key:
+                    name = self.held.pop(x)[0]
+                    self.held[node] = (name, key)
+                    self.names[node] = name
+                    return name
+        name = self._take(*key)
+        self.held[node] = (name, key)
+        self.names[node] = name
+        return name
+
+    def _elementwise(self, node: Node, dying: list[Node]) -> None:
+        text = spelling(node)
+        operands = [self._operand(x) for x in node.inputs]
+        marks = {"out": self._target(node, dying)}
+        extra: list[tuple[tuple[Shape, DType], str]] = []
+        for mark, dtype in (("t0", node.dtype), ("t1", node.dtype), ("m0", bool_)):
+            if f"{{{mark}}}" in text:
+                marks[mark] = self._take(node.shape, dtype)
+                extra.append(((node.shape, dtype), marks[mark]))
+        self.body.lines += text.format(*operands, **marks).split("\n")
+        for key, name in extra:
+            self.free.setdefault(key, []).append(name)
+
+    def _reduce(self, node: Node) -> None:
+        assert isinstance(node.op, Reduce)
+        (x,) = node.inputs
+        axes = node.op.axes
+        source = self._operand(x)
+        if self.tiled is not None and self.tiled in axes:
+            name = self._take(node.shape, node.dtype)
+            self.body.lines += _reduction(node, source, axes, name)
+            target = self.outputs[node]
+            combine = COMBINE[node.op.name]
+            self.body.lines.append(f"{combine}({target}, {name}, out={target})")
+            self.body.partial.append((target, combine))
+            self.free.setdefault((node.shape, node.dtype), []).append(name)
+            return
+        self.body.lines += _reduction(node, source, axes, self._target(node, []))
+
+
+def _reduction(node: Node, source: str, axes: tuple[int, ...], out: str) -> list[str]:
+    if not axes:
+        return [f"np.copyto({out}, {source})"]
+    text = "None" if len(axes) == node.rank else str(axes[0]) if len(axes) == 1 else str(axes)
+    return REDUCE[node.op.name].format(source, axes=text, out=out).split("\n")

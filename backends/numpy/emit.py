@@ -1,0 +1,333 @@
+"""From a fused graph to the text of a Python module."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass, field
+
+from graphc.backend import Kernel, Sources
+from graphc.backends.numpy.body import number
+from graphc.backends.numpy.kernels import Made, make, numpy_dtype
+from graphc.backends.numpy.prelude import helpers
+from graphc.backends.numpy.schedule import Result, Schedule, arena, schedule
+from graphc.backends.numpy.values import Layout, call, literal, viewed
+from graphc.ir.dtype import dtype_of_numpy
+from graphc.ir.graph import Graph
+from graphc.ir.node import Const, Node
+from graphc.ir.types import Shape, TensorType
+from graphc.kernels_templates import render
+from graphc.ops.creation import Arange
+from graphc.passes.plan_memory import Plan
+
+RECYCLED = 1 << 20
+"""Bytes from which a returned array is taken back for a later call once nobody holds it."""
+RESERVED = frozenset({"np", "threading", "arena", "lock", "step", "bind", "parallel", "view"})
+
+
+@dataclass
+class Names:
+    """Names for the generated source, each given once."""
+
+    taken: set[str] = field(default_factory=lambda: set(RESERVED))
+
+    def new(self, wish: str) -> str:
+        """``wish`` as an identifier that nothing else has."""
+        base = re.sub(r"\W+", "_", wish).strip("_") or "x"
+        if base[0].isdigit() or keyword.iskeyword(base):
+            base = f"x_{base}"
+        name, count = base, 1
+        while name in self.taken:
+            count += 1
+            name = f"{base}_{count}"
+        self.taken.add(name)
+        return name
+
+
+def emit(graph: Graph, threads: int) -> Sources:
+    """The program as one module; the same graph and thread count give the same text."""
+    return Emission(graph, threads).sources()
+
+
+class Emission:
+    """The state of one emission: names, kernels, the plan, and the lines of the step."""
+
+    def __init__(self, graph: Graph, threads: int) -> None:
+        self.graph = graph
+        self.threads = threads
+        self.schedule: Schedule = schedule(graph)
+        self.layouts = self.schedule.layouts
+        self.names = Names()
+        self.result_names: dict[Result, str] = {}
+        self.early: dict[Result, bool] = {}
+        """Whether a result's memory is there when the program is bound."""
+        self.views: list[tuple[str, str]] = []
+        self.constants: list[tuple[str, str]] = []
+        self.known: dict[tuple[object, ...], str] = {}
+        self.kernels: list[Kernel] = []
+        self.steps: list[tuple[str, list[str]]] = []
+        self.functions: list[str] = []
+        self.made: dict[Node, Made] = {}
+
+    def sources(self) -> Sources:
+        """The whole text."""
+        state = [self._given(x, early=True) for x in self.graph.state]
+        inputs = [self._given(x, early=False) for x in self.graph.inputs]
+        kernel_names = [self._make(kernel) for kernel in self.schedule.order]
+        plan = self._plan()
+        for kernel in self.schedule.order:
+            self._place(kernel, plan)
+        for kernel, name in zip(self.schedule.order, kernel_names, strict=True):
+            self._call(kernel, name, plan)
+        results = self._finish()
+        text = self._render(state, inputs, results, plan)
+        facts: dict[str, object] = {
+            "live_peak": plan.live_peak,
+            "kernels": len(self.kernels),
+            "threads": self.threads,
+        }
+        return Sources(text, tuple(self.kernels), "py", plan.arena_bytes, facts)
+
+    # -- names and memory ----------------------------------------------------------------------
+
+    def _given(self, node: Node, *, early: bool) -> str:
+        name = self.names.new(node.op.label)  # type: ignore[attr-defined]
+        self.result_names[node, 0] = name
+        self.early[node, 0] = early
+        return name
+
+    def _make(self, kernel: Node) -> str:
+        """Generate the function of a kernel; its name."""
+        number_ = len(self.made)
+        function = kernel.origin.function.replace(".backward", "_grad") or kernel.op.name
+        name = self.names.new(f"{function}_{number_}")
+        layouts = [self._layout(x) for x in kernel.inputs]
+        made = make(name, kernel, layouts, _described(kernel), self.threads)
+        self.made[kernel] = made
+        if made.text:
+            self.functions.append(made.text.strip("\n"))
+        for i in range(len(kernel.types)):
+            suffix = "" if len(kernel.types) == 1 else f"_{i}"
+            self.result_names[kernel, i] = self.names.new(f"t{number_}{suffix}")
+        return name
+
+    def _layout(self, node: Node) -> Layout:
+        return self.layouts.get(node) or Layout((node, 0), None)
+
+    def _plan(self) -> Plan:
+        workspace = {
+            kernel: [TensorType(s, _dtype(d)).nbytes for s, d in made.workspace]
+            for kernel, made in self.made.items()
+        }
+        return arena(self.schedule, workspace)
+
+    def _place(self, kernel: Node, plan: Plan) -> None:
+        """Name the memory of a kernel's results."""
+        for i, type_ in enumerate(kernel.types):
+            result = (kernel, i)
+            name = self.result_names[result]
+            target = self.schedule.in_state.get(result)
+            self.early[result] = result not in self.schedule.in_output
+            if target is not None:
+                text = self.result_names[target, 0]
+                if target.shape != type_.shape:
+                    text += f".reshape{call(type_.shape)}"
+                self.views.append((name, text))
+            elif self.early[result]:
+                self.views.append((name, _region(plan.offsets[result], type_)))
+
+    # -- expressions ---------------------------------------------------------------------------
+
+    def _value(self, node: Node, shape: Shape | None = None) -> str:
+        """The expression for a node's value, made once where it can be; in ``shape`` if given."""
+        extra = () if shape is None else (f".reshape{call(shape)}",)
+        if node not in self.layouts or self._is_constant(node):
+            return self._constant(node, extra)
+        layout = self.layouts[node]
+        name = self.result_names[layout.owner]
+        steps = layout.steps + extra
+        if not steps or not self.early[layout.owner]:
+            return viewed(name, steps)
+        key = (layout.owner, steps)
+        if key not in self.known:
+            made = self.names.new(f"{name}_{_view_word(steps)}")
+            self.views.append((made, viewed(name, steps)))
+            self.known[key] = made
+        return self.known[key]
+
+    def _is_constant(self, node: Node) -> bool:
+        return isinstance(self.layouts[node].owner[0].op, Arange)
+
+    def _constant(self, node: Node, extra: tuple[str, ...]) -> str:
+        """A number, a broadcast number or a range, made once."""
+        steps: tuple[str, ...] = extra
+        while not isinstance(node.op, Const | Arange):
+            steps = (_constant_view(node), *steps)
+            node = node.inputs[0]
+        if isinstance(node.op, Arange):
+            text = _arange(node)
+            key: tuple[object, ...] = ("arange", node.op, steps)
+        else:
+            text = f"np.array({number(node.op.value)}, {numpy_dtype(node.dtype)})"
+            key = ("const", node.op, steps)
+        if key not in self.known:
+            self.known[key] = self.names.new(f"c{len(self.constants)}")
+            self.constants.append((self.known[key], viewed(text, steps)))
+        return self.known[key]
+
+    # -- the step ------------------------------------------------------------------------------
+
+    def _call(self, kernel: Node, name: str, plan: Plan) -> None:
+        made = self.made[kernel]
+        if isinstance(kernel.op, Arange):
+            return
+        reshapes = made.reshapes or (None,) * (len(kernel.inputs) + len(kernel.types))
+        lines = []
+        marks: dict[str, str] = {}
+        for i, type_ in enumerate(kernel.types):
+            result = (kernel, i)
+            text = self.result_names[result]
+            if not self.early[result]:
+                lines.append(self._returned(text, type_))
+            shape = reshapes[len(kernel.inputs) + i]
+            if shape is not None:
+                text = self._reshaped_result(result, shape)
+            marks[f"out{i}"] = text
+        operands = [self._value(x, s) for x, s in zip(kernel.inputs, reshapes, strict=False)]
+        for i, (shape, dtype) in enumerate(made.workspace):
+            work = self.names.new(f"{name}_work{i}")
+            offset = plan.offsets[kernel, "workspace", i]
+            self.views.append((work, _region(offset, TensorType(shape, _dtype(dtype)))))
+            marks[f"work{i}"] = work
+        lines += made.call.format(*operands, **marks).split("\n")
+        comment = _described(kernel)
+        self.steps.append((comment, lines))
+        text = made.text or "\n".join(f"{line}" for line in lines)
+        self.kernels.append(Kernel(name, comment, text.strip("\n") + "\n"))
+
+    def _reshaped_result(self, result: Result, shape: Shape) -> str:
+        name = self.result_names[result]
+        text = f"{name}.reshape{call(shape)}"
+        if not self.early[result]:
+            return text
+        key = (result, (f".reshape{call(shape)}",))
+        if key not in self.known:
+            self.known[key] = self.names.new(f"{name}_{_view_word(key[1])}")
+            self.views.append((self.known[key], text))
+        return self.known[key]
+
+    def _returned(self, name: str, type_: TensorType) -> str:
+        """The line that makes an array which is returned."""
+        shape, dtype = literal(type_.shape), numpy_dtype(type_.dtype)
+        if type_.nbytes < RECYCLED:
+            return f"{name} = np.empty({shape}, {dtype})"
+        kept = self.names.new(f"{name}_given")
+        self.constants.append((kept, "[]"))
+        return f"{name} = recycled({kept}, {shape}, {dtype})"
+
+    def _finish(self) -> list[str]:
+        """Copy what is returned and was not computed in place, then the updates."""
+        results: list[str] = []
+        for i, output in enumerate(self.graph.outputs):
+            layout = self.layouts.get(output)
+            if layout is not None and self.schedule.in_output.get(layout.owner) == i:
+                results.append(self._value(output))
+                continue
+            name = self.names.new(f"y{i}")
+            copy = f"np.copyto({name}, {self._value(output)})"
+            self.steps.append(("", [self._returned(name, output.type), copy]))
+            results.append(name)
+        self._write_updates()
+        return results
+
+    def _write_updates(self) -> None:
+        in_place = set(self.schedule.in_state.items())
+        copies = []
+        for target, value in self.graph.updates:
+            layout = self.layouts.get(value)
+            if layout is not None and (layout.owner, target) in in_place:
+                continue
+            text = self._value(value)
+            if layout is not None and layout.owner[0] in (*self.graph.inputs, *self.graph.state):
+                text += ".copy()"
+            copies.append((self.result_names[target, 0], text))
+        if len(copies) == 1 or all(not text.endswith(".copy()") for _, text in copies):
+            lines = [f"np.copyto({target}, {text})" for target, text in copies]
+        else:  # an old value may be another's new one: all are read before any is written
+            lines = [f"new{i} = {text}" for i, (_, text) in enumerate(copies)]
+            lines += [f"np.copyto({target}, new{i})" for i, (target, _) in enumerate(copies)]
+        if lines:
+            self.steps.append(("updates", lines))
+
+    def _render(self, state: list[str], inputs: list[str], results: list[str], plan: Plan) -> str:
+        pieces = [*self.functions, *(x for _, lines in self.steps for x in lines)]
+        pieces += [x for _, x in (*self.views, *self.constants)]
+        imports, texts = helpers("\n".join(pieces), self.threads)
+        return render(
+            "program.numpy.j2",
+            title=f"{self.graph.name}: generated by graphc for numpy.",
+            facts=[
+                f"{len(self.kernels)} kernels; an arena of {plan.arena_bytes} bytes holds every "
+                "intermediate value."
+            ],
+            imports=imports,
+            helpers=texts,
+            kernels=self.functions,
+            state=state,
+            constants=self.constants,
+            arena=plan.arena_bytes,
+            views=self.views,
+            inputs=inputs,
+            steps=self.steps,
+            results=results,
+        )
+
+
+def _view_word(steps: tuple[str, ...]) -> str:
+    if steps == (".T",):
+        return "T"
+    return "v"
+
+
+def _region(offset: int, type_: TensorType) -> str:
+    return f"view(arena, {offset}, {literal(type_.shape)}, {numpy_dtype(type_.dtype)})"
+
+
+def _dtype(name: str):  # type: ignore[no-untyped-def]
+    import ml_dtypes
+    import numpy as np
+
+    found = dtype_of_numpy(np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name))
+    if found is None:
+        found = _Unsigned(np.dtype(name).itemsize)  # type: ignore[assignment]
+    return found
+
+
+@dataclass(frozen=True)
+class _Unsigned:
+    """An element type that only scratch has."""
+
+    itemsize: int
+
+
+def _constant_view(node: Node) -> str:
+    op = node.op
+    if op.name == "expand":
+        return f"expand{literal(node.shape)}"
+    if op.name == "permute":
+        return f".transpose{call(op.dims)}"  # type: ignore[attr-defined]
+    return f".reshape{call(node.shape)}"
+
+
+def _arange(node: Node) -> str:
+    op = node.op
+    assert isinstance(op, Arange)
+    return f"{op.start!r} + {op.step!r} * np.arange({op.size}).astype({numpy_dtype(node.dtype)})"
+
+
+def _described(kernel: Node) -> str:
+    """What a kernel computes, for its comment."""
+    origin = str(kernel.origin)
+    types = ", ".join(map(str, kernel.types))
+    return f"{origin or kernel.op.name}: {types}"
+

@@ -1,0 +1,221 @@
+"""The generated function of each kind of kernel: its text, its arguments, its workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from graphc.backends.numpy.body import COMBINE, Body, Writer
+from graphc.backends.numpy.heavy import HEAVY
+from graphc.backends.numpy.tiles import Tiling, collapsed, runs, tiling
+from graphc.backends.numpy.values import Layout, call, cut, literal
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node
+from graphc.ir.types import Shape
+from graphc.kernels_templates import render
+from graphc.ops.movement import Concat, Pad, Place
+from graphc.ops.reduce import ArgReduce, Reduce
+from graphc.passes.fuse import Fused
+
+IDENTITY = {"sum": "0", "prod": "1", "any": "False", "all": "True"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A kernel's function, and how it is called."""
+
+    text: str
+    """The function's definition; empty where the call is a statement of numpy's own."""
+    call: str
+    """The call, with ``{0}``, ``{1}`` for operands, ``{out0}`` for results, ``{work0}``."""
+    workspace: tuple[tuple[Shape, str], ...] = ()
+    reshapes: tuple[Shape | None, ...] = ()
+    """The shape in which each operand and then each result is handed over, where not its own."""
+
+
+def numpy_dtype(dtype: DType) -> str:
+    """The element type as the generated source writes it."""
+    names = {"bfloat16": "bfloat16", "bool": "np.bool_"}
+    return names.get(dtype.name, f"np.{dtype.name}")
+
+
+def make(name: str, node: Node, layouts: list[Layout], origin: str, threads: int) -> Made:
+    """The kernel that computes ``node``; ``layouts`` are those of its operands."""
+    op = node.op
+    if isinstance(op, Fused):
+        return fused(name, op, layouts, origin, threads)
+    if op.name in HEAVY:
+        rendered = HEAVY[op.name](name, node)
+        arguments = [f"{{{i}}}" for i in range(len(node.inputs))]
+        arguments += [f"{{out{i}}}" for i in range(len(node.types))]
+        arguments += [f"{{work{i}}}" for i in range(len(rendered.scratch))]
+        return Made(rendered.text, f"{name}({', '.join(arguments)})", rendered.scratch)
+    return Made("", statement(node))
+
+
+def statement(node: Node) -> str:
+    """The kernels that numpy has itself."""
+    op = node.op
+    if op.name == "matmul":
+        return _matmul(node)
+    if isinstance(op, Concat):
+        parts = ", ".join(f"{{{i}}}" for i in range(len(node.inputs)))
+        return f"np.concatenate(({parts},), axis={op.dim}, out={{out0}})"
+    if isinstance(op, Pad):
+        stops = tuple(a + n for a, n in zip(op.low, node.inputs[0].shape, strict=True))
+        inner = cut(op.low, stops, (1,) * len(stops)) or "..."
+        return f"{{out0}}.fill({op.value!r})\n{{out0}}[{inner}] = {{0}}"
+    if isinstance(op, Place):
+        inner = cut(op.starts, op.stops, op.steps) or "..."
+        return f"np.copyto({{out0}}, {{0}})\n{{out0}}[{inner}] = {{1}}"
+    if isinstance(op, ArgReduce):
+        return _arg_reduce(node, op)
+    if op.name == "reshape":
+        return f"np.copyto({{out0}}.reshape{call(node.inputs[0].shape)}, {{0}})"
+    raise NotImplementedError(op.name)
+
+
+def _matmul(node: Node) -> str:
+    if node.dtype.itemsize == 2 and node.dtype.is_floating_point:
+        wide = "np.matmul({0}.astype(np.float32), {1}.astype(np.float32))"
+        return f"np.copyto({{out0}}, {wide}, casting='unsafe')"
+    if node.rank == 2 and node.dtype.is_floating_point:
+        return "np.dot({0}, {1}, out={out0})"
+    return "np.matmul({0}, {1}, out={out0})"
+
+
+def _arg_reduce(node: Node, op: ArgReduce) -> str:
+    if len(op.axes) == 1:
+        return f"np.{op.name}({{0}}, axis={op.axes[0]}, keepdims=True, out={{out0}})"
+    rest = tuple(axis for axis in range(node.rank) if axis not in op.axes)
+    lead = tuple(node.inputs[0].shape[axis] for axis in rest)
+    rows = f"{{0}}.transpose{call((*rest, *op.axes))}.reshape{call((*lead, -1))}"
+    return f"np.{op.name}({rows}, axis=-1, out={{out0}}.reshape{call(lead)})"
+
+
+def fused(name: str, op: Fused, layouts: list[Layout], origin: str, threads: int) -> Made:
+    """The function of a fused group, whole or in tiles."""
+    flat = op
+    if prod(op.space) > 1:
+        flat = collapsed(op, runs(op, layouts))
+    tiles = tiling(flat, threads)
+    if tiles is None:
+        return _whole(name, op, origin)
+    shapes = [
+        new.shape if new.shape != old.shape else None
+        for old, new in zip(
+            (*op.body.inputs, *op.body.outputs), (*flat.body.inputs, *flat.body.outputs), strict=True
+        )
+    ]
+    return _tiled(name, flat, tiles, origin, tuple(shapes))
+
+
+def _call(name: str, inputs: int, outputs: int, work: int) -> str:
+    arguments = [f"{{{i}}}" for i in range(inputs)]
+    arguments += [f"{{out{i}}}" for i in range(outputs)]
+    arguments += [f"{{work{i}}}" for i in range(work)]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _named(op: Fused) -> tuple[list[str], list[str]]:
+    inputs = [f"a{i}" for i in range(len(op.body.inputs))]
+    count = len(op.body.outputs)
+    return inputs, ["out"] if count == 1 else [f"out{i}" for i in range(count)]
+
+
+def _whole(name: str, op: Fused, origin: str) -> Made:
+    inputs, outputs = _named(op)
+    writer = Writer(
+        op,
+        dict(zip(op.body.inputs, inputs, strict=True)),
+        dict(zip(op.body.outputs, outputs, strict=True)),
+        None,
+    )
+    body = writer.write()
+    work = tuple((s.shape, s.dtype.numpy.name) for s in body.scratch)
+    text = render(
+        "fused.numpy.j2",
+        name=name,
+        origin=origin,
+        parameters=[*inputs, *outputs, *(s.name for s in body.scratch)],
+        lines=body.lines,
+    )
+    return Made(text, _call(name, len(inputs), len(outputs), len(work)), work)
+
+
+def _slice(axis: int, rank: int, bounds: str) -> str:
+    return ", ".join([":"] * axis + [bounds]) if rank > axis else bounds
+
+
+def _tiled(
+    name: str, op: Fused, tiles: Tiling, origin: str, reshapes: tuple[Shape | None, ...]
+) -> Made:
+    inputs, outputs = _named(op)
+    axis = tiles.axis
+    partial = {
+        x for x in op.body.outputs if isinstance(x.op, Reduce) and axis in x.op.axes
+    }
+    arrays = dict(zip((*op.body.inputs, *op.body.outputs), (*inputs, *outputs), strict=True))
+    local = {x: f"{arrays[x]}_" if x.shape[axis] != 1 else arrays[x] for x in arrays}
+    local.update({x: f"{arrays[x]}_part" for x in partial})
+    writer = Writer(
+        op,
+        {x: local[x] for x in op.body.inputs},
+        {x: local[x] for x in op.body.outputs},
+        axis,
+    )
+    body = writer.write()
+    bounds = _slice(axis, len(op.space), "low:high")
+    cuts = [(local[x], f"{arrays[x]}[{bounds}]") for x in arrays if x.shape[axis] != 1]
+    work, scratch = _scratch(body, tiles, op, partial, arrays)
+    text = render(
+        "fused_tiled.numpy.j2",
+        name=name,
+        origin=origin,
+        parameters=[*inputs, *outputs, *(n for n, _, _ in work)],
+        scratch=scratch,
+        partials=[
+            (arrays[x], f"{arrays[x]}_part", _identity(x), COMBINE[x.op.name])
+            for x in op.body.outputs
+            if x in partial
+        ],
+        cuts=cuts,
+        lines=body.lines,
+        extent=op.space[axis],
+        step=tiles.step,
+        parts=tiles.parts,
+    )
+    spaces = tuple((shape, dtype) for _, shape, dtype in work)
+    return Made(text, _call(name, len(inputs), len(outputs), len(work)), spaces, reshapes)
+
+
+def _scratch(
+    body: Body, tiles: Tiling, op: Fused, partial: set[Node], arrays: dict[Node, str]
+) -> tuple[list[tuple[str, Shape, str]], list[tuple[str, str]]]:
+    """The workspace, a share for each part, and how a tile takes its piece of it."""
+    work: list[tuple[str, Shape, str]] = []
+    pieces: list[tuple[str, str]] = []
+    for s in body.scratch:
+        shape = list(s.shape)
+        tiled = shape[tiles.axis] != 1
+        if tiled:
+            shape[tiles.axis] = tiles.step
+        work.append((f"{s.name}_all", (tiles.parts, *shape), s.dtype.numpy.name))
+        bounds = f"part, {_slice(tiles.axis, len(op.space), ':high - low')}" if tiled else "part"
+        pieces.append((s.name, f"{s.name}_all[{bounds}]"))
+    for x in op.body.outputs:
+        if x in partial:
+            work.append((f"{arrays[x]}_parts", (tiles.parts, *x.shape), x.dtype.numpy.name))
+    return work, pieces
+
+
+def _identity(node: Node) -> str:
+    name = node.op.name
+    if name in IDENTITY:
+        return IDENTITY[name]
+    if node.dtype.is_floating_point:
+        return "-np.inf" if name == "max" else "np.inf"
+    info = f"np.iinfo({numpy_dtype(node.dtype)})"
+    if node.dtype.name == "bool":
+        return "False" if name == "max" else "True"
+    return f"{info}.min" if name == "max" else f"{info}.max"

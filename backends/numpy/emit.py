@@ -14,7 +14,7 @@ from graphc.backends.numpy.schedule import Result, Schedule, arena, schedule
 from graphc.backends.numpy.values import Layout, call, literal, viewed
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.graph import Graph
-from graphc.ir.node import Const, Node
+from graphc.ir.node import Const, Input, Node
 from graphc.ir.types import Shape, TensorType
 from graphc.kernels_templates import render
 from graphc.ops.creation import Arange
@@ -22,7 +22,9 @@ from graphc.passes.plan_memory import Plan
 
 RECYCLED = 1 << 20
 """Bytes from which a returned array is taken back for a later call once nobody holds it."""
-RESERVED = frozenset({"np", "threading", "arena", "lock", "step", "bind", "parallel", "view"})
+SECTION = 250
+"""Kernels of one generated function."""
+RESERVED = frozenset({"np", "threading", "arena", "lock", "step", "bind", "parallel", "view", "recycled", "pool", "sys", "work"})
 
 
 @dataclass
@@ -44,6 +46,20 @@ class Names:
         return name
 
 
+@dataclass
+class Section:
+    """A part of the step: a long one is cut, for Python compiles long functions slowly."""
+
+    views: list[tuple[str, str]] = field(default_factory=list)
+    """The arena's arrays and views of them, made once."""
+    steps: list[tuple[str, list[str]]] = field(default_factory=list)
+    known: dict[tuple[object, ...], str] = field(default_factory=dict)
+    bound: dict[str, None] = field(default_factory=dict)
+    """The names of state and constants that it uses."""
+    given: dict[str, None] = field(default_factory=dict)
+    """The names of inputs and of returned arrays that it uses."""
+
+
 def emit(graph: Graph, threads: int) -> Sources:
     """The program as one module; the same graph and thread count give the same text."""
     return Emission(graph, threads).sources()
@@ -61,13 +77,15 @@ class Emission:
         self.result_names: dict[Result, str] = {}
         self.early: dict[Result, bool] = {}
         """Whether a result's memory is there when the program is bound."""
-        self.views: list[tuple[str, str]] = []
         self.constants: list[tuple[str, str]] = []
-        self.known: dict[tuple[object, ...], str] = {}
+        self.constant_names: dict[tuple[object, ...], str] = {}
         self.kernels: list[Kernel] = []
-        self.steps: list[tuple[str, list[str]]] = []
+        self.sections = [Section()]
+        self.returned: list[str] = []
+        """The lines that make the arrays which are returned."""
         self.functions: list[str] = []
         self.made: dict[Node, Made] = {}
+        self.plan: Plan
 
     def sources(self) -> Sources:
         """The whole text."""
@@ -76,9 +94,13 @@ class Emission:
         kernel_names = [self._make(kernel) for kernel in self.schedule.order]
         plan = self._plan()
         for kernel in self.schedule.order:
-            self._place(kernel, plan)
+            for i in range(len(kernel.types)):
+                self.early[kernel, i] = (kernel, i) not in self.schedule.in_output
+        self.plan = plan
         for kernel, name in zip(self.schedule.order, kernel_names, strict=True):
-            self._call(kernel, name, plan)
+            if len(self.sections[-1].steps) >= SECTION:
+                self.sections.append(Section())
+            self._call(kernel, name)
         results = self._finish()
         text = self._render(state, inputs, results, plan)
         facts: dict[str, object] = {
@@ -121,20 +143,27 @@ class Emission:
         }
         return arena(self.schedule, workspace)
 
-    def _place(self, kernel: Node, plan: Plan) -> None:
-        """Name the memory of a kernel's results."""
-        for i, type_ in enumerate(kernel.types):
-            result = (kernel, i)
-            name = self.result_names[result]
-            target = self.schedule.in_state.get(result)
-            self.early[result] = result not in self.schedule.in_output
-            if target is not None:
-                text = self.result_names[target, 0]
-                if target.shape != type_.shape:
-                    text += f".reshape{call(type_.shape)}"
-                self.views.append((name, text))
-            elif self.early[result]:
-                self.views.append((name, _region(plan.offsets[result], type_)))
+    def _reference(self, result: Result) -> str:
+        """The name of a result's array, which the section at hand is made to know."""
+        name = self.result_names[result]
+        section = self.sections[-1]
+        if not self.early[result]:
+            section.given[name] = None
+        elif isinstance(result[0].op, Input):
+            section.bound[name] = None
+        elif name not in section.bound and ("made", name) not in section.known:
+            section.known["made", name] = name
+            section.views.append((name, self._memory(result)))
+        return name
+
+    def _memory(self, result: Result) -> str:
+        kernel, i = result
+        type_ = kernel.types[i]
+        target = self.schedule.in_state.get(result)
+        if target is None:
+            return _region(self.plan.offsets[result], type_)
+        text = self._reference((target, 0))
+        return text if target.shape == type_.shape else f"{text}.reshape{call(type_.shape)}"
 
     # -- expressions ---------------------------------------------------------------------------
 
@@ -144,16 +173,19 @@ class Emission:
         if node not in self.layouts or self._is_constant(node):
             return self._constant(node, extra)
         layout = self.layouts[node]
-        name = self.result_names[layout.owner]
-        steps = layout.steps + extra
-        if not steps or not self.early[layout.owner]:
+        return self._viewed(layout.owner, layout.steps + extra)
+
+    def _viewed(self, owner: Result, steps: tuple[str, ...]) -> str:
+        name = self._reference(owner)
+        if not steps or not self.early[owner]:
             return viewed(name, steps)
-        key = (layout.owner, steps)
-        if key not in self.known:
+        section = self.sections[-1]
+        key = (owner, steps)
+        if key not in section.known:
             made = self.names.new(f"{name}_{_view_word(steps)}")
-            self.views.append((made, viewed(name, steps)))
-            self.known[key] = made
-        return self.known[key]
+            section.views.append((made, viewed(name, steps)))
+            section.known[key] = made
+        return section.known[key]
 
     def _is_constant(self, node: Node) -> bool:
         return isinstance(self.layouts[node].owner[0].op, Arange)
@@ -170,60 +202,48 @@ class Emission:
         else:
             text = f"np.array({number(node.op.value)}, {numpy_dtype(node.dtype)})"
             key = ("const", node.op, steps)
-        if key not in self.known:
-            self.known[key] = self.names.new(f"c{len(self.constants)}")
-            self.constants.append((self.known[key], viewed(text, steps)))
-        return self.known[key]
+        if key not in self.constant_names:
+            self.constant_names[key] = self.names.new(f"c{len(self.constants)}")
+            self.constants.append((self.constant_names[key], viewed(text, steps)))
+        self.sections[-1].bound[self.constant_names[key]] = None
+        return self.constant_names[key]
 
     # -- the step ------------------------------------------------------------------------------
 
-    def _call(self, kernel: Node, name: str, plan: Plan) -> None:
+    def _call(self, kernel: Node, name: str) -> None:
         made = self.made[kernel]
         if isinstance(kernel.op, Arange):
             return
         reshapes = made.reshapes or (None,) * (len(kernel.inputs) + len(kernel.types))
-        lines = []
         marks: dict[str, str] = {}
         for i, type_ in enumerate(kernel.types):
-            result = (kernel, i)
-            text = self.result_names[result]
-            if not self.early[result]:
-                lines.append(self._returned(text, type_))
+            if not self.early[kernel, i]:
+                self._return(self.result_names[kernel, i], type_)
             shape = reshapes[len(kernel.inputs) + i]
-            if shape is not None:
-                text = self._reshaped_result(result, shape)
-            marks[f"out{i}"] = text
+            steps = () if shape is None else (f".reshape{call(shape)}",)
+            marks[f"out{i}"] = self._viewed((kernel, i), steps)
         operands = [self._value(x, s) for x, s in zip(kernel.inputs, reshapes, strict=False)]
         for i, (shape, dtype) in enumerate(made.workspace):
             work = self.names.new(f"{name}_work{i}")
-            offset = plan.offsets[kernel, "workspace", i]
-            self.views.append((work, _region(offset, TensorType(shape, _dtype(dtype)))))
+            offset = self.plan.offsets[kernel, "workspace", i]
+            region = _region(offset, TensorType(shape, _dtype(dtype)))
+            self.sections[-1].views.append((work, region))
             marks[f"work{i}"] = work
-        lines += made.call.format(*operands, **marks).split("\n")
+        lines = made.call.format(*operands, **marks).split("\n")
         comment = _described(kernel)
-        self.steps.append((comment, lines))
+        self.sections[-1].steps.append((comment, lines))
         text = made.text or "\n".join(f"{line}" for line in lines)
         self.kernels.append(Kernel(name, comment, text.strip("\n") + "\n"))
 
-    def _reshaped_result(self, result: Result, shape: Shape) -> str:
-        name = self.result_names[result]
-        text = f"{name}.reshape{call(shape)}"
-        if not self.early[result]:
-            return text
-        key = (result, (f".reshape{call(shape)}",))
-        if key not in self.known:
-            self.known[key] = self.names.new(f"{name}_{_view_word(key[1])}")
-            self.views.append((self.known[key], text))
-        return self.known[key]
-
-    def _returned(self, name: str, type_: TensorType) -> str:
-        """The line that makes an array which is returned."""
+    def _return(self, name: str, type_: TensorType) -> None:
+        """Make an array which is returned."""
         shape, dtype = literal(type_.shape), numpy_dtype(type_.dtype)
         if type_.nbytes < RECYCLED:
-            return f"{name} = np.empty({shape}, {dtype})"
+            self.returned.append(f"{name} = np.empty({shape}, {dtype})")
+            return
         kept = self.names.new(f"{name}_given")
         self.constants.append((kept, "[]"))
-        return f"{name} = recycled({kept}, {shape}, {dtype})"
+        self.returned.append(f"{name} = recycled({kept}, {shape}, {dtype})")
 
     def _finish(self) -> list[str]:
         """Copy what is returned and was not computed in place, then the updates."""
@@ -234,8 +254,10 @@ class Emission:
                 results.append(self._value(output))
                 continue
             name = self.names.new(f"y{i}")
+            self._return(name, output.type)
             copy = f"np.copyto({name}, {self._value(output)})"
-            self.steps.append(("", [self._returned(name, output.type), copy]))
+            self.sections[-1].given[name] = None
+            self.sections[-1].steps.append(("", [copy]))
             results.append(name)
         self._write_updates()
         return results
@@ -250,18 +272,20 @@ class Emission:
             text = self._value(value)
             if layout is not None and layout.owner[0] in (*self.graph.inputs, *self.graph.state):
                 text += ".copy()"
-            copies.append((self.result_names[target, 0], text))
+            copies.append((self._reference((target, 0)), text))
         if len(copies) == 1 or all(not text.endswith(".copy()") for _, text in copies):
             lines = [f"np.copyto({target}, {text})" for target, text in copies]
         else:  # an old value may be another's new one: all are read before any is written
             lines = [f"new{i} = {text}" for i, (_, text) in enumerate(copies)]
             lines += [f"np.copyto({target}, new{i})" for i, (target, _) in enumerate(copies)]
         if lines:
-            self.steps.append(("updates", lines))
+            self.sections[-1].steps.append(("updates", lines))
 
     def _render(self, state: list[str], inputs: list[str], results: list[str], plan: Plan) -> str:
-        pieces = [*self.functions, *(x for _, lines in self.steps for x in lines)]
-        pieces += [x for _, x in (*self.views, *self.constants)]
+        pieces = [*self.functions, *self.returned, *(x for _, x in self.constants)]
+        for section in self.sections:
+            pieces += [x for _, lines in section.steps for x in lines]
+            pieces += [x for _, x in section.views]
         imports, texts = helpers("\n".join(pieces), self.threads)
         return render(
             "program.numpy.j2",
@@ -276,9 +300,9 @@ class Emission:
             state=state,
             constants=self.constants,
             arena=plan.arena_bytes,
-            views=self.views,
+            sections=self.sections,
+            returned=self.returned,
             inputs=inputs,
-            steps=self.steps,
             results=results,
         )
 

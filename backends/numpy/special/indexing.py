@@ -87,7 +87,7 @@ def scatter(
 ) -> Rendered:
     """out = x, then out[index[i, j], j] += source[i, j] for axis 0; x is zero without `base`.
 
-    Rendered as `name(x, index, source, out, *scratch)`, or without x. Sums are in the order of
+    Rendered as `name(x, source, index, out, *scratch)`, or without x. Sums are in the order of
     the source, whatever the machine; without `accumulate` the last of several stays.
     """
     axis = normal_axis(axis, len(out_shape))
@@ -97,7 +97,7 @@ def scatter(
         name=name,
         origin=origin,
         summary=f"{index_shape} {dtype} into {out_shape} along axis {axis}, in order.",
-        inputs="x, index, source" if base else "index, source",
+        inputs="x, source, index" if base else "source, index",
         arguments=", places",
         checks=checks,
         steps=steps,
@@ -250,7 +250,7 @@ def index_put(
 ) -> Rendered:
     """out = x, then out[indices] = source, or += with duplicates summed in order.
 
-    Rendered as `name(x, index_0, ..., source, out, *scratch)`; without `base` x is zero, and is
+    Rendered as `name(x, source, index_0, ..., out, *scratch)`; without `base` x is zero, and is
     no parameter. The source broadcasts to the shape of x[indices].
     """
     shape, names, checks, steps = _at_arrays(x_shape, indices)
@@ -260,7 +260,7 @@ def index_put(
         name=name,
         origin=origin,
         summary=f"{source_shape} {dtype} into {x_shape} at arrays ({literal_or_none(indices)}).",
-        inputs=", ".join(["x"] * base + [*names, "source"]),
+        inputs=", ".join(["x"] * base + ["source", *names]),
         arguments=", places, spread" if spread else ", places",
         checks=checks,
         steps=steps,

@@ -1,0 +1,75 @@
+"""Numbers written at once, outside any program: initial values, checkpoints, casts of modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dtype import DType
+from graphc.recording import Detach, close, session
+from graphc.storage import Array, Storage
+from graphc.tensor import Tensor, bump_epoch, from_storage
+
+
+def overwrite(tensor: Tensor, values: Any) -> None:
+    """Write ``values`` into the memory of ``tensor`` now.
+
+    What is pending and reads that memory is computed before; what was computed from it can no
+    longer be differentiated, as after any write in place.
+    """
+    tensor._value()
+    storage, base = tensor._storage, tensor._base
+    assert storage is not None
+    if base is not None and (base._storage is None or base._storage.root is not storage.root):
+        array = np.empty(storage.array.shape, storage.array.dtype)
+        array[...] = values
+        tensor._assign(session.trace.leaf(Storage(array), None, ""))
+        return
+    root, trace = storage.root, session.trace
+    if any(leaf.storage.root is root for leaf in trace.leaves.values()):
+        close()
+        if session.trace is trace:
+            session.renew()
+    storage.array[...] = values
+    root.writes += 1
+
+
+def zeros_like(tensor: Tensor) -> Tensor:
+    """A tensor of zeros of the type and on the device of ``tensor``, which is not recorded."""
+    found = tensor._type
+    return from_storage(Storage(np.zeros(found.shape, found.dtype.numpy), device=str(tensor.device)))
+
+
+def full(shape: tuple[int, ...], value: float, dtype: DType, device: str = "cpu") -> Tensor:
+    """A tensor of one number, which is not recorded."""
+    return from_storage(Storage(np.full(shape, value, dtype.numpy), device=device))
+
+
+def converted(tensor: Tensor, dtype: DType) -> Tensor:
+    """The numbers of ``tensor`` in another element type; ``tensor`` itself if it has that one."""
+    if tensor.dtype is dtype:
+        return tensor
+    array: Array = tensor._value().astype(dtype.numpy)
+    return from_storage(Storage(array, device=str(tensor.device)))
+
+
+def detached(tensor: Tensor) -> Tensor:
+    """Another handle on the memory of ``tensor``, which needs no gradient."""
+    tensor._value()
+    handle = Tensor()
+    handle._storage = tensor._storage
+    root = tensor if tensor._base is None else tensor._base
+    handle._base, handle._chain, handle._seen = root, (*tensor._chain, Detach()), root._version
+    return handle
+
+
+def replace(tensor: Tensor, source: Tensor) -> None:
+    """Let ``tensor`` hold the memory of ``source`` from now on, as ``tensor.data = source`` does."""
+    tensor._value()
+    source._value()
+    tensor._storage = source._storage
+    tensor._node, tensor._serial, tensor._home = None, 0, None
+    tensor._base, tensor._chain = None, ()
+    tensor._version += 1
+    bump_epoch()

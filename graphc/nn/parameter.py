@@ -1,0 +1,75 @@
+"""Parameter and Buffer: tensors that a module takes as its own when they become its attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import GraphcTypeError
+from graphc.ir.dtype import get_default_dtype
+from graphc.recording import Detach
+from graphc.storage import Storage
+from graphc.tensor import Tensor
+
+
+def _share(tensor: Tensor, data: Tensor | None) -> None:
+    """Let ``tensor`` hold the memory of ``data``, which becomes a view of it."""
+    if data is None:
+        tensor._storage = Storage(np.empty((0,), get_default_dtype().numpy))
+        return
+    if not isinstance(data, Tensor):
+        raise GraphcTypeError(f"{type(tensor).__name__} data must be a Tensor, not {type(data).__name__}")
+    data._value()
+    tensor._storage = data._storage
+    if data._base is not None:
+        tensor._base, tensor._chain = data._base, (*data._chain, Detach())
+        tensor._seen = data._base._version
+    elif data._is_leaf and not data._requires_grad:
+        data._base, data._chain, data._seen = tensor, (Detach(),), tensor._version
+
+
+class Parameter(Tensor):
+    """A leaf of differentiation that a module lists among its parameters."""
+
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        _share(self, data)
+        if requires_grad:
+            self.requires_grad = True
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        if id(self) not in memo:
+            array = self._value().copy()
+            copy = self.__class__.__new__(self.__class__)
+            copy._storage = Storage(array, device=str(self.device))
+            copy._requires_grad, copy._name = self._requires_grad, self._name
+            memo[id(self)] = copy
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return rebuild_parameter, (self._value(), self._requires_grad, type(self))
+
+
+def rebuild_parameter(array: Any, requires_grad: bool, kind: type[Parameter] = Parameter) -> Parameter:
+    """A parameter from its numbers, as unpickling makes it."""
+    parameter = kind.__new__(kind)
+    parameter._storage = Storage(array)
+    parameter._requires_grad = requires_grad
+    return parameter
+
+
+class Buffer(Tensor):
+    """A tensor that a module lists among its buffers; saved with it if ``persistent``."""
+
+    persistent: bool
+
+    def __init__(
+        self, data: Tensor | None = None, requires_grad: bool = False, *, persistent: bool = True
+    ) -> None:
+        _share(self, data)
+        self.persistent = persistent
+        if requires_grad:
+            self.requires_grad = True

@@ -1,0 +1,207 @@
+"""Reading and writing at positions that tensors of integers give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.errors import GraphcIndexError, GraphcRuntimeError
+from graphc.ir.dtype import int64
+from graphc.ir.node import Node, Op, cast
+from graphc.ir.types import Shape, TensorType, broadcast_shapes
+from graphc.ops.elementwise import sum_to
+from graphc.ops.movement import expand, zeros
+
+
+@dataclass(frozen=True)
+class Gather(Op, name="gather"):
+    """y[i, j] = x[index[i, j], j] along dimension 0, and so on. No index is negative."""
+
+    dim: int
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        x, index = types
+        check_along("gather", self.dim, index, x, "input")
+        return TensorType(index.shape, x.dtype)
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        x, index = node.inputs
+        return ScatterAdd(self.dim, x.shape)(dy, index), None
+
+
+@dataclass(frozen=True)
+class ScatterAdd(Op, name="scatter_add"):
+    """Zeros of ``shape`` with y[index[i, j], j] += values[i, j] along dimension 0, and so on."""
+
+    dim: int
+    shape: Shape
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        values, index = types
+        if values.shape != index.shape:
+            raise GraphcRuntimeError(f"scatter_add: {values} does not fit the index {index}")
+        return TensorType(self.shape, values.dtype)
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        return Gather(self.dim)(dy, node.inputs[1]), None
+
+
+@dataclass(frozen=True)
+class Scatter(Op, name="scatter"):
+    """x with y[index[i, j], j] = values[i, j] along dimension 0, and so on; the last one stays."""
+
+    dim: int
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        x, values, index = types
+        check_along("scatter", self.dim, index, x, "self")
+        if values.shape != index.shape or values.dtype is not x.dtype:
+            raise GraphcRuntimeError(f"scatter: {values} does not fit the index {index} of {x}")
+        return x
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        _, values, index = node.inputs
+        untouched = Scatter(self.dim)(dy, zeros(values.type), index)
+        return untouched, Gather(self.dim)(dy, index), None
+
+
+@dataclass(frozen=True)
+class GatherNd(Op, name="gather_nd"):
+    """The elements of x at index tensors for its leading dimensions.
+
+    The result has the shape that the indices broadcast to, followed by the other dimensions of x.
+    """
+
+    wrap: bool = True
+    """Whether a negative index counts from the end; otherwise it is out of range."""
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        x, *indices = types
+        return TensorType((*check_indices(self.name, x, indices), *x.shape[len(indices) :]), x.dtype)
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        x, *indices = node.inputs
+        return IndexSum(x.shape, self.wrap)(dy, *indices), *[None] * len(indices)
+
+
+@dataclass(frozen=True)
+class IndexSum(Op, name="index_sum"):
+    """Zeros of ``shape`` with the values added where ``GatherNd`` would read; duplicates in order."""
+
+    shape: Shape
+    wrap: bool = True
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        values, *indices = types
+        result = TensorType(self.shape, values.dtype)
+        expected = GatherNd(self.wrap).infer((result, *indices))
+        if values != expected:
+            raise GraphcRuntimeError(f"index_sum: expected values {expected}, got {values}")
+        return result
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        indices = node.inputs[1:]
+        return GatherNd(self.wrap)(dy, *indices), *[None] * len(indices)
+
+
+@dataclass(frozen=True)
+class IndexPut(Op, name="index_put"):
+    """x with the values written where ``GatherNd`` would read, or added; operands x, values, indices.
+
+    The values broadcast. Of several at one place the last one stays, unless they are added.
+    """
+
+    accumulate: bool
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        x, values, *indices = types
+        place = (*check_indices(self.name, x, indices), *x.shape[len(indices) :])
+        if values.dtype is not x.dtype:
+            raise GraphcRuntimeError(
+                f"Index put requires the source and destination dtypes match, got {x.dtype} for "
+                f"the destination and {values.dtype} for the source."
+            )
+        if broadcast_shapes(values.shape, place) != place:
+            raise GraphcRuntimeError(
+                f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast "
+                f"to indexing result of shape {list(place)}"
+            )
+        return x
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        _, values, *indices = node.inputs
+        below = dy
+        if not self.accumulate:
+            below = IndexPut(False)(dy, zeros(TensorType((), dy.dtype)), *indices)
+        above = sum_to(GatherNd()(dy, *indices), values.shape)
+        return below, above, *[None] * len(indices)
+
+
+def check_along(name: str, dim: int, index: TensorType, x: TensorType, what: str) -> None:
+    """Raise where ``index`` does not fit ``x`` for an access along ``dim``."""
+    if index.dtype is not int64:
+        raise GraphcRuntimeError(f"{name}(): Expected dtype int64 for index")
+    if index.rank != x.rank:
+        raise GraphcRuntimeError(
+            f"Index tensor must have the same number of dimensions as {what} tensor"
+        )
+    if any(n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if d != dim):
+        raise GraphcRuntimeError(
+            f"Size does not match at dimension {_first_larger(dim, index, x)} expected index "
+            f"{list(index.shape)} to be no larger than {what} {list(x.shape)} apart from "
+            f"dimension {dim}"
+        )
+
+
+def _first_larger(dim: int, index: TensorType, x: TensorType) -> int:
+    pairs = enumerate(zip(index.shape, x.shape, strict=True))
+    return next(d for d, (n, m) in pairs if d != dim and n > m)
+
+
+def check_indices(name: str, x: TensorType, indices: Sequence[TensorType]) -> Shape:
+    """The shape that ``indices`` broadcast to. Raises where they cannot index ``x``."""
+    if len(indices) > x.rank:
+        raise GraphcIndexError(
+            f"too many indices for tensor of dimension {x.rank} (got {len(indices)})"
+        )
+    if any(index.dtype is not int64 for index in indices):
+        raise GraphcIndexError("tensors used as indices must be long, int, byte or bool tensors")
+    try:
+        return broadcast_shapes(*(index.shape for index in indices))
+    except GraphcRuntimeError:
+        shapes = ", ".join(str(list(index.shape)) for index in indices)
+        raise GraphcIndexError(
+            f"{name}: shape mismatch: indexing tensors could not be broadcast together with "
+            f"shapes {shapes}"
+        ) from None
+
+
+def take_rows(x: Node, index: Node, dim: int = 0) -> Node:
+    """x with dimension ``dim`` replaced by the dimensions of ``index``."""
+    from graphc.ops.movement import permute
+
+    front = (dim, *(d for d in range(x.rank) if d != dim))
+    rows = GatherNd(wrap=False)(permute(x, front), cast(index, int64))
+    count = index.rank
+    order = (*range(count, count + dim), *range(count), *range(count + dim, rows.rank))
+    return permute(rows, order)
+
+
+def put_values(x: Node, values: Node, index: Node, dim: int) -> Node:
+    """x with the values, broadcast, written along ``dim``."""
+    return Scatter(dim)(x, expand(cast(values, x.dtype), index.shape), index)
+
+
+@dataclass(frozen=True)
+class CheckRange(Op, name="check_range"):
+    """The operand, unchanged; a run in which an element is not in [low, high) raises."""
+
+    low: int
+    high: int
+    message: str
+    """With {} for the first offender."""
+    error: str = "IndexError"
+    """The exception's name."""
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]

@@ -1,0 +1,66 @@
+"""Fusion, shown as graph text."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+from graphc.ir.dtype import float32
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, elementwise, make_input
+from graphc.ir.types import TensorType
+from graphc.ops.matmul import MatMul
+from graphc.ops.reduce import Max, Sum, mean
+from graphc.passes.fuse import Fused, fuse
+
+
+def given(name: str, *shape: int) -> Node:
+    return make_input(name, TensorType(shape, float32))
+
+
+def fused(graph: Graph) -> list[Fused]:
+    result = fuse(graph)
+    result.verify()
+    return [x.op for x in result.nodes if isinstance(x.op, Fused)]
+
+
+def test_a_chain_is_one_kernel() -> None:
+    x = given("x", 2, 3)
+    graph = fuse(Graph((x,), (elementwise("exp", x * 2.0 + 1.0),)))
+    assert str(graph) == dedent("""\
+        graph(%x: f32[2, 3]) {
+          %1: f32[2, 3] = fused[mul+add+exp](%x)
+          return %1
+        }""")
+
+
+def test_softmax_is_one_row_kernel() -> None:
+    x = given("x", 8, 16)
+    e = elementwise("exp", x - Max((1,))(x))
+    (kernel,) = fused(Graph((x,), (e / Sum((1,))(e),)))
+    assert kernel.reduced == (1,)
+    assert len(kernel.body.outputs) == 1
+
+
+def test_rows_without_their_reduced_axis_join_too() -> None:
+    from graphc.ops.movement import reshape
+
+    x = given("x", 8, 16)
+    rows = elementwise("sqrt", reshape(mean(x, (1,)), (8,)))
+    (kernel,) = fused(Graph((x,), (x * reshape(rows, (8, 1)),)))
+    assert kernel.space == (8, 16)
+
+
+def test_a_column_sum_is_taken_along_but_not_read() -> None:
+    x = given("x", 8, 16)
+    e = elementwise("exp", x - Max((1,))(x))
+    columns = Sum((0,))(e)
+    kernels = fused(Graph((x,), (e * columns,)))
+    assert len(kernels) == 2
+
+
+def test_no_kernel_waits_for_itself() -> None:
+    x, w = given("x", 4, 4), given("w", 4, 4)
+    h = elementwise("tanh", x)
+    y = MatMul()(h, w)
+    kernels = fused(Graph((x, w), (y + h * 2.0,)))
+    assert [str(k) for k in kernels] == ["fused[tanh]", "fused[mul+add]"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphc.backend import Backend, Executable, Sources, Step
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.passes import PASSES, run
+from graphc.passes import PASSES, Pass, run
 from graphc.passes.open_composites import open_composites
 
 
@@ -19,17 +19,32 @@ def load_backend(name: str = "auto") -> Backend:
     return find(name)
 
 
+def pipeline(backend: Backend) -> tuple[Pass, ...]:
+    """The passes, of which the first leaves closed what the backend has kernels for."""
+
+    def opened(graph: Graph) -> Graph:
+        return open_composites(graph, backend.composites)
+
+    opened.__name__ = open_composites.__name__
+    return opened, *(step for step in PASSES if step is not open_composites)
+
+
 class Program:
     """A graph compiled for a backend."""
 
     def __init__(self, graph: Graph, backend: Backend) -> None:
         self.recorded = graph
         self.backend = backend
-        first = (lambda g: open_composites(g, backend.composites)), *PASSES[1:]
-        first[0].__name__ = "open_composites"
-        self.graph = run(graph, first)
+        self.graph = run(graph, pipeline(backend))
         self.sources: Sources = backend.emit(self.graph)
         self.executable: Executable = backend.build(self.sources)
+
+    def stages(self) -> Iterator[tuple[str, Graph]]:
+        """The name of each pass with the graph after it, told again from the recorded one."""
+        graph = self.recorded
+        for step in pipeline(self.backend):
+            graph = step(graph)
+            yield step.__name__, graph
 
 
 class LazyProgram:

@@ -68,6 +68,39 @@ def last_reads(body: Graph) -> dict[Node, int]:
     return {x: i for i, node in enumerate(members(body)) for x in node.inputs}
 
 
+def lent(body: Graph, aliased: frozenset[int]) -> dict[Node, Node]:
+    """The members that are computed in the array of an output, before it, with that output.
+
+    A member that dies in the one statement that makes the output needs no array of its own. The
+    outputs numbered in ``aliased`` lie over an operand and must not be written early.
+    """
+    order = members(body)
+    position = {x: i for i, x in enumerate(order)}
+    last = last_reads(body)
+    taken = set(body.outputs)
+    found: dict[Node, Node] = {}
+    for number, output in enumerate(body.outputs):
+        node = output
+        if number in aliased:
+            continue
+        while node in position and is_single(node):
+            dying = [
+                x
+                for x in node.inputs
+                if x in position
+                and x not in taken
+                and last[x] == position[node]
+                and x.type == output.type
+                and not isinstance(x.op, Reduce)
+            ]
+            if not dying:
+                break
+            node = dying[0]
+            taken.add(node)
+            found[node] = output
+    return found
+
+
 def may_overwrite(op: Fused, output: int, parameter: int) -> bool:
     """Whether an output may be written into the memory of a parameter of its own shape.
 
@@ -77,8 +110,7 @@ def may_overwrite(op: Fused, output: int, parameter: int) -> bool:
     target, source = body.outputs[output], body.inputs[parameter]
     if target.type != source.type or isinstance(target.op, Reduce | Input):
         return False
-    order = members(body)
-    position = order.index(target)
+    position = members(body).index(target)
     last = last_reads(body).get(source, -1)
     return last < position or (last == position and is_single(target))
 
@@ -87,7 +119,12 @@ class Writer:
     """Turns a body into statements, reusing scratch arrays as values die."""
 
     def __init__(
-        self, op: Fused, inputs: dict[Node, str], outputs: dict[Node, str], tiled: int | None
+        self,
+        op: Fused,
+        inputs: dict[Node, str],
+        outputs: dict[Node, str],
+        tiled: int | None,
+        aliased: frozenset[int],
     ) -> None:
         self.op = op
         self.names = dict(inputs)
@@ -97,6 +134,7 @@ class Writer:
         self.body = Body()
         self.free: dict[tuple[Shape, DType], list[str]] = {}
         self.held: dict[Node, tuple[str, tuple[Shape, DType]]] = {}
+        self.lent = lent(op.body, aliased)
 
     def write(self) -> Body:
         """The statements for the whole body."""
@@ -133,6 +171,9 @@ class Writer:
         """The array for a node's value: the output's own, a dying operand's, or scratch."""
         if node in self.outputs:
             self.names[node] = self.outputs[node]
+            return self.names[node]
+        if node in self.lent:
+            self.names[node] = self.outputs[self.lent[node]]
             return self.names[node]
         key = (node.shape, node.dtype)
         if is_single(node):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from graphc.backend import Kernel, Sources
 from graphc.backends.numpy.body import number
-from graphc.backends.numpy.kernels import Made, make, numpy_dtype
+from graphc.backends.numpy.kernels import Made, Setting, make, numpy_dtype
 from graphc.backends.numpy.prelude import helpers
 from graphc.backends.numpy.schedule import Result, Schedule, arena, schedule
 from graphc.backends.numpy.values import Layout, call, literal, viewed
@@ -124,7 +124,8 @@ class Emission:
         function = kernel.origin.function.replace(".backward", "_grad") or kernel.op.name
         name = self.names.new(f"{function}_{number_}")
         layouts = [self._layout(x) for x in kernel.inputs]
-        made = make(name, kernel, layouts, _described(kernel), self.threads)
+        setting = Setting(layouts, self.schedule.aliased(kernel), self.threads)
+        made = make(name, kernel, _described(kernel), setting)
         self.made[kernel] = made
         if made.text:
             self.functions.append(made.text.strip("\n"))
@@ -232,8 +233,8 @@ class Emission:
         lines = made.call.format(*operands, **marks).split("\n")
         comment = _described(kernel)
         self.sections[-1].steps.append((comment, lines))
-        text = made.text or "\n".join(f"{line}" for line in lines)
-        self.kernels.append(Kernel(name, comment, text.strip("\n") + "\n"))
+        text = made.text.strip("\n") or "\n".join(lines)
+        self.kernels.append(Kernel(name, comment, f"import numpy as np\n\n\n{text}\n"))
 
     def _return(self, name: str, type_: TensorType) -> None:
         """Make an array which is returned."""

@@ -39,11 +39,22 @@ def numpy_dtype(dtype: DType) -> str:
     return names.get(dtype.name, f"np.{dtype.name}")
 
 
-def make(name: str, node: Node, layouts: list[Layout], origin: str, threads: int) -> Made:
-    """The kernel that computes ``node``; ``layouts`` are those of its operands."""
+@dataclass(frozen=True)
+class Setting:
+    """What a kernel is made for, besides its node."""
+
+    layouts: list[Layout]
+    """Those of the operands."""
+    aliased: frozenset[int]
+    """The results that are written over an operand."""
+    threads: int
+
+
+def make(name: str, node: Node, origin: str, setting: Setting) -> Made:
+    """The kernel that computes ``node``."""
     op = node.op
     if isinstance(op, Fused):
-        return fused(name, op, layouts, origin, threads)
+        return fused(name, op, origin, setting)
     if op.name in HEAVY:
         rendered = HEAVY[op.name](name, node)
         arguments = [f"{{{i}}}" for i in range(len(node.inputs))]
@@ -93,21 +104,21 @@ def _arg_reduce(node: Node, op: ArgReduce) -> str:
     return f"np.{op.name}({rows}, axis=-1, out={{out0}}.reshape{call(lead)})"
 
 
-def fused(name: str, op: Fused, layouts: list[Layout], origin: str, threads: int) -> Made:
+def fused(name: str, op: Fused, origin: str, setting: Setting) -> Made:
     """The function of a fused group, whole or in tiles."""
     flat = op
     if prod(op.space) > 1:
-        flat = collapsed(op, runs(op, layouts))
-    tiles = tiling(flat, threads)
+        flat = collapsed(op, runs(op, setting.layouts))
+    tiles = tiling(flat, setting.threads)
     if tiles is None:
-        return _whole(name, op, origin)
+        return _whole(name, op, origin, setting)
     shapes = [
         new.shape if new.shape != old.shape else None
         for old, new in zip(
             (*op.body.inputs, *op.body.outputs), (*flat.body.inputs, *flat.body.outputs), strict=True
         )
     ]
-    return _tiled(name, flat, tiles, origin, tuple(shapes))
+    return _tiled(name, flat, tiles, origin, setting, tuple(shapes))
 
 
 def _call(name: str, inputs: int, outputs: int, work: int) -> str:
@@ -123,13 +134,14 @@ def _named(op: Fused) -> tuple[list[str], list[str]]:
     return inputs, ["out"] if count == 1 else [f"out{i}" for i in range(count)]
 
 
-def _whole(name: str, op: Fused, origin: str) -> Made:
+def _whole(name: str, op: Fused, origin: str, setting: Setting) -> Made:
     inputs, outputs = _named(op)
     writer = Writer(
         op,
         dict(zip(op.body.inputs, inputs, strict=True)),
         dict(zip(op.body.outputs, outputs, strict=True)),
         None,
+        setting.aliased,
     )
     body = writer.write()
     work = tuple((s.shape, s.dtype.numpy.name) for s in body.scratch)
@@ -148,7 +160,12 @@ def _slice(axis: int, rank: int, bounds: str) -> str:
 
 
 def _tiled(
-    name: str, op: Fused, tiles: Tiling, origin: str, reshapes: tuple[Shape | None, ...]
+    name: str,
+    op: Fused,
+    tiles: Tiling,
+    origin: str,
+    setting: Setting,
+    reshapes: tuple[Shape | None, ...],
 ) -> Made:
     inputs, outputs = _named(op)
     axis = tiles.axis
@@ -163,6 +180,7 @@ def _tiled(
         {x: local[x] for x in op.body.inputs},
         {x: local[x] for x in op.body.outputs},
         axis,
+        setting.aliased,
     )
     body = writer.write()
     bounds = _slice(axis, len(op.space), "low:high")

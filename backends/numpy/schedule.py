@@ -32,6 +32,11 @@ class Schedule:
         owners = (self.layouts[x].owner for x in kernel.inputs if x in self.layouts)
         return list(dict.fromkeys(owners))
 
+    def aliased(self, kernel: Node) -> frozenset[int]:
+        """The results of a kernel that may lie over one of its operands."""
+        results = ((kernel, i) for i in range(len(kernel.types)))
+        return frozenset(r[1] for r in results if r in self.in_state or r in self.shared)
+
 
 def is_kernel(node: Node, found: dict[Node, Layout]) -> bool:
     """Whether the node is computed by a kernel of its own."""
@@ -54,6 +59,7 @@ def schedule(graph: Graph) -> Schedule:
     _choose_outputs(made, index)
     _choose_updates(made, index, order)
     made.order = list(networkx.lexicographical_topological_sort(order, key=index.__getitem__))
+    _share_operands(made)
     return made
 
 
@@ -114,7 +120,7 @@ def _aligned(made: Schedule, kernel: Node, result: int, target: Node) -> bool:
     return True
 
 
-def share_operands(made: Schedule) -> None:
+def _share_operands(made: Schedule) -> None:
     """Let a fused kernel write over an operand in the arena that nothing reads later."""
     last: dict[Result, int] = {}
     for position, kernel in enumerate(made.order):
@@ -164,7 +170,6 @@ def arena(made: Schedule, workspace: dict[Node, list[int]]) -> Plan:
 
     A result has its key in the plan, a workspace the key (kernel, "workspace", number).
     """
-    share_operands(made)
     root: dict[Result, Result] = {}
     first: dict[Result, int] = {}
     last: dict[Result, int] = {}

@@ -1,5 +1,33 @@
 """The primitives, one family to a file; importing this package registers all of them."""
 
-from graphc.ops import elementwise, matmul, movement, reduce, transcendental
+from graphc.ops import (
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    matmul,
+    movement,
+    pooling,
+    random,
+    reduce,
+    scan,
+    sloped,
+    sort,
+    transcendental,
+)
 
-__all__ = ["elementwise", "matmul", "movement", "reduce", "transcendental"]
+__all__ = [
+    "convolution",
+    "creation",
+    "elementwise",
+    "indexing",
+    "matmul",
+    "movement",
+    "pooling",
+    "random",
+    "reduce",
+    "scan",
+    "sloped",
+    "sort",
+    "transcendental",
+]

@@ -9,8 +9,8 @@ from graphc.errors import GraphcIndexError, GraphcRuntimeError
 from graphc.ir.dtype import int64
 from graphc.ir.node import Node, Op, cast
 from graphc.ir.types import Shape, TensorType, broadcast_shapes
-from graphc.ops.elementwise import sum_to
-from graphc.ops.movement import expand, zeros
+from graphc.ops.elementwise import equal, number, sum_to, where
+from graphc.ops.movement import permute, reshape, zeros
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class GatherNd(Op, name="gather_nd"):
 
     wrap: bool = True
     """Whether a negative index counts from the end; otherwise it is out of range."""
+    skip: int | None = None
+    """With one index: the place in x to which no gradient flows."""
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         x, *indices = types
@@ -81,7 +83,7 @@ class GatherNd(Op, name="gather_nd"):
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
         x, *indices = node.inputs
-        return IndexSum(x.shape, self.wrap)(dy, *indices), *[None] * len(indices)
+        return IndexSum(x.shape, self.wrap, self.skip)(dy, *indices), *[None] * len(indices)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class IndexSum(Op, name="index_sum"):
 
     shape: Shape
     wrap: bool = True
+    skip: int | None = None
+    """With one index: the place that stays zero."""
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         values, *indices = types
@@ -100,8 +104,14 @@ class IndexSum(Op, name="index_sum"):
         return result
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
-        indices = node.inputs[1:]
-        return GatherNd(self.wrap)(dy, *indices), *[None] * len(indices)
+        _, *indices = node.inputs
+        below = GatherNd(self.wrap)(dy, *indices)
+        if self.skip is not None:
+            (index,) = indices
+            skipped = equal(index, number(self.skip, index))
+            shape = index.shape + (1,) * (below.rank - index.rank)
+            below = where(reshape(skipped, shape), 0.0, below)
+        return below, *[None] * len(indices)
 
 
 @dataclass(frozen=True)
@@ -176,20 +186,13 @@ def check_indices(name: str, x: TensorType, indices: Sequence[TensorType]) -> Sh
         ) from None
 
 
-def take_rows(x: Node, index: Node, dim: int = 0) -> Node:
+def taken(x: Node, index: Node, dim: int = 0, *, wrap: bool = False) -> Node:
     """x with dimension ``dim`` replaced by the dimensions of ``index``."""
-    from graphc.ops.movement import permute
-
     front = (dim, *(d for d in range(x.rank) if d != dim))
-    rows = GatherNd(wrap=False)(permute(x, front), cast(index, int64))
+    rows = GatherNd(wrap)(permute(x, front), cast(index, int64))
     count = index.rank
     order = (*range(count, count + dim), *range(count), *range(count + dim, rows.rank))
     return permute(rows, order)
-
-
-def put_values(x: Node, values: Node, index: Node, dim: int) -> Node:
-    """x with the values, broadcast, written along ``dim``."""
-    return Scatter(dim)(x, expand(cast(values, x.dtype), index.shape), index)
 
 
 @dataclass(frozen=True)

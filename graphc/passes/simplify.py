@@ -10,7 +10,7 @@ from graphc.ops.movement import Expand, Permute, Reshape, expand, permute, resha
 from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
 from graphc.passes.rewrite import rewrite, rule
 
-TRANSPARENT = frozenset({"detach", "variable", "border"})
+TRANSPARENT = frozenset({"detach", "variable", "border", "sloped"})
 """Ops that mean something to differentiation only."""
 
 

@@ -30,19 +30,19 @@ def test_gather_and_scatter(case: Any, dtype: str) -> None:
     settings: dict[str, Any] = {"axis": axis, "accumulate": True}
     out = rubbish(shape, dtype)
     added = special.scatter("kernel", shape, index_shape, dtype, base=True, **settings)
-    run(added, x, index, source, out)
+    run(added, x, source, index, out)
     close(out, tx.scatter_add(axis, ti, ts))
     alone = special.scatter("kernel", shape, index_shape, dtype, base=False, **settings)
-    run(alone, index, source, out)
+    run(alone, source, index, out)
     close(out, torch.zeros_like(tx).scatter_add(axis, ti, ts))
     settings["accumulate"] = False
     put = special.scatter("kernel", shape, index_shape, dtype, base=True, **settings)
-    run(put, x, index, source, out)
+    run(put, x, source, index, out)
     close(out, tx.scatter(axis, ti, ts))
     index.reshape(-1)[0] = shape[axis]
-    for rendered, arrays in ((added, (x, index, source, out)), (put, (x, index, source, out))):
+    for rendered in (added, put):
         with pytest.raises(IndexError):
-            run(rendered, *arrays)
+            run(rendered, x, source, index, out)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

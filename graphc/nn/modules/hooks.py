@@ -6,10 +6,14 @@ import itertools
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphc.errors import GraphcRuntimeError
-from graphc.tensor import Tensor, bump_epoch
+from graphc.ir.node import Item, Node, recording
+from graphc.ops.composite import Composite
+from graphc.recording import session
+from graphc.tensor import Tensor, bump_epoch, wrap
 
 if TYPE_CHECKING:
     from graphc.nn.modules.module import Module
@@ -118,15 +122,107 @@ def _run_after(
     return hook(module, args, result)
 
 
+Gradients = tuple[Any, ...]
+
+
+def _identity(*xs: Node) -> tuple[Node, ...]:
+    return xs
+
+
+@dataclass(frozen=True)
+class Watched(Composite):
+    """Its operands, whose gradients are shown to ``notify``, which may replace them."""
+
+    notify: Callable[[Gradients], Gradients]
+
+    def grad(self, node: Node, *gradients: Node | None) -> tuple[Node | None, ...]:
+        return self.notify(gradients)
+
+
 class _Backward:
     """One call of a module whose gradients are watched.
 
-    The gradient of the outputs is whole before any gradient of the inputs is, so the hooks run
-    once the last input's gradient is there.
+    The gradients of the outputs are whole before those of the inputs are, so the full hooks run
+    with the inputs' gradients, or with the outputs' where no input needs one.
     """
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.outputs: list[Tensor | None] = []
-        self.inputs: list[Tensor | None] = []
-        self.watched_inputs = 0
+        self.of_outputs: Gradients = ()
+        self.input_places: list[int] = []
+        self.output_places: list[int] = []
+        self.inputs = 0
+        self.outputs = 0
+
+    def watch_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, tensors among them replaced by ones whose gradients are watched."""
+        self.inputs = len(args)
+        watched, self.input_places = _watch(args, self._on_inputs)
+        return watched
+
+    def watch_outputs(self, result: Any) -> Any:
+        """The result, likewise."""
+        results = result if isinstance(result, tuple) else (result,)
+        self.outputs = len(results)
+        watched, self.output_places = _watch(results, self._on_outputs)
+        return watched if isinstance(result, tuple) else watched[0]
+
+    def _on_outputs(self, gradients: Gradients) -> Gradients:
+        self.of_outputs = _spread(gradients, self.output_places, self.outputs)
+        for hook in list(self.module._backward_pre_hooks.values()):
+            replaced = hook(self.module, self.of_outputs)
+            if replaced is not None:
+                self.of_outputs = replaced if isinstance(replaced, tuple) else (replaced,)
+        if not self.input_places:
+            self._run_hooks((None,) * self.inputs)
+        return _gather(self.of_outputs, self.output_places)
+
+    def _on_inputs(self, gradients: Gradients) -> Gradients:
+        of_inputs = self._run_hooks(_spread(gradients, self.input_places, self.inputs))
+        return _gather(of_inputs, self.input_places)
+
+    def _run_hooks(self, of_inputs: Gradients) -> Gradients:
+        for hook in list(self.module._backward_hooks.values()):
+            replaced = hook(self.module, of_inputs, self.of_outputs)
+            if replaced is None:
+                continue
+            replaced = replaced if isinstance(replaced, tuple) else (replaced,)
+            if len(replaced) != len(of_inputs):
+                raise GraphcRuntimeError(
+                    f"Backward hook returned an invalid number of grad_input, got {len(replaced)}, "
+                    f"but expected {len(of_inputs)}"
+                )
+            of_inputs = replaced
+        return of_inputs
+
+
+def _watch(
+    values: tuple[Any, ...], notify: Callable[[Gradients], Gradients]
+) -> tuple[tuple[Any, ...], list[int]]:
+    """The values with those that need a gradient watched together, and the places of these."""
+    places = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
+    if not places or not recording.grad_enabled:
+        return values, []
+    trace = session.trace
+    nodes = [trace.node_of(values[i]) for i in places]
+    node = Watched("module_hook", _identity, (), (True,) * len(nodes), notify)(*nodes)
+    results = [node] if len(nodes) == 1 else [Item(i)(node) for i in range(len(nodes))]
+    watched = list(values)
+    for place, result in zip(places, results, strict=True):
+        watched[place] = wrap(result, trace, "BackwardHookFunctionBackward")
+    return tuple(watched), places
+
+
+def _spread(gradients: Gradients, places: list[int], count: int) -> Gradients:
+    """The gradients as tensors in their places among ``count`` values, None elsewhere."""
+    spread: list[Tensor | None] = [None] * count
+    for place, gradient in zip(places, gradients, strict=True):
+        if gradient is not None:
+            spread[place] = wrap(gradient, session.trace)
+    return tuple(spread)
+
+
+def _gather(gradients: Gradients, places: list[int]) -> Gradients:
+    """The nodes of the gradients in ``places``."""
+    found = [gradients[place] for place in places]
+    return tuple(None if g is None else session.trace.node_of(g) for g in found)

@@ -1,0 +1,227 @@
+"""Activations as the user calls them."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+from graphc.errors import GraphcRuntimeError
+from graphc.functions.precision import real
+from graphc.functions.reduction import normal_dim
+from graphc.ir.node import Node, elementwise
+from graphc.ops.elementwise import where
+from graphc.ops.function import function
+from graphc.ops.movement import Slice, reshape
+from graphc.ops.sloped import sloped
+
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def at_least(x: Node, low: float) -> Node:
+    """x, or ``low`` where it is less; the gradient flows where x itself is chosen."""
+    return where(x < low, low, x)
+
+
+def at_most(x: Node, high: float) -> Node:
+    """x, or ``high`` where it is more; the gradient flows where x itself is chosen."""
+    return where(x > high, high, x)
+
+
+def _negative(x: Node) -> Node:
+    """x where it is not positive, else 0: what keeps an exponential from overflowing."""
+    return where(x > 0.0, 0.0, x)
+
+
+@function(method=False, namespace=False, functional=True, grad_name="HardtanhBackward0")
+@real
+def relu6(input: Node) -> Node:
+    """min(max(x, 0), 6)"""
+    return _between(input, 0.0, 6.0)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def hardtanh(input: Node, min_val: float = -1.0, max_val: float = 1.0) -> Node:
+    """min(max(x, min), max), whose gradient at both ends is zero."""
+    if min_val > max_val:
+        raise GraphcRuntimeError("min_val cannot be greater than max_val")
+    return _between(input, min_val, max_val)
+
+
+def _between(x: Node, low: float, high: float) -> Node:
+    return where(x <= low, low, where(x >= high, high, x))
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def leaky_relu(input: Node, negative_slope: float = 0.01) -> Node:
+    """x where positive, else slope · x."""
+    return where(input > 0.0, input, input * negative_slope)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def elu(input: Node, alpha: float = 1.0) -> Node:
+    """x where positive, else α · (eˣ - 1)."""
+    return where(input > 0.0, input, elementwise("expm1", _negative(input)) * alpha)
+
+
+@function(method=False, functional=True, grad_name="EluBackward0")
+@real
+def selu(input: Node) -> Node:
+    """The self-normalising elu."""
+    below = elementwise("expm1", _negative(input)) * (_SELU_ALPHA * _SELU_SCALE)
+    return where(input > 0.0, input * _SELU_SCALE, below)
+
+
+@function(method=False, functional=True, grad_name="EluBackward0")
+@real
+def celu(input: Node, alpha: float = 1.0) -> Node:
+    """x where positive, else α · (exp(x / α) - 1)."""
+    if alpha == 0:
+        raise GraphcRuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    below = elementwise("expm1", _negative(input) * (1 / alpha)) * alpha
+    return where(input > 0.0, input, below)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def gelu(input: Node, *, approximate: str = "none") -> Node:
+    """x · Φ(x), Φ the normal distribution's cumulative density, or tanh's approximation of it."""
+    if approximate == "none":
+        return input * 0.5 * (elementwise("erf", input * sqrt(0.5)) + 1.0)
+    if approximate != "tanh":
+        raise GraphcRuntimeError("approximate argument must be either none or tanh.")
+    inner = (input + input * input * input * 0.044715) * sqrt(2 / pi)
+    return input * 0.5 * (elementwise("tanh", inner) + 1.0)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def silu(input: Node) -> Node:
+    """x · sigmoid(x)"""
+    return input * elementwise("sigmoid", input)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def mish(input: Node) -> Node:
+    """x · tanh(ln(1 + eˣ))"""
+    return input * elementwise("tanh", _softplus(input, 20.0))
+
+
+def _softplus(z: Node, threshold: float) -> Node:
+    linear = z > threshold
+    bent = elementwise("log1p", elementwise("exp", where(linear, 0.0, z)))
+    return sloped(where(linear, z, bent), z, where(linear, 1.0, elementwise("sigmoid", z)))
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def softplus(input: Node, beta: float = 1.0, threshold: float = 20.0) -> Node:
+    """ln(1 + exp(β · x)) / β; x itself where β · x passes the threshold."""
+    if beta == 1:
+        return _softplus(input, threshold)
+    linear = input * beta > threshold
+    return where(linear, input, _softplus(input * beta, threshold) / beta)
+
+
+@function(method=False, namespace=False, functional=True, grad_name="DivBackward0")
+@real
+def softsign(input: Node) -> Node:
+    """x / (1 + |x|)"""
+    return input / (elementwise("abs", input) + 1.0)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def hardswish(input: Node) -> Node:
+    """x · min(max(x + 3, 0), 6) / 6"""
+    middle = input * (input + 3.0) / 6.0
+    return where(input <= -3.0, 0.0, where(input >= 3.0, input, middle))
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def hardsigmoid(input: Node) -> Node:
+    """min(max(x + 3, 0), 6) / 6"""
+    return where(input <= -3.0, 0.0, where(input >= 3.0, 1.0, (input + 3.0) / 6.0))
+
+
+@function(method=False, namespace=False, functional=True, grad_name="LogSigmoidBackward0")
+@real
+def logsigmoid(input: Node) -> Node:
+    """ln(1 / (1 + e⁻ˣ))"""
+    bent = elementwise("log1p", elementwise("exp", -elementwise("abs", input)))
+    return sloped(_negative(input) - bent, input, elementwise("sigmoid", -input))
+
+
+@function(method=False, namespace=False, functional=True, grad_name="SubBackward0")
+@real
+def tanhshrink(input: Node) -> Node:
+    """x - tanh(x)"""
+    return input - elementwise("tanh", input)
+
+
+@function(method=False, namespace=True, functional=True, grad_name="ThresholdBackward0")
+def threshold(input: Node, threshold: float, value: float) -> Node:
+    """x where it passes the threshold, else ``value``."""
+    return where(input <= threshold, value, input)
+
+
+@function(functional=True)
+@real
+def hardshrink(input: Node, lambd: float = 0.5) -> Node:
+    """x, or 0 where |x| ≤ λ."""
+    return where(elementwise("abs", input) <= lambd, 0.0, input)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def softshrink(input: Node, lambd: float = 0.5) -> Node:
+    """x brought nearer to zero by λ."""
+    if lambd < 0:
+        raise GraphcRuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    inner = where(input < -lambd, input + lambd, input * 0.0)
+    return where(input > lambd, input - lambd, inner)
+
+
+@function(method=False, namespace=False, functional=True)
+@real
+def glu(input: Node, dim: int = -1) -> Node:
+    """a · sigmoid(b), where a and b are the halves of x along ``dim``."""
+    if not input.rank:
+        raise GraphcRuntimeError("glu does not support 0-dimensional tensors")
+    axis = normal_dim(dim, input.rank)
+    extent = input.shape[axis]
+    if extent % 2:
+        raise GraphcRuntimeError(
+            f"Halving dimension must be even, but dimension {axis} is size {extent}"
+        )
+    first, second = (_part(input, axis, extent // 2 * i, extent // 2 * (i + 1)) for i in (0, 1))
+    return first * elementwise("sigmoid", second)
+
+
+def _part(x: Node, axis: int, start: int, stop: int) -> Node:
+    starts = tuple(start if i == axis else 0 for i in range(x.rank))
+    stops = tuple(stop if i == axis else n for i, n in enumerate(x.shape))
+    return Slice(starts, stops, (1,) * x.rank)(x)
+
+
+@function(functional=True, grad_name="PreluKernelBackward0")
+@real
+def prelu(input: Node, weight: Node) -> Node:
+    """x where positive, else w · x, with one w or one for each channel."""
+    slope = weight
+    if weight.type.size != 1 or input.rank > 1:
+        channels = input.shape[1] if input.rank > 1 else 1
+        if weight.rank > 1 or weight.type.size not in (1, channels):
+            raise GraphcRuntimeError(
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.type.size} and channel size = {channels}."
+            )
+    if weight.rank:
+        shape = [1] * max(input.rank, 1)
+        shape[min(1, input.rank - 1) if input.rank else 0] = weight.type.size
+        slope = reshape(weight, tuple(shape) if input.rank else ())
+    return where(input > 0.0, input, slope * input)

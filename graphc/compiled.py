@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import recording
 from graphc.recording import close, session
 from graphc.storage import Storage
-from graphc.tensor import Epoch, Tensor, from_storage
+from graphc.tensor import Epoch, Tensor, bump_epoch, from_storage
 
 LIMIT = 64
 """Specialisations kept of one compiled function; the one not used for longest makes room."""
@@ -36,6 +36,8 @@ class Specialization:
         self.epoch = -1
         self.count = len(captured.graph.outputs) - len(captured.kept)
         self.single = isinstance(captured.results, Slot)
+        self.types = tuple(x.type for x in captured.graph.outputs)
+        self.roots = tuple(s.root for s in captured.written)
         self.step = program.executable.bind([s.array for s in captured.state])
 
     def run(self, tensors: list[Tensor]) -> Any:
@@ -44,22 +46,28 @@ class Specialization:
         for hyperparameter in captured.hyperparameters:
             hyperparameter.refresh()
         arrays = self.step(*[t._storage.array for t in tensors])  # type: ignore[union-attr]
-        for storage in captured.written:
-            storage.root.writes += 1
+        for root in self.roots:
+            root.writes += 1
         for place in captured.written_arguments:
             tensors[place]._storage.root.writes += 1  # type: ignore[union-attr]
         if captured.kept:
-            for t, array in zip(captured.kept, arrays[self.count :], strict=True):
-                t._storage = Storage(array)
+            kept = zip(captured.kept, arrays[self.count :], self.types[self.count :], strict=True)
+            for t, array, type_ in kept:
+                t._storage = Storage(array, type=type_)
         for t, gradient in captured.gradients:
-            tensor = tensors[t] if isinstance(t, int) else t
-            if tensor._grad is not gradient:
-                if (tensor._grad is None) != (gradient is None):
-                    Epoch.count += 1
-                tensor._grad = gradient
+            tensor = t if type(t) is not int else tensors[t]
+            if tensor._grad is not gradient:  # type: ignore[union-attr]
+                _set_grad(tensor, gradient)  # type: ignore[arg-type]
         if self.single:
-            return from_storage(Storage(arrays[captured.results.index]))
+            index = captured.results.index
+            return from_storage(Storage(arrays[index], type=self.types[index]))
         return _filled(captured.results, arrays)
+
+
+def _set_grad(tensor: Tensor, gradient: Tensor | None) -> None:
+    if (tensor._grad is None) != (gradient is None):
+        bump_epoch()
+    tensor._grad = gradient
 
 
 def _filled(x: Any, arrays: list[Any]) -> Any:

@@ -18,11 +18,19 @@ class Storage:
 
     __slots__ = ("array", "device", "root", "shared", "type", "writes")
 
-    def __init__(self, array: Array, root: Storage | None = None, device: str = "cpu") -> None:
-        dtype = dtype_of_numpy(array.dtype)
-        assert dtype is not None, array.dtype
+    def __init__(
+        self,
+        array: Array,
+        root: Storage | None = None,
+        device: str = "cpu",
+        type: TensorType | None = None,
+    ) -> None:
+        if type is None:
+            dtype = dtype_of_numpy(array.dtype)
+            assert dtype is not None, array.dtype
+            type = TensorType(array.shape, dtype)
         self.array = array
-        self.type = TensorType(array.shape, dtype)
+        self.type = type
         self.device = device
         self.root = self if root is None else root.root
         self.writes = 0

@@ -31,7 +31,15 @@ def number(value: bool | int | float) -> str:
 
 def spelling(node: Node) -> str:
     """The statements for an elementwise node."""
+    if node.op.name == "where" and isinstance(node.inputs[2].op, Const):
+        return f"{{out}}.fill({number(node.inputs[2].op.value)})\nnp.copyto({{out}}, {{1}}, where={{0}})"
     return SCALAR[node.op.name]
+
+
+def constant_name(op: Const) -> str:
+    """The name of a number that a small kernel reads: Python's own would be converted each time."""
+    text = repr(op.value).replace("-", "minus_").replace("+", "").replace(".", "_")
+    return f"{op.dtype.short}_{text}"
 
 
 def is_single(node: Node) -> bool:
@@ -54,6 +62,8 @@ class Body:
 
     lines: list[str] = field(default_factory=list)
     scratch: list[Scratch] = field(default_factory=list)
+    constants: dict[str, Const] = field(default_factory=dict)
+    """The numbers it reads by name."""
     partial: list[tuple[str, str]] = field(default_factory=list)
     """Outputs that each tile only adds to: the name, and the function that combines."""
 
@@ -157,7 +167,13 @@ class Writer:
         return self.body
 
     def _operand(self, x: Node) -> str:
-        return number(x.op.value) if isinstance(x.op, Const) else self.names[x]
+        if not isinstance(x.op, Const):
+            return self.names[x]
+        if self.tiled is not None:
+            return number(x.op.value)
+        name = constant_name(x.op)
+        self.body.constants[name] = x.op
+        return name
 
     def _take(self, shape: Shape, dtype: DType) -> str:
         free = self.free.get((shape, dtype))
@@ -190,7 +206,9 @@ class Writer:
 
     def _elementwise(self, node: Node, dying: list[Node]) -> None:
         text = spelling(node)
-        operands = [self._operand(x) for x in node.inputs]
+        operands = [
+            self._operand(x) if f"{{{slot}}}" in text else "" for slot, x in enumerate(node.inputs)
+        ]
         marks = {"out": self._target(node, dying)}
         extra: list[tuple[tuple[Shape, DType], str]] = []
         for mark, dtype in (("t0", node.dtype), ("t1", node.dtype), ("m0", bool_)):

@@ -79,6 +79,8 @@ class Emission:
         """Whether a result's memory is there when the program is bound."""
         self.constants: list[tuple[str, str]] = []
         self.constant_names: dict[tuple[object, ...], str] = {}
+        self.numbers: dict[str, str] = {}
+        """The numbers that small kernels read by name."""
         self.kernels: list[Kernel] = []
         self.sections = [Section()]
         self.returned: list[str] = []
@@ -127,6 +129,7 @@ class Emission:
         setting = Setting(layouts, self.schedule.aliased(kernel), self.threads)
         made = make(name, kernel, _described(kernel), setting)
         self.made[kernel] = made
+        self.numbers.update(made.constants)
         if made.text:
             self.functions.append(made.text.strip("\n"))
         for i in range(len(kernel.types)):
@@ -234,7 +237,9 @@ class Emission:
         comment = _described(kernel)
         self.sections[-1].steps.append((comment, lines))
         text = made.text.strip("\n") or "\n".join(lines)
-        self.kernels.append(Kernel(name, comment, f"import numpy as np\n\n\n{text}\n"))
+        numbers = "".join(f"{name} = {value}\n" for name, value in made.constants)
+        head = f"import numpy as np\n\n{numbers}\n\n" if made.text else ""
+        self.kernels.append(Kernel(name, comment, f"{head}{text}\n"))
 
     def _return(self, name: str, type_: TensorType) -> None:
         """Make an array which is returned."""
@@ -283,7 +288,7 @@ class Emission:
             self.sections[-1].steps.append(("updates", lines))
 
     def _render(self, state: list[str], inputs: list[str], results: list[str], plan: Plan) -> str:
-        pieces = [*self.functions, *self.returned, *(x for _, x in self.constants)]
+        pieces = [*self.functions, *self.numbers.values(), *self.returned, *(x for _, x in self.constants)]
         for section in self.sections:
             pieces += [x for _, lines in section.steps for x in lines]
             pieces += [x for _, x in section.views]
@@ -297,6 +302,7 @@ class Emission:
             ],
             imports=imports,
             helpers=texts,
+            numbers=self.numbers.items(),
             kernels=self.functions,
             state=state,
             constants=self.constants,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from graphc.backends.numpy.body import COMBINE, Body, Writer
+from graphc.backends.numpy.body import COMBINE, Body, Writer, number
 from graphc.backends.numpy.heavy import HEAVY
 from graphc.backends.numpy.tiles import Tiling, collapsed, runs, tiling
 from graphc.backends.numpy.values import Layout, call, cut, literal
@@ -31,6 +31,8 @@ class Made:
     workspace: tuple[tuple[Shape, str], ...] = ()
     reshapes: tuple[Shape | None, ...] = ()
     """The shape in which each operand and then each result is handed over, where not its own."""
+    constants: tuple[tuple[str, str], ...] = ()
+    """Names and expressions of the numbers that the function reads."""
 
 
 def numpy_dtype(dtype: DType) -> str:
@@ -152,7 +154,12 @@ def _whole(name: str, op: Fused, origin: str, setting: Setting) -> Made:
         parameters=[*inputs, *outputs, *(s.name for s in body.scratch)],
         lines=body.lines,
     )
-    return Made(text, _call(name, len(inputs), len(outputs), len(work)), work)
+    constants = tuple(
+        (name, f"np.array({number(op.value)}, {numpy_dtype(op.dtype)})")
+        for name, op in body.constants.items()
+    )
+    call_ = _call(name, len(inputs), len(outputs), len(work))
+    return Made(text, call_, work, constants=constants)
 
 
 def _slice(axis: int, rank: int, bounds: str) -> str:

@@ -38,16 +38,10 @@ class IncompatibleKeys(_Keys):
     __str__ = __repr__
 
 
-class StateDict(OrderedDict[str, Any]):
-    """Names and tensors, with the version of each module beside them."""
-
-    _metadata: OrderedDict[str, dict[str, Any]]
-
-
 def save_state(module: Module, destination: Any, prefix: str, keep_vars: bool) -> Any:
     """The parameters and persistent buffers of ``module`` and below, by their dotted names."""
     if destination is None:
-        destination = StateDict()
+        destination = OrderedDict()
         destination._metadata = OrderedDict()
     metadata = {"version": module._version}
     if hasattr(destination, "_metadata"):
@@ -102,14 +96,13 @@ def load_state(
         raise GraphcTypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
     metadata = getattr(state_dict, "_metadata", {})
     report = _Report()
-    _load(module, StateDict(state_dict), "", metadata, assign, report)
+    _load(module, OrderedDict(state_dict), "", metadata, assign, report)
     errors = list(report.errors)
     if strict:
-        for kind, keys in (("Missing", report.missing), ("Unexpected", report.unexpected)):
+        for kind, keys in (("Unexpected", report.unexpected), ("Missing", report.missing)):
             if keys:
                 listed = ", ".join(f'"{key}"' for key in keys)
-                # The missing ones come first.
-                errors.insert(kind == "Unexpected" and bool(report.missing), f"{kind} key(s) in state_dict: {listed}. ")
+                errors.insert(0, f"{kind} key(s) in state_dict: {listed}. ")
     if errors:
         lines = "\n\t".join(errors)
         raise GraphcRuntimeError(
@@ -135,7 +128,7 @@ def _load(
     for name, child in module._modules.items():
         if child is not None:
             start = f"{prefix}{name}."
-            below = StateDict((k, v) for k, v in state_dict.items() if k.startswith(start))
+            below = OrderedDict((k, v) for k, v in state_dict.items() if k.startswith(start))
             _load(child, below, start, metadata, assign, report)
     for hook in module._load_state_dict_post_hooks.values():
         hook(module, IncompatibleKeys(report.missing, report.unexpected))

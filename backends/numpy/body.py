@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from graphc.backends.numpy.spelling import REDUCE, SCALAR
+from graphc.backends.numpy.spelling import reduction, scalar
 from graphc.ir.dtype import DType, bool_
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node
@@ -33,7 +33,7 @@ def spelling(node: Node) -> str:
     """The statements for an elementwise node."""
     if node.op.name == "where" and isinstance(node.inputs[2].op, Const):
         return f"{{out}}.fill({number(node.inputs[2].op.value)})\nnp.copyto({{out}}, {{1}}, where={{0}})"
-    return SCALAR[node.op.name]
+    return scalar(node.op.name, node.dtype)
 
 
 def constant_name(op: Const) -> str:
@@ -240,4 +240,4 @@ def _reduction(node: Node, source: str, axes: tuple[int, ...], out: str) -> list
     if not axes:
         return [f"np.copyto({out}, {source})"]
     text = "None" if len(axes) == node.rank else str(axes[0]) if len(axes) == 1 else str(axes)
-    return REDUCE[node.op.name].format(source, axes=text, out=out).split("\n")
+    return reduction(node.op.name, node.dtype).format(source, axes=text, out=out).split("\n")

@@ -97,7 +97,9 @@ class Emission:
         plan = self._plan()
         for kernel in self.schedule.order:
             for i in range(len(kernel.types)):
-                self.early[kernel, i] = (kernel, i) not in self.schedule.in_output
+                target = self.schedule.in_state.get((kernel, i))
+                late = target is not None and not self.early[target, 0]
+                self.early[kernel, i] = not late and (kernel, i) not in self.schedule.in_output
         self.plan = plan
         for kernel, name in zip(self.schedule.order, kernel_names, strict=True):
             if len(self.sections[-1].steps) >= SECTION:
@@ -151,6 +153,9 @@ class Emission:
         """The name of a result's array, which the section at hand is made to know."""
         name = self.result_names[result]
         section = self.sections[-1]
+        target = self.schedule.in_state.get(result)
+        if target is not None and not self.early[target, 0]:
+            return self._state(result, target)
         if not self.early[result]:
             section.given[name] = None
         elif isinstance(result[0].op, Input):
@@ -166,8 +171,13 @@ class Emission:
         target = self.schedule.in_state.get(result)
         if target is None:
             return _region(self.plan.offsets[result], type_)
+        return self._state(result, target)
+
+    def _state(self, result: Result, target: Node) -> str:
+        """The expression for the state that a result is written over, in the result's shape."""
+        shape = result[0].types[result[1]].shape
         text = self._reference((target, 0))
-        return text if target.shape == type_.shape else f"{text}.reshape{call(type_.shape)}"
+        return text if target.shape == shape else f"{text}.reshape{call(shape)}"
 
     # -- expressions ---------------------------------------------------------------------------
 
@@ -221,7 +231,7 @@ class Emission:
         reshapes = made.reshapes or (None,) * (len(kernel.inputs) + len(kernel.types))
         marks: dict[str, str] = {}
         for i, type_ in enumerate(kernel.types):
-            if not self.early[kernel, i]:
+            if (kernel, i) in self.schedule.in_output:
                 self._return(self.result_names[kernel, i], type_)
             shape = reshapes[len(kernel.inputs) + i]
             steps = () if shape is None else (f".reshape{call(shape)}",)

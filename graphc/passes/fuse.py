@@ -10,7 +10,15 @@ from graphc.ir.graph import Graph, merged_origin, reuse
 from graphc.ir.node import Const, Item, Node, Op, make_input
 from graphc.ir.types import Shape, TensorType, Types
 from graphc.ops.movement import Expand, Reshape, reshape
-from graphc.passes.groups import AxisMap, Group, Grouping, is_fusible, read_by, source_of
+from graphc.passes.groups import (
+    AxisMap,
+    Group,
+    Grouping,
+    is_fusible,
+    is_reduction,
+    read_by,
+    source_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +56,24 @@ def fuse(graph: Graph) -> Graph:
         for producer, consumer in edges:
             if not alone or readers[producer] == 1:
                 grouping.join(producer, consumer)
+    _join_lone_reductions(graph, grouping)
     return _condense(graph, grouping)
+
+
+def _join_lone_reductions(graph: Graph, grouping: Grouping) -> None:
+    """Take a reduction along with a kernel that reads the same value anyway."""
+    readers: dict[Node, list[Node]] = {}
+    for node in graph.nodes:
+        if is_fusible(node):
+            for x in grouping.reads[node]:
+                if not is_fusible(x) and x.shape == grouping.of[node].space:
+                    readers.setdefault(x, []).append(node)
+    for nodes in readers.values():
+        for node in nodes:
+            alone = grouping.of[node]
+            if is_reduction(node) and len(alone.nodes) == 1:
+                others = (grouping.of[x] for x in nodes if x is not node)
+                any(grouping.join_beside(group, grouping.of[node]) for group in others)
 
 
 def _edges(graph: Graph) -> Iterator[tuple[Node, Node]]:

@@ -138,6 +138,20 @@ class Grouping:
         self._merge(a, b, into, needed)
         return True
 
+    def join_beside(self, a: Group, b: Group) -> bool:
+        """Merge two groups over one space that read the same value, if neither needs the other."""
+        if a is b or a.space != b.space or len(a.nodes) + len(b.nodes) > MEMBER_LIMIT:
+            return False
+        into, none = _Into(a.space), frozenset[int]()
+        if not self._fits(a, b, into, none) or self._needs(a, b) or self._needs(b, a):
+            return False
+        self._merge(a, b, into, none)
+        return True
+
+    def _needs(self, b: Group, a: Group) -> bool:
+        direct = any(self.of[x] is a for node in b.nodes for x in self.reads[node])
+        return direct or self._reaches(a, b)
+
     def _crossing(self, a: Group, b: Group) -> Iterator[tuple[Node, Node, AxisMap, int]]:
         """The edges from ``a`` to ``b``, with the axes on which their ends meet."""
         for above in b.nodes:

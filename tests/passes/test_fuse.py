@@ -64,3 +64,10 @@ def test_no_kernel_waits_for_itself() -> None:
     y = MatMul()(h, w)
     kernels = fused(Graph((x, w), (y + h * 2.0,)))
     assert [str(k) for k in kernels] == ["fused[tanh]", "fused[mul+add]"]
+
+
+def test_a_lone_reduction_joins_a_kernel_that_reads_the_same() -> None:
+    x, w = given("x", 8, 8), given("w", 8, 8)
+    h = MatMul()(x, w)
+    (kernel,) = fused(Graph((x, w), (elementwise("tanh", h), Sum((0,))(h))))
+    assert len(kernel.body.outputs) == 2

@@ -39,7 +39,8 @@ class _Called(list[Any]):
         self.seen: dict[int, Any] = {}
 
     def append(self, module: Any) -> None:
-        self.seen[id(module)] = module
+        if id(module) not in self.seen:
+            self.seen.update((id(inner), inner) for inner in module.modules())
         super().append(module)
 
 
@@ -56,6 +57,10 @@ class CapturingTrace(Trace):
         self.read_gradients: dict[int, tuple[Tensor, bool]] = {}
         """Tensors whose ``grad`` mattered on entry, with whether there was one."""
         self.called = _Called()
+        self.owners: dict[int, Any] = {}
+
+    def depends_on(self, owner: Any) -> None:
+        self.owners[id(owner)] = owner
 
     def hyperparameter(self, container: Any, key: Any) -> Node:
         """The number ``container[key]`` as an input that is read again at each call."""
@@ -117,11 +122,14 @@ class Captured:
     """Tensors whose ``grad`` mattered on entry, with whether there was one."""
     differentiable: bool
     """Whether a result still needs a gradient: the caller is going to differentiate it."""
+    owners: tuple[tuple[Any, int], ...]
+    """Modules and optimizers that took part, with the count of changes of their structure."""
 
     def holds(self) -> bool:
         """Whether what was assumed of the world outside is still so."""
         return (
-            all(module.training == flag for module, flag in self.flags)
+            all(owner._structure == count for owner, count in self.owners)
+            and all(module.training == flag for module, flag in self.flags)
             and all(t._storage is s and t._requires_grad == r for t, s, r in self.tensors)
             and all((t._grad is not None) == present for t, present in self.entry_gradients)
         )
@@ -209,6 +217,8 @@ def _slots(trace: CapturingTrace, x: Any, outputs: list[Node]) -> Any:
 
 def _close(trace: CapturingTrace, results: Any, keep_grads: bool) -> Captured:
     outputs: list[Node] = []
+    for module in trace.called.seen.values():
+        trace.depends_on(module)
     structure = _slots(trace, results, outputs)
     differentiable = any(
         x.requires_grad and x not in trace.freed and bool(x.inputs) for x in outputs
@@ -241,6 +251,7 @@ def _close(trace: CapturingTrace, results: Any, keep_grads: bool) -> Captured:
             pair for key, pair in trace.read_gradients.items() if key not in arguments
         ),
         differentiable=differentiable,
+        owners=tuple((owner, owner._structure) for owner in trace.owners.values()),
     )
 
 

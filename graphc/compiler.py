@@ -56,6 +56,7 @@ class LazyProgram:
         self.state = graph.state
         live = dict.fromkeys(self.program.graph.nodes)
         self.reads = tuple(x for x in (*graph.inputs, *graph.state) if x in live)
+        self.arena_bytes = self.program.sources.arena_bytes
         self._bound: list[Any] = []
         self._step: Step | None = None
 

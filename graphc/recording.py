@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 MEMO_LIMIT = 100_000
 """Entries of the memo at which it is emptied, so that a varying program cannot fill the memory."""
 
+PROGRAM_LIMIT = 512
+"""Programs of plain loops that are kept."""
+ARENA_LIMIT = 4 << 30
+"""Bytes that the arenas of the kept programs may take together."""
+
 _serials = itertools.count(1)
 
 
@@ -186,6 +191,9 @@ class Trace:
     def read_grad(self, tensor: Tensor) -> None:
         """Note that the gradient of ``tensor`` is looked at."""
 
+    def depends_on(self, owner: Any) -> None:
+        """Note that what is recorded depends on ``owner._structure``, a count of its changes."""
+
     def _rebase(self, tensor: Tensor) -> Node:
         """The history of a tensor computed before, told again over what is realised now."""
         old = tensor._trace
@@ -242,6 +250,14 @@ class Session(threading.local):
         self.trace = Trace(self.memo)
         self.modules: list[Any] = []
         """The modules being called, outermost first."""
+
+    def keep(self, key: Any, program: Any) -> Any:
+        """Remember a program; the oldest make room when there are too many or they hold too much."""
+        self.programs[key] = program
+        held = sum(p.arena_bytes for p in self.programs.values())
+        while len(self.programs) > 1 and (len(self.programs) > PROGRAM_LIMIT or held > ARENA_LIMIT):
+            held -= self.programs.pop(next(iter(self.programs))).arena_bytes
+        return program
 
     def renew(self) -> None:
         """Begin a new trace."""
@@ -322,7 +338,7 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     key = (*[t._node for t in fresh], None, *updated, *[t._node for t in homes], same)
     program = session.programs.get(key)
     if program is None:
-        program = session.programs[key] = _build(trace, homes, fresh, updated)
+        program = session.keep(key, _build(trace, homes, fresh, updated))
     if homes:
         _separate_overlaps(trace, homes)
     for node in program.reads:

@@ -340,7 +340,7 @@ def _dtype(name: str):  # type: ignore[no-untyped-def]
 
     found = dtype_of_numpy(np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name))
     if found is None:
-        found = _Unsigned(np.dtype(name).itemsize)  # type: ignore[assignment]
+        found = _Unsigned(name, np.dtype(name).itemsize)  # type: ignore[assignment]
     return found
 
 
@@ -348,6 +348,7 @@ def _dtype(name: str):  # type: ignore[no-untyped-def]
 class _Unsigned:
     """An element type that only scratch has."""
 
+    name: str
     itemsize: int
 
 

@@ -8,6 +8,7 @@ from graphc.backends.numpy.body import may_overwrite
 from graphc.backends.numpy.values import Layout, Result, layouts
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Item, Node
+from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 from graphc.passes.plan_memory import Interval, Plan, plan_memory
 
@@ -40,7 +41,7 @@ class Schedule:
 
 def is_kernel(node: Node, found: dict[Node, Layout]) -> bool:
     """Whether the node is computed by a kernel of its own."""
-    if isinstance(node.op, Input | Const | Item):
+    if isinstance(node.op, Input | Const | Arange | Item):
         return False
     return node not in found or found[node].owner == (node, 0)
 
@@ -159,7 +160,7 @@ def _read_once(made: Schedule, kernel: Node, owner: Result) -> bool:
 
 def _in_arena(made: Schedule, result: Result) -> bool:
     return (
-        not isinstance(result[0].op, Input)
+        not isinstance(result[0].op, Input | Arange)
         and result not in made.in_state
         and result not in made.in_output
     )

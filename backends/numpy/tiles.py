@@ -19,7 +19,7 @@ A tile that fits the L2 cache would be smaller; but between two statements the i
 may go to another thread, which costs as much as the work on some 10 000 elements. Of 8 K to 256 K
 elements to a tile, 64 K to 128 K ran fastest on two threads.
 """
-THREADED = 1024 * 1024
+THREADED = 4 * 1024 * 1024
 """Elements times statements from which a kernel is worth sharing out to threads."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
-from graphc.recording import Trace, pending_tensors, session
+from graphc.recording import Trace, pending_tensors, session, setting
 from graphc.storage import Storage
 from graphc.tensor import Tensor
 
@@ -26,7 +26,7 @@ class Hyperparameter:
     storage: Storage
 
     def refresh(self) -> None:
-        value = self.container[self.key]
+        value = setting(self.container, self.key)
         if value != self.storage.array[()]:
             self.storage.array[...] = value
 
@@ -66,8 +66,8 @@ class CapturingTrace(Trace):
         """The number ``container[key]`` as an input that is read again at each call."""
         found = self.hyperparameters.get((id(container), key))
         if found is None:
-            storage = Storage(np.array(container[key], np.float64))
-            node = self.leaf(storage, None, str(key))
+            storage = Storage(np.array(setting(container, key), np.float64))
+            node = self.leaf(storage, None, key if isinstance(key, str) else "_".join(map(str, key)))
             found = node, Hyperparameter(container, key, storage)
             self.hyperparameters[id(container), key] = found
         return found[0]

@@ -8,23 +8,28 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from graphc.errors import GraphcError
-from graphc.ir.node import Node, Origin, origin_of, recording
-from graphc.ir.node import make_input
+import numpy as np
+
+from graphc.errors import GraphcError, GraphcRuntimeError, GraphcTypeError
+from graphc.ir.node import Node, Origin, make_input, origin_of, recording
+from graphc.literals import varying
 from graphc.ops.function import Function
-from graphc.recording import Trace, session
+from graphc.recording import CALLS, Call, Trace, session
 from graphc.storage import Storage
-from graphc.tensor import HOST_VIEWS, Tensor, wrap
+from graphc.strides import STRICT_VIEWS, can_view, seen_through
+from graphc.tensor import Tensor, wrap
 
 PACKAGE = str(Path(__file__).parent)
 _SCALARS = frozenset({int, float, bool, str, type(None)})
-_VARYING_LIMIT = 4
-"""Values of one literal seen at one place before it becomes an input of the program."""
 
 
-def lift(function: Function) -> Callable[..., Any]:
-    """The user-level function: remembers what it yields for the same nodes and settings."""
-    call, grad_name, view = function.call, function.grad_name, function.view
+def lift(function: Function, *, operator: bool = False) -> Callable[..., Any]:
+    """The user-level function: remembers what it yields for the same nodes and settings.
+
+    As an ``operator`` it leaves operands that it does not take to the other operand.
+    """
+    call, view, literal = function.call, function.view, function.literal
+    grad_name = function.grad_name if isinstance(function.grad_name, str) else ""
 
     def lifted(*args: Any, **kwargs: Any) -> Any:
         trace = session.trace
@@ -38,7 +43,7 @@ def lift(function: Function) -> Callable[..., Any]:
             kind = type(x)
             if kind in _SCALARS:
                 key.append(kind)
-                key.append(x)
+                key.append(x or repr(x))  # 0.0 is not -0.0
             elif isinstance(x, Tensor):
                 key.append(node_of(x))
             else:
@@ -47,22 +52,32 @@ def lift(function: Function) -> Callable[..., Any]:
             for name, x in kwargs.items():
                 key.append(name)
                 key.append(_key(trace, x))
-        signature = tuple(key)
+        signature: tuple[Any, ...] | None = tuple(key)
         try:
             result = trace.memo.get(signature)
-        except TypeError:  # an argument that cannot be hashed is an error of the caller's
-            result = None
+        except TypeError:  # what cannot be hashed cannot be remembered, such as a numpy array
+            result, signature = None, None
         if result is None:
-            result = _evaluate(function, trace, args, kwargs)
-            trace.memo[signature] = result
+            if literal and not kwargs:
+                other = varying(call, trace, args)
+                if other is not args:
+                    return lifted(*other)
+            try:
+                result = _evaluate(function, trace, args, kwargs)
+            except GraphcTypeError:
+                if operator:
+                    return NotImplemented
+                raise
+            if signature is not None:
+                trace.memo[signature] = result
         if type(result) is Node:
             tensor = Tensor()
             tensor._record(trace, result)
             tensor._grad_name = grad_name
             if view:
-                _link(tensor, args[0], result)
+                _link(tensor, args[0], result, function)
             return tensor
-        return _wrap_all(result, trace, grad_name, args[0] if view else None)
+        return _wrap_all(result, trace, function, args[0] if view else None)
 
     lifted.__name__ = lifted.__qualname__ = function.name
     lifted.__doc__ = call.__doc__
@@ -92,7 +107,7 @@ def _nodes(trace: Trace, x: Any) -> Any:
         return tuple(_nodes(trace, item) for item in x)
     if isinstance(x, slice):
         return slice(_index(x.start), _index(x.stop), _index(x.step))
-    return x
+    return x.item() if isinstance(x, np.generic) else x
 
 
 def _index(x: Any) -> Any:
@@ -105,9 +120,30 @@ def _evaluate(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
     named = {name: _nodes(trace, x) for name, x in kwargs.items()}
     try:
         with origin_of(origin):
-            return function.call(*nodes, **named)
+            result = function.call(*nodes, **named)
     except GraphcError as error:
         raise located(error, origin, nodes) from None
+    _note_call(function, result, nodes, named)
+    return result
+
+
+def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Note what ``grad_fn`` shows of a result that needs a gradient."""
+    results = result if isinstance(result, tuple | list) else [result]
+    tracked = [x for x in results if isinstance(x, Node) and x.requires_grad]
+    if not tracked:
+        return
+    name = function.grad_name
+    shown = name if isinstance(name, str) else name(*args, **kwargs)
+    operands = tuple(
+        x
+        for arg in (*args, *kwargs.values())
+        for x in (arg if isinstance(arg, tuple | list) else [arg])
+        if isinstance(x, Node)
+    )
+    for node in tracked:
+        if node not in operands:
+            CALLS[node] = Call(shown, operands)
 
 
 def located(error: GraphcError, origin: Origin, operands: list[Any]) -> GraphcError:
@@ -164,21 +200,22 @@ def root_name() -> str:
     return type(root).__name__
 
 
-def _wrap_all(result: Any, trace: Trace, grad_name: str, base: Tensor | None) -> Any:
+def _wrap_all(result: Any, trace: Trace, function: Function, base: Tensor | None) -> Any:
     if isinstance(result, Node):
-        tensor = wrap(result, trace, grad_name)
+        grad_name = function.grad_name
+        tensor = wrap(result, trace, grad_name if isinstance(grad_name, str) else "")
         if base is not None:
-            _link(tensor, base, result)
+            _link(tensor, base, result, function)
         return tensor
     if isinstance(result, tuple | list):
-        made = [_wrap_all(x, trace, grad_name, base) for x in result]
+        made = [_wrap_all(x, trace, function, base) for x in result]
         if isinstance(result, tuple) and hasattr(result, "_fields"):
             return type(result)(*made)
         return type(result)(made)
     return result
 
 
-def _link(tensor: Tensor, source: Tensor, node: Node) -> None:
+def _link(tensor: Tensor, source: Tensor, node: Node, function: Function) -> None:
     """Make ``tensor`` a view of what ``source`` views, if the nodes between are views."""
     start = source._node
     chain: list[Any] = []
@@ -188,10 +225,23 @@ def _link(tensor: Tensor, source: Tensor, node: Node) -> None:
             return
         chain.append(x.op)
         x = x.inputs[0]
+    chain.reverse()
+    if not can_view(source, chain):
+        if function.name in STRICT_VIEWS:
+            raise no_view()
+        return
     root = source._base if source._base is not None else source
     tensor._base = root
-    tensor._chain = source._chain + tuple(reversed(chain))
+    tensor._chain = source._chain + tuple(chain)
     tensor._seen = root._version
+
+
+def no_view() -> GraphcError:
+    """The error of a view that would need a copy, in PyTorch's words."""
+    return GraphcRuntimeError(
+        "view size is not compatible with input tensor's size and stride (at least one dimension "
+        "spans across two contiguous subspaces). Use .reshape(...) instead."
+    )
 
 
 def _host_view(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
@@ -230,20 +280,14 @@ def _seen_through(source: Tensor, storage: Storage, start: Node, node: Node) -> 
             return None
         chain.append(node.op)
         node = node.inputs[0]
-    array = storage.array
-    for op in reversed(chain):
-        if op.name == "reshape":
-            if not array.flags.c_contiguous:
-                return None
-            array = array.reshape(op.shape)
-        elif op.name in HOST_VIEWS:
-            array = HOST_VIEWS[op.name](array, op)
-        else:
-            return None
+    chain.reverse()
+    array = seen_through(storage.array, chain)
+    if array is None:
+        return None
     root = source._base if source._base is not None else source
     tensor = Tensor()
     tensor._storage = Storage(array, storage) if chain else storage
     tensor._base = root
-    tensor._chain = source._chain + tuple(reversed(chain))
+    tensor._chain = source._chain + tuple(chain)
     tensor._seen = root._version
     return tensor

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.graph import Graph, reuse, topological
 from graphc.ir.node import Node, Op, make_input
@@ -35,6 +37,13 @@ ARENA_LIMIT = 4 << 30
 """Bytes that the arenas of the kept programs may take together."""
 
 _serials = itertools.count(1)
+
+
+def setting(container: Any, key: Any) -> Any:
+    """``container[key]``, or what several keys, one after the other, lead to."""
+    for part in key if isinstance(key, tuple) else (key,):
+        container = container[part]
+    return container
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,18 @@ class Variable(Op, name="variable"):
 
     def put(self, source: Node, value: Node) -> Node:
         return value
+
+
+@dataclass(frozen=True)
+class Call:
+    """The user-level call that a node is the result of."""
+
+    grad_name: str
+    operands: tuple[Node, ...]
+
+
+CALLS: weakref.WeakKeyDictionary[Node, Call] = weakref.WeakKeyDictionary()
+"""For what ``grad_fn`` shows; nothing is computed from it."""
 
 
 class Leaf:
@@ -97,6 +118,8 @@ class Trace:
         """While capturing: tensors written to, which the caller holds."""
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         """While capturing: tensors whose ``grad`` was set, with what it was before."""
+        self.numbers_read: dict[tuple[int, Any, Any], Node] = {}
+        """The inputs made for settings, by container, key and value."""
 
     def touch(self, tensor: Tensor) -> None:
         """Note a write to ``tensor``."""
@@ -191,6 +214,16 @@ class Trace:
     def read_grad(self, tensor: Tensor) -> None:
         """Note that the gradient of ``tensor`` is looked at."""
 
+    def hyperparameter(self, container: Any, key: Any) -> Node:
+        """The number ``container[key]`` as an input: another value makes no other program."""
+        value = setting(container, key)
+        place = (id(container), key, value)
+        node = self.numbers_read.get(place)
+        if node is None:
+            node = self.leaf(Storage(np.array(value, np.float64)), None, "")
+            self.numbers_read[place] = node
+        return node
+
     def depends_on(self, owner: Any) -> None:
         """Note that what is recorded depends on ``owner._structure``, a count of its changes."""
 
@@ -221,6 +254,8 @@ class Trace:
                         origin=node.origin,
                     )
                 new[node] = again
+                if node in CALLS:
+                    CALLS[again] = CALLS[node]
                 if node in old.retained:
                     self.retained[again] = old.retained[node]
         node = new[tensor._node]
@@ -304,7 +339,8 @@ def close() -> None:
     live = pending_tensors(trace)
     session.renew()
     views = [t for t in live if t._is_host_view()]
-    targets = [t for t in live if t not in views] if views else live
+    seen = {id(t) for t in views}
+    targets = [t for t in live if id(t) not in seen]
     try:
         if targets:
             _compute(trace, targets)
@@ -352,8 +388,10 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     arrays = program(leaves)
     for t, array in zip(fresh, arrays, strict=True):
         t._realize(Storage(array), trace)
-    for t in homes:
+    for node, t in zip(updated, homes, strict=True):
         assert t._home is not None
+        if leaves[node].array is not t._home.array:
+            t._home.array[...] = leaves[node].array
         t._home.root.writes += 1
         t._realize(t._home, trace)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graphc.device import Device, device_named
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.ir.dtype import DType
@@ -15,6 +13,7 @@ from graphc.ir.types import TensorType
 from graphc.recording import Detach, Trace, Variable, close, session
 from graphc.size import Size
 from graphc.storage import Array, Storage
+from graphc.strides import HOST_VIEWS, seen_through
 
 Hook = Any
 
@@ -100,9 +99,8 @@ class Tensor:
         if base._storage is None or base._pending:
             self._fail(base._unrealized())
             return
-        array = base._storage.array
-        for op in self._chain:
-            array = HOST_VIEWS[op.name](array, op)
+        array = seen_through(base._storage.array, self._chain)
+        assert array is not None
         self._storage = Storage(array, base._storage)
         self._pending = False
         if self._trace is None:
@@ -315,6 +313,7 @@ class Tensor:
         return id(self)
 
     def __repr__(self) -> str:
+        from graphc.history import grad_name
         from graphc.printing import format_tensor
 
         return format_tensor(
@@ -322,26 +321,12 @@ class Tensor:
             dtype=self.dtype.name,
             device=str(self.device),
             requires_grad=self.requires_grad and self._is_leaf,
-            grad_fn=self._grad_name if self.requires_grad and not self._is_leaf else None,
+            grad_fn=grad_name(self) if self.requires_grad and not self._is_leaf else None,
         )
 
     if TYPE_CHECKING:
         # The table of functions puts the rest of the methods in place (graphc.surface).
         def __getattr__(self, name: str) -> Any: ...
-
-
-def _host_slice(array: Array, op: Any) -> Array:
-    return array[tuple(map(slice, op.starts, op.stops, op.steps))]
-
-
-HOST_VIEWS: dict[str, Any] = {
-    "detach": lambda array, op: array,
-    "variable": lambda array, op: array,
-    "expand": lambda array, op: np.broadcast_to(array, op.shape),
-    "permute": lambda array, op: array.transpose(op.dims),
-    "slice": _host_slice,
-}
-"""How numpy looks through each view op into the same memory. A reshape may have to copy."""
 
 
 class Epoch:

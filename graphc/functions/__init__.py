@@ -1,5 +1,45 @@
 """User-level functions over nodes; importing this package fills the table of functions."""
 
-from graphc.functions import linear, pointwise, reduction, shaping
+from graphc.functions import (
+    adaptive_pooling,
+    attention,
+    class_losses,
+    comparison,
+    convolution,
+    einsum,
+    embedding,
+    joining,
+    linear,
+    losses,
+    neural,
+    normalization,
+    norms,
+    pointwise,
+    pooling,
+    reduction,
+    shaping,
+    softmax,
+    transcendental,
+)
 
-__all__ = ["linear", "pointwise", "reduction", "shaping"]
+__all__ = [
+    "adaptive_pooling",
+    "attention",
+    "class_losses",
+    "comparison",
+    "convolution",
+    "einsum",
+    "embedding",
+    "joining",
+    "linear",
+    "losses",
+    "neural",
+    "normalization",
+    "norms",
+    "pointwise",
+    "pooling",
+    "reduction",
+    "shaping",
+    "softmax",
+    "transcendental",
+]

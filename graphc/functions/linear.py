@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.errors import GraphcRuntimeError
-from graphc.ir.node import Node
+from graphc.functions.operands import C_NAMES, check_tensors
+from graphc.functions.reduction import normal_dims
+from graphc.ir.dtype import Scalar
+from graphc.ir.node import Node, elementwise, promoted
 from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
-from graphc.ops.movement import reshape
+from graphc.ops.movement import permute, reshape
+from graphc.ops.reduce import Sum
 
 
-@function(grad_name="MmBackward0")
+def _extents(x: Node) -> str:
+    return "x".join(map(str, x.shape))
+
+
+def _check_types(name: str, x: Node, y: Node) -> None:
+    if x.dtype is not y.dtype:
+        raise GraphcRuntimeError(
+            f"{name}: expected m1 and m2 to have the same dtype, but got: "
+            f"{C_NAMES[x.dtype.name].lower()} != {C_NAMES[y.dtype.name].lower()}"
+        )
+
+
+def _check_rank(name: str, x: Node, rank: int, label: str) -> None:
+    if x.rank != rank:
+        kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[rank]
+        raise GraphcRuntimeError(f"{name}: {label} must be a {kind}, got {x.rank}-D")
+
+
+def _matmul_name(input: Any, other: Any) -> str:
+    ranks = (input.rank, other.rank)
+    known = {(2, 2): "Mm", (1, 1): "Dot", (2, 1): "Mv", (1, 2): "Squeeze"}
+    if ranks in known:
+        return f"{known[ranks]}Backward0"
+    return "ViewBackward0" if min(ranks) == 1 else "UnsafeViewBackward0"
+
+
+@function(grad_name=_matmul_name)
 def matmul(input: Node, other: Node) -> Node:
     """The matrix product of the last two dimensions; vectors become rows or columns."""
+    check_tensors("matmul", input, other)
     if not input.rank or not other.rank:
         raise GraphcRuntimeError(
             "both arguments to matmul need to be at least 1D, but they are "
             f"{input.rank}D and {other.rank}D"
         )
+    _check_types("matmul", input, other)
     x = input if input.rank > 1 else reshape(input, (1, *input.shape))
     y = other if other.rank > 1 else reshape(other, (*other.shape, 1))
+    _check_inner("matmul", input, other, x, y)
     product = MatMul()(x, y)
     shape = list(product.shape)
     if other.rank == 1:
@@ -28,18 +63,304 @@ def matmul(input: Node, other: Node) -> Node:
     return reshape(product, tuple(shape))
 
 
-@function(method=False, namespace=False, functional=True, grad_name="AddmmBackward0")
+def _check_inner(name: str, input: Node, other: Node, x: Node, y: Node) -> None:
+    """Raise in PyTorch's words where the inner extents differ."""
+    if x.shape[-1] == y.shape[-2]:
+        return
+    if input.rank == other.rank == 1:
+        raise GraphcRuntimeError(
+            "inconsistent tensor size, expected tensor "
+            f"{list(input.shape)} and src {list(other.shape)} to have the same number of elements, "
+            f"but got {input.shape[0]} and {other.shape[0]} elements respectively"
+        )
+    if input.rank > 2 and other.rank > 2:
+        raise GraphcRuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{x.shape[0]}, {x.shape[-1]}] but got: [{y.shape[0]}, {y.shape[-2]}]."
+        )
+    rows = x.type.size // max(1, x.shape[-1])
+    raise GraphcRuntimeError(
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and "
+        f"{y.shape[-2]}x{y.shape[-1]})"
+    )
+
+
+@function()
+def mm(input: Node, mat2: Node) -> Node:
+    """The product of two matrices."""
+    check_tensors("mm", input, mat2)
+    if input.rank != 2:
+        raise GraphcRuntimeError("self must be a matrix")
+    if mat2.rank != 2:
+        raise GraphcRuntimeError("mat2 must be a matrix")
+    return matmul(input, mat2)
+
+
+@function()
+def bmm(input: Node, mat2: Node) -> Node:
+    """The products of two batches of matrices."""
+    check_tensors("bmm", input, mat2)
+    if input.rank != 3:
+        raise GraphcRuntimeError("batch1 must be a 3D tensor")
+    if mat2.rank != 3:
+        raise GraphcRuntimeError("batch2 must be a 3D tensor")
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+        raise GraphcRuntimeError(
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{input.shape[0]}, {input.shape[2]}] but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
+        )
+    return matmul(input, mat2)
+
+
+@function()
+def mv(input: Node, vec: Node) -> Node:
+    """The product of a matrix and a vector."""
+    check_tensors("mv", input, vec)
+    if input.rank != 2 or vec.rank != 1:
+        raise GraphcRuntimeError(
+            "vector + matrix @ vector expected, got "
+            f"{vec.rank}, {input.rank}, {vec.rank}"
+        )
+    if input.shape[1] != vec.shape[0]:
+        raise GraphcRuntimeError(
+            f"size mismatch, got input ({input.shape[0]}), mat ({_extents(input)}), "
+            f"vec ({vec.shape[0]})"
+        )
+    return matmul(input, vec)
+
+
+@function("vdot")
+def dot(input: Node, tensor: Node) -> Node:
+    """Σ input · tensor, of two vectors."""
+    check_tensors("dot", input, tensor)
+    if input.rank != 1 or tensor.rank != 1:
+        raise GraphcRuntimeError(
+            f"1D tensors expected, but got {input.rank}D and {tensor.rank}D tensors"
+        )
+    if input.dtype is not tensor.dtype:
+        raise GraphcRuntimeError(
+            "dot : expected both vectors to have same dtype, but found "
+            f"{C_NAMES[input.dtype.name]} and {C_NAMES[tensor.dtype.name]}"
+        )
+    return matmul(input, tensor)
+
+
+@function("ger", grad_name="MulBackward0")
+def outer(input: Node, vec2: Node) -> Node:
+    """Every element of one vector times every element of the other."""
+    check_tensors("outer", input, vec2)
+    if input.rank != 1 or vec2.rank != 1:
+        raise GraphcRuntimeError(
+            f"outer: Expected 1-D argument self, but got {max(input.rank, vec2.rank)}-D"
+        )
+    return elementwise("mul", reshape(input, (*input.shape, 1)), vec2)
+
+
+@function()
+def inner(input: Node, other: Node) -> Node:
+    """Σ over the last dimensions of both."""
+    check_tensors("inner", input, other)
+    if not input.rank or not other.rank:
+        return elementwise("mul", input, other)
+    if input.shape[-1] != other.shape[-1]:
+        raise GraphcRuntimeError(
+            f"inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
+    return _contracted(input, other, [input.rank - 1], [other.rank - 1])
+
+
+def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node:
+    """beta · input + alpha · product; a beta of zero ignores what input holds."""
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        return product
+    return (input if beta == 1 else input * beta) + product
+
+
+@function(inplace=True)
+def addmm(
+    input: Node, mat1: Node, mat2: Node, *, beta: Scalar = 1, alpha: Scalar = 1
+) -> Node:
+    """beta · input + alpha · mat1 @ mat2"""
+    _check_rank("addmm", mat1, 2, "mat1")
+    _check_rank("addmm", mat2, 2, "mat2")
+    return _scaled_sum(input, matmul(mat1, mat2), beta, alpha)
+
+
+@function(inplace=True)
+def addmv(input: Node, mat: Node, vec: Node, *, beta: Scalar = 1, alpha: Scalar = 1) -> Node:
+    """beta · input + alpha · mat @ vec"""
+    return _scaled_sum(input, mv(mat, vec), beta, alpha)
+
+
+@function(inplace=True)
+def addr(input: Node, vec1: Node, vec2: Node, *, beta: Scalar = 1, alpha: Scalar = 1) -> Node:
+    """beta · input + alpha · outer(vec1, vec2)"""
+    return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
+
+
+@function(inplace=True)
+def baddbmm(
+    input: Node, batch1: Node, batch2: Node, *, beta: Scalar = 1, alpha: Scalar = 1
+) -> Node:
+    """beta · input + alpha · batch1 @ batch2"""
+    return _scaled_sum(input, bmm(batch1, batch2), beta, alpha)
+
+
+@function(inplace=True)
+def addbmm(
+    input: Node, batch1: Node, batch2: Node, *, beta: Scalar = 1, alpha: Scalar = 1
+) -> Node:
+    """beta · input + alpha · Σ batch1 @ batch2 over the batch"""
+    product = Sum((0,))(bmm(batch1, batch2))
+    return _scaled_sum(input, reshape(product, product.shape[1:]), beta, alpha)
+
+
+def _linear_name(input: Any, weight: Any, bias: Any = None) -> str:
+    if input.rank == 2:
+        return "MmBackward0" if bias is None else "AddmmBackward0"
+    return "ViewBackward0" if input.rank == 1 or bias is not None else "UnsafeViewBackward0"
+
+
+@function(method=False, namespace=False, functional=True, grad_name=_linear_name)
 def linear(input: Node, weight: Node, bias: Node | None = None) -> Node:
     """input · weightᵀ + bias: ``[..., in]`` to ``[..., out]``, weight ``[out, in]``."""
+    _check_types("linear", input, weight)
     if not input.rank or input.shape[-1] != weight.shape[-1]:
+        rows = input.type.size // max(1, input.shape[-1]) if input.rank else 1
+        columns = weight.shape[0] if weight.rank == 2 else 1
         raise GraphcRuntimeError(
-            f"expects last dimension {weight.shape[-1]}, got {tuple(input.shape)}"
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x"
+            f"{input.shape[-1] if input.rank else 1} and {weight.shape[-1]}x{columns})"
         )
-    if input.rank > 2:
+    if weight.rank == 1:
+        result = matmul(input, weight)
+        return result if bias is None else result + bias
+    rows = input
+    if input.rank != 2:
         rows = reshape(input, (input.type.size // max(1, input.shape[-1]), input.shape[-1]))
-        product = MatMul()(rows, transposed(weight))
-    else:
-        product = matmul(input, transposed(weight))
-    shape = (*input.shape[:-1], *weight.shape[:-1])
-    result = reshape(product, shape)
+    product = MatMul()(rows, transposed(weight))
+    result = reshape(product, (*input.shape[:-1], weight.shape[0]))
     return result if bias is None else result + bias
+
+
+@function(method=False, functional=True, grad_name="AddBackward0")
+def bilinear(input1: Node, input2: Node, weight: Node, bias: Node | None = None) -> Node:
+    """input1 · weight · input2 for each output, + bias."""
+    lead, count = input1.shape[:-1], weight.shape[0]
+    x = reshape(input1, (input1.type.size // input1.shape[-1], input1.shape[-1]))
+    y = reshape(input2, (input2.type.size // input2.shape[-1], 1, input2.shape[-1]))
+    wide = reshape(permute(weight, (1, 0, 2)), (weight.shape[1], count * weight.shape[2]))
+    rows = reshape(MatMul()(x, wide), (x.shape[0], count, weight.shape[2]))
+    result = reshape(Sum((2,))(rows * y), (*lead, count))
+    return result if bias is None else result + bias
+
+
+def _contracted(x: Node, y: Node, left: list[int], right: list[int]) -> Node:
+    """Σ over pairs of dimensions; the other dimensions of x come first, then those of y."""
+    keep_x = [d for d in range(x.rank) if d not in left]
+    keep_y = [d for d in range(y.rank) if d not in right]
+    lead, tail = ([v.shape[d] for d in kept] for v, kept in ((x, keep_x), (y, keep_y)))
+    summed = 1
+    for d in left:
+        summed *= x.shape[d]
+    rows = reshape(permute(x, (*keep_x, *left)), (_size(lead), summed))
+    columns = reshape(permute(y, (*right, *keep_y)), (summed, _size(tail)))
+    return reshape(MatMul()(rows, columns), (*lead, *tail))
+
+
+def _size(extents: list[int]) -> int:
+    size = 1
+    for n in extents:
+        size *= n
+    return size
+
+
+@function(method=False, grad_name="ViewBackward0")
+def tensordot(a: Node, b: Node, dims: Any = 2) -> Node:
+    """Σ over pairs of dimensions: so many at the end of a and the start of b, or those given."""
+    if isinstance(dims, int):
+        left, right = list(range(a.rank - dims, a.rank)), list(range(dims))
+    else:
+        left, right = (
+            list(x) if isinstance(x, list | tuple) else [x] for x in dims
+        )
+        left = [d % a.rank for d in left]
+        right = [d % b.rank for d in right]
+    for i, j in zip(left, right, strict=True):
+        if a.shape[i] != b.shape[j]:
+            raise GraphcRuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} "
+                f"and second has size {b.shape[j]} in dim {j}"
+            )
+    return _contracted(a, b, left, right)
+
+
+@function()
+def trace(input: Node) -> Node:
+    """Σ of the diagonal of a matrix."""
+    from graphc.functions.reduction import sum as total
+    from graphc.functions.shaping import diagonal
+
+    if input.rank != 2:
+        raise GraphcRuntimeError("trace: expected a matrix, but got tensor with dim " f"{input.rank}")
+    return total(diagonal(input))
+
+
+@function()
+def kron(input: Node, other: Node) -> Node:
+    """Every element of the first times the whole second."""
+    rank = max(input.rank, other.rank)
+    x, y = (reshape(v, (1,) * (rank - v.rank) + v.shape) for v in promoted((input, other)))
+    left = reshape(x, tuple(m for n in x.shape for m in (n, 1)))
+    right = reshape(y, tuple(m for n in y.shape for m in (1, n)))
+    shape = tuple(m * n for m, n in zip(x.shape, y.shape, strict=True))
+    return reshape(elementwise("mul", left, right), shape)
+
+
+@function()
+def cross(input: Node, other: Node, dim: int | None = None) -> Node:
+    """The cross product of vectors of three elements along ``dim``."""
+    from graphc.functions.joining import cat
+    from graphc.functions.shaping import cut
+    from graphc.ir.types import broadcast_shapes
+    from graphc.ops.movement import expand
+
+    x, y = promoted((input, other))
+    shape = broadcast_shapes(x.shape, y.shape)
+    x, y = expand(x, shape), expand(y, shape)
+    if dim is None:
+        dim = next((d for d, n in enumerate(shape) if n == 3), -1)
+    (axis,) = normal_dims(dim, x.rank)
+    if shape[axis] != 3:
+        raise GraphcRuntimeError(
+            f"linalg.cross: inputs dimension {axis} must have length 3. Got {input.shape[axis]} and "
+            f"{other.shape[axis]}"
+        )
+    a, b = ([cut(v, axis, i, i + 1) for i in range(3)] for v in (x, y))
+    return cat([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)], axis)
+
+
+@function()
+def matrix_power(input: Node, n: int) -> Node:
+    """A square matrix multiplied with itself ``n`` times."""
+    from graphc.functions.joining import band
+    from graphc.ir.node import cast
+    from graphc.ops.movement import expand
+
+    if n < 0:
+        raise GraphcRuntimeError("matrix_power: the inverse of a matrix is not supported")
+    size = input.shape[-1]
+    result: Node | None = None
+    square = input
+    while n:
+        if n & 1:
+            result = square if result is None else MatMul()(result, square)
+        n >>= 1
+        square = MatMul()(square, square) if n else square
+    if result is not None:
+        return result
+    unit = elementwise("xor", band(size, size, 0), band(size, size, -1))
+    return expand(cast(unit, input.dtype), input.shape)

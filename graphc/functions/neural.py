@@ -8,7 +8,7 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.precision import real
 from graphc.functions.reduction import normal_dim
 from graphc.ir.node import Node, elementwise
-from graphc.ops.elementwise import where
+from graphc.ops.elementwise import number, where
 from graphc.ops.function import function
 from graphc.ops.movement import Slice, reshape
 from graphc.ops.sloped import sloped
@@ -18,13 +18,8 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 
 
 def at_least(x: Node, low: float) -> Node:
-    """x, or ``low`` where it is less; the gradient flows where x itself is chosen."""
-    return where(x < low, low, x)
-
-
-def at_most(x: Node, high: float) -> Node:
-    """x, or ``high`` where it is more; the gradient flows where x itself is chosen."""
-    return where(x > high, high, x)
+    """max(x, low); at a tie the gradient flows."""
+    return elementwise("clamp_min", x, low)
 
 
 def _negative(x: Node) -> Node:
@@ -225,3 +220,24 @@ def prelu(input: Node, weight: Node) -> Node:
         shape[min(1, input.rank - 1) if input.rank else 0] = weight.type.size
         slope = reshape(weight, tuple(shape) if input.rank else ())
     return where(input > 0.0, input, slope * input)
+
+
+@function(method=False, namespace=False, grad_name="MulBackward0")
+@real
+def masked_by_noise(input: Node, noise: Node, p: float) -> Node:
+    """x / (1 - p) where the noise, uniform in [0, 1), is at least p, else 0."""
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    return input * where(noise < p, 0.0, number(scale, input))
+
+
+@function(method=False, namespace=False, grad_name="AddBackward0")
+@real
+def alpha_masked_by_noise(input: Node, noise: Node, p: float) -> Node:
+    """x kept, or replaced by selu's limit; scaled and shifted to keep mean and variance."""
+    if p == 1:
+        return input * 0.0
+    limit = -_SELU_ALPHA * _SELU_SCALE
+    a = 1 / sqrt((limit * limit * p + 1) * (1 - p))
+    b = -a * limit * p
+    kept = where(noise < p, 0.0, number(1.0, input))
+    return input * (kept * a) + where(noise < p, number(limit * a, input), 0.0) + b

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from graphc.errors import GraphcRuntimeError
-from graphc.ir.dtype import DType, bfloat16, float16, float32, promote
+from graphc.ir.dtype import bfloat16, float16, float32
 from graphc.ir.node import Node, cast
 
 LOW = (float16, bfloat16)
@@ -30,38 +30,25 @@ def require_floating(name: str, x: Node) -> None:
 
 
 def real(call: F) -> F:
-    """A function whose first operand is floating-point; 16-bit operands are computed in float32.
+    """A function whose first operand is floating-point; where that is of 16 bits, in float32.
 
-    The result is rounded once, to the type that the floating-point operands promote to.
+    The result is rounded once, to the type of the first operand; further results stay wide.
     """
 
     @wraps(call)
     def wrapped(input: Node, *args: Any, **kwargs: Any) -> Any:
-        require_floating(call.__name__, input)
-        low = _low_result([input, *args, *kwargs.values()])
-        if low is None:
+        require_floating(call.__name__.strip("_"), input)
+        if input.dtype not in LOW:
             return call(input, *args, **kwargs)
-        named = {name: _widened(x) for name, x in kwargs.items()}
-        result = call(_widened(input), *map(_widened, args), **named)
+        named = {name: widened(x) for name, x in kwargs.items()}
+        result = call(widened(input), *map(widened, args), **named)
         if isinstance(result, tuple):
-            return tuple(_narrowed(x, low) for x in result)
-        return _narrowed(result, low)
+            return cast(result[0], input.dtype), *result[1:]
+        return cast(result, input.dtype)
 
     return wrapped  # type: ignore[return-value]
 
 
-def _low_result(operands: list[Any]) -> DType | None:
-    """The 16-bit type of the result, or None where some operand is wider or none is of 16 bits."""
-    found: DType | None = None
-    for x in operands:
-        if isinstance(x, Node) and x.dtype.is_floating_point:
-            found = x.dtype if found is None else promote(found, x.dtype)
-    return found if found in LOW else None
-
-
-def _widened(x: Any) -> Any:
+def widened(x: Any) -> Any:
+    """A node of 16-bit floats as float32; anything else as it is."""
     return cast(x, float32) if isinstance(x, Node) and x.dtype in LOW else x
-
-
-def _narrowed(x: Node, dtype: DType) -> Node:
-    return cast(x, dtype) if x.dtype is float32 else x

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType, bool_
-from graphc.ir.node import Const, Node, Op, cast, const, elementwise
+from graphc.ir.node import Const, Node, Op, cast, const, elementwise, is_const
 from graphc.ir.types import Shape, TensorType, broadcast_shapes
 
 
@@ -104,9 +104,12 @@ class Pow(Elementwise, name="pow"):
         x, y = node.inputs
         dx = dy_exponent = None
         if x.requires_grad:
-            slope = y * Pow()(x, y - number(1, y))
-            if not isinstance(y.op, Const):
-                slope = where(equal(y, number(0, y)), 0.0, slope)
+            if is_const(y, 0):
+                slope = number(0, y)
+            else:
+                slope = y * Pow()(x, y - number(1, y))
+                if not isinstance(y.op, Const):
+                    slope = where(equal(y, number(0, y)), 0.0, slope)
             dx = sum_to(dy * slope, x.shape)
         if y.requires_grad:
             at_zero = And()(equal(x, number(0, x)), number(0, y) <= y)
@@ -144,6 +147,46 @@ class Minimum(Elementwise, name="minimum"):
         return _share(node, dy)
 
 
+class Bound(Elementwise):
+    """The operand kept on one side of a bound; at a tie the gradient is the operand's."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        x, bound = node.inputs
+        kept = equal(x, node)
+        return (
+            sum_to(where(kept, dy, 0.0), x.shape) if x.requires_grad else None,
+            sum_to(where(kept, 0.0, dy), bound.shape) if bound.requires_grad else None,
+        )
+
+
+class ClampMin(Bound, name="clamp_min"):
+    """max(x, bound); nan if either is."""
+
+
+class ClampMax(Bound, name="clamp_max"):
+    """min(x, bound); nan if either is."""
+
+
+class Preferring(Elementwise):
+    """One of two operands; the gradient is its alone, the first one's at a tie."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        x, y = node.inputs
+        first = Or()(equal(x, node), Ne()(y, y))
+        return (
+            sum_to(where(first, dy, 0.0), x.shape),
+            sum_to(where(first, 0.0, dy), y.shape),
+        )
+
+
+class Fmax(Preferring, name="fmax"):
+    """The larger operand, a number rather than nan."""
+
+
+class Fmin(Preferring, name="fmin"):
+    """The smaller operand, a number rather than nan."""
+
+
 class FloorDivide(Elementwise, name="floor_divide"):
     """⌊x / y⌋"""
 
@@ -173,6 +216,41 @@ class Atan2(Elementwise, name="atan2"):
         return sum_to(scaled * x, y.shape), sum_to(-scaled * y, x.shape)
 
 
+class Hypot(Elementwise, name="hypot"):
+    """√(x² + y²)"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        x, y = node.inputs
+        return sum_to(dy * (x / node), x.shape), sum_to(dy * (y / node), y.shape)
+
+
+class LogAddExp(Elementwise, name="logaddexp"):
+    """ln(eˣ + eʸ)"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        x, y = node.inputs
+        from_x = dy * elementwise("sigmoid", x - y)
+        from_y = dy * elementwise("sigmoid", y - x)
+        return sum_to(from_x, x.shape), sum_to(from_y, y.shape)
+
+
+class CopySign(Elementwise, name="copysign"):
+    """The magnitude of the first operand with the sign of the second."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        x, _ = node.inputs
+        ratio = where(equal(x, number(0, x)), 0.0, node / x)
+        return sum_to(dy * ratio, x.shape), None
+
+
+class NextAfter(Elementwise, name="nextafter"):
+    """The next number after the first operand towards the second."""
+
+
+class Gcd(Elementwise, name="gcd"):
+    """The greatest common divisor of integers."""
+
+
 class Neg(Elementwise, name="neg"):
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         return (-dy,)
@@ -192,6 +270,10 @@ class Step(Elementwise):
 
 class Sign(Step, name="sign"):
     """-1, 0 or 1."""
+
+
+class SignBit(Predicate, name="signbit"):
+    """Whether the sign bit is set, as it is for -0."""
 
 
 class Floor(Step, name="floor"):
@@ -293,5 +375,3 @@ class Cast(Op, name="cast"):
 
     def settings(self) -> str:
         return self.dtype.name
-
-

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+GradName = Callable[..., str]
+"""Given the arguments of a call, with nodes for tensors."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class Function:
     """There is ``x.name_(...)`` too, which writes the result into x."""
     view: bool
     """The result shares memory with the first argument where PyTorch's does."""
-    grad_name: str
-    """What ``grad_fn`` prints, such as ``AddBackward0``."""
+    grad_name: str | GradName
+    """What ``grad_fn`` prints, such as ``AddBackward0``, or how that follows from the call."""
+    literal: bool = False
+    """A Python number given for a tensor may become an input of the program where it varies."""
 
 
 FUNCTIONS: dict[str, Function] = {}
@@ -40,7 +44,8 @@ def function(
     functional: bool = False,
     inplace: bool = False,
     view: bool = False,
-    grad_name: str = "",
+    grad_name: str | GradName = "",
+    literal: bool = False,
 ) -> Callable[[F], F]:
     """Declare a function over nodes as part of the surface, under its name and ``aliases``."""
 
@@ -56,6 +61,7 @@ def function(
                 inplace,
                 view,
                 grad_name or "".join(word.capitalize() for word in words) + "Backward0",
+                literal,
             )
         return call
 

@@ -145,3 +145,29 @@ class Erf(Elementwise, name="erf"):
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         (x,) = node.inputs
         return (dy * (2 / sqrt(pi)) * elementwise("exp", -(x * x)),)
+
+
+class Erfc(Elementwise, name="erfc"):
+    """1 - erf(x), right in the tail too."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        return (dy * (-2 / sqrt(pi)) * elementwise("exp", -(x * x)),)
+
+
+class Erfinv(Elementwise, name="erfinv"):
+    """The x whose erf is the operand."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * (sqrt(pi) / 2) * elementwise("exp", node * node),)
+
+
+class Lgamma(Elementwise, name="lgamma"):
+    """ln |Γ(x)|"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * elementwise("digamma", node.inputs[0]),)
+
+
+class Digamma(Elementwise, name="digamma"):
+    """Γ′(x) / Γ(x)"""

@@ -1,0 +1,127 @@
+"""Attention: one composite, so that a backend may have a kernel for it."""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+
+from graphc.errors import GraphcRuntimeError
+from graphc.functions.precision import LOW
+from graphc.ir.dtype import bool_, float32, int64
+from graphc.ir.node import Node, cast, elementwise, grad_mode
+from graphc.ops.composite import composite
+from graphc.ops.creation import Arange
+from graphc.ops.elementwise import equal, number, where
+from graphc.ops.function import function
+from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.movement import expand, reshape
+from graphc.ops.reduce import Max, Sum
+
+
+@composite
+def attention(
+    query: Node,
+    key: Node,
+    value: Node,
+    mask: Node | None,
+    noise: Node | None,
+    *,
+    causal: bool,
+    scale: float,
+    dropout: float,
+) -> Node:
+    """softmax(query · keyᵀ · scale + mask) · value; ``noise`` decides which weights are dropped."""
+    dtype = query.dtype
+    scores = MatMul()(query, transposed(key)) * scale
+    if dtype in LOW:
+        scores = cast(scores, float32)
+    if causal:
+        rows = Arange(0, 1, scores.shape[-2], int64)()
+        columns = Arange(0, 1, scores.shape[-1], int64)()
+        scores = where(columns <= reshape(rows, (rows.shape[0], 1)), scores, -inf)
+    if mask is not None and mask.dtype is bool_:
+        scores = where(mask, scores, -inf)
+    elif mask is not None:
+        scores = scores + cast(mask, scores.dtype)
+    weights = _softmax(scores, maskable=mask is not None)
+    if noise is not None:
+        weights = weights * where(noise < dropout, 0.0, number(1 / (1 - dropout), weights))
+    return MatMul()(cast(weights, dtype), value)
+
+
+def _softmax(scores: Node, *, maskable: bool) -> Node:
+    """Softmax over the last axis; a row that is masked whole has no weights."""
+    axes = (scores.rank - 1,)
+    with grad_mode(False):
+        largest = Max(axes)(scores)
+        if maskable:
+            largest = where(equal(largest, number(-inf, largest)), 0.0, largest)
+    powers = elementwise("exp", scores - largest)
+    total = Sum(axes)(powers)
+    if maskable:
+        total = where(equal(total, number(0, total)), 1.0, total)
+    return powers / total
+
+
+@function(
+    method=False, namespace=False, grad_name="ScaledDotProductFlashAttentionForCpuBackward0"
+)
+def attended(
+    query: Node,
+    key: Node,
+    value: Node,
+    mask: Node | None,
+    noise: Node | None,
+    dropout: float,
+    causal: bool,
+    scale: float | None,
+    grouped: bool,
+) -> Node:
+    """Scaled dot-product attention; ``grouped`` repeats the heads of key and value as needed."""
+    _check(query, key, value, mask, causal)
+    if grouped:
+        key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
+    factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
+    result = attention(
+        query, key, value, mask, noise, causal=causal, scale=factor, dropout=dropout
+    )
+    assert isinstance(result, Node)
+    return result
+
+
+def _check(query: Node, key: Node, value: Node, mask: Node | None, causal: bool) -> None:
+    if not query.dtype is key.dtype is value.dtype:
+        raise GraphcRuntimeError(
+            "Expected query, key, and value to have the same dtype, but got "
+            f"query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} "
+            "instead."
+        )
+    if min(query.rank, key.rank, value.rank) < 2:
+        raise GraphcRuntimeError(
+            "Expected query, key, and value to all be  at least 2 dimensional, but got "
+            f"query.dim: {query.rank}, key.dim: {key.rank} and value.dim: {value.rank} instead."
+        )
+    if mask is not None and causal:
+        raise GraphcRuntimeError(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True"
+        )
+    if mask is not None and mask.dtype not in (bool_, query.dtype):
+        raise GraphcRuntimeError(
+            "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+            f"attn_mask.dtype: {mask.dtype} and  query.dtype: {query.dtype} instead."
+        )
+
+
+def _repeated(x: Node, heads: int) -> Node:
+    """Each head of x as often as it takes to have ``heads``."""
+    own = x.shape[-3]
+    if own == heads:
+        return x
+    if heads % own:
+        raise GraphcRuntimeError(
+            f"Number of heads in key and value must divide the number of heads in query, got "
+            f"{own} and {heads}"
+        )
+    lead, tail = x.shape[:-3], x.shape[-2:]
+    wide = expand(reshape(x, (*lead, own, 1, *tail)), (*lead, own, heads // own, *tail))
+    return reshape(wide, (*lead, heads, *tail))

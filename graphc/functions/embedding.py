@@ -1,0 +1,50 @@
+"""Rows of a table, and classes as rows."""
+
+from __future__ import annotations
+
+from graphc.errors import GraphcRuntimeError
+from graphc.functions.class_losses import classes
+from graphc.ir.dtype import int32, int64
+from graphc.ir.node import Node, cast, const
+from graphc.ops.elementwise import equal
+from graphc.ops.function import function
+from graphc.ops.indexing import CheckRange, GatherNd, IndexSum
+from graphc.ops.movement import full, reshape
+from graphc.ops.sloped import sloped
+
+
+@function(method=False, namespace=False, grad_name="EmbeddingBackward0")
+def embedded(
+    input: Node, weight: Node, padding_idx: int | None, scale_grad_by_freq: bool
+) -> Node:
+    """The rows of ``weight`` that the integers of ``input`` name."""
+    if weight.rank != 2:
+        raise GraphcRuntimeError("'weight' must be 2-D")
+    if input.dtype not in (int32, int64):
+        raise GraphcRuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar "
+            f"types: Long, Int; but got {input.dtype} instead (while checking arguments for "
+            "embedding)"
+        )
+    index = cast(input, int64)
+    rows = GatherNd(wrap=False, skip=padding_idx)(weight, index)
+    if not scale_grad_by_freq:
+        return rows
+    ones = full(index.shape, const(1.0, weight.dtype))
+    counts = GatherNd(wrap=False)(IndexSum(weight.shape[:1], wrap=False)(ones, index), index)
+    return sloped(rows, rows, reshape(1.0 / counts, (*index.shape, 1)))
+
+
+@function(method=False, namespace=False, functional=True)
+def one_hot(tensor: Node, num_classes: int) -> Node:
+    """1 at the class, 0 elsewhere, in a new last dimension."""
+    if tensor.dtype is not int64:
+        raise GraphcRuntimeError(
+            "one_hot is only applicable to index tensor of type LongTensor."
+        )
+    if num_classes < 1:
+        raise GraphcRuntimeError("num_classes should be positive")
+    message = "Class values must be non-negative and smaller than num_classes."
+    checked = CheckRange(0, num_classes, message, "RuntimeError")(tensor)
+    column = reshape(checked, (*tensor.shape, 1))
+    return cast(equal(column, classes(num_classes, tensor.rank + 1, tensor.rank)), int64)

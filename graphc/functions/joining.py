@@ -1,0 +1,377 @@
+"""Joins, repetitions and rearrangements as the user calls them: results in memory of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
+from graphc.functions.reduction import normal_dim
+from graphc.functions.shaping import Extents, cut, sizes
+from graphc.ir.dtype import Scalar, int64
+from graphc.ir.node import Node, cast, const, elementwise, promoted
+from graphc.ir.types import Shape, broadcast_shapes
+from graphc.ops import movement
+from graphc.ops.creation import Arange
+from graphc.ops.elementwise import where
+from graphc.ops.function import function
+
+
+@function("concat", "concatenate", method=False)
+def cat(tensors: Sequence[Node], dim: int = 0) -> Node:
+    """The tensors one after the other along ``dim``."""
+    given = _tensors("cat", tensors)
+    if not given:
+        raise GraphcValueError("torch.cat(): expected a non-empty list of Tensors")
+    # PyTorch skips empty vectors, whatever the shape of the others.
+    full = [x for x in given if x.shape != (0,)] or given[:1]
+    axis = normal_dim(dim, full[0].rank)
+    for i, x in enumerate(full):
+        if not x.rank:
+            raise GraphcRuntimeError(
+                f"zero-dimensional tensor (at position {i}) cannot be concatenated"
+            )
+        _check_joinable(axis, full[0], x, i)
+    parts = promoted(given)
+    kept = [part for part, x in zip(parts, given, strict=True) if x in full]
+    return kept[0] if len(kept) == 1 else movement.Concat(axis)(*kept)
+
+
+def _tensors(name: str, given: Any) -> list[Node]:
+    if not isinstance(given, list | tuple) or not all(isinstance(x, Node) for x in given):
+        raise GraphcTypeError(f"{name}(): argument 'tensors' must be tuple of Tensors")
+    return list(given)
+
+
+def _check_joinable(axis: int, first: Node, x: Node, position: int) -> None:
+    if x.rank != first.rank:
+        raise GraphcRuntimeError(
+            f"Tensors must have same number of dimensions: got {first.rank} and {x.rank}"
+        )
+    for d, (m, n) in enumerate(zip(first.shape, x.shape, strict=True)):
+        if d != axis and m != n:
+            raise GraphcRuntimeError(
+                f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but "
+                f"got size {n} for tensor number {position} in the list."
+            )
+
+
+@function(method=False)
+def stack(tensors: Sequence[Node], dim: int = 0) -> Node:
+    """The tensors, of one shape, along a new dimension ``dim``."""
+    given = _tensors("stack", tensors)
+    if not given:
+        raise GraphcRuntimeError("stack expects a non-empty TensorList")
+    for i, x in enumerate(given):
+        if x.shape != given[0].shape:
+            raise GraphcRuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(given[0].shape)} at "
+                f"entry 0 and {list(x.shape)} at entry {i}"
+            )
+    shape = list(given[0].shape)
+    axis = normal_dim(dim, len(shape) + 1)
+    shape.insert(axis, 1)
+    parts = [movement.reshape(x, tuple(shape)) for x in promoted(given)]
+    return parts[0] if len(parts) == 1 else movement.Concat(axis)(*parts)
+
+
+@function(method=False, grad_name="CatBackward0")
+def hstack(tensors: Sequence[Node]) -> Node:
+    """The tensors side by side: along dimension 1, vectors along their one."""
+    given = [x if x.rank else movement.reshape(x, (1,)) for x in _tensors("hstack", tensors)]
+    return cat(given, 0 if given and given[0].rank == 1 else 1)
+
+
+@function("row_stack", method=False, grad_name="CatBackward0")
+def vstack(tensors: Sequence[Node]) -> Node:
+    """The tensors below one another, as matrices."""
+    given = _tensors("vstack", tensors)
+    return cat(
+        [x if x.rank > 1 else movement.reshape(x, (1, x.type.size)) for x in given], 0
+    )
+
+
+@function(method=False, grad_name="CatBackward0")
+def dstack(tensors: Sequence[Node]) -> Node:
+    """The tensors behind one another, along dimension 2."""
+    given = []
+    for x in _tensors("dstack", tensors):
+        if x.rank < 3:
+            lead = x.shape if x.rank == 2 else (1, x.type.size)
+            x = movement.reshape(x, (*lead, 1))
+        given.append(x)
+    return cat(given, 2)
+
+
+@function(method=False, grad_name="CatBackward0")
+def column_stack(tensors: Sequence[Node]) -> Node:
+    """Vectors as the columns of a matrix, matrices side by side."""
+    given = _tensors("column_stack", tensors)
+    return cat(
+        [x if x.rank > 1 else movement.reshape(x, (x.type.size, 1)) for x in given], 1
+    )
+
+
+@function(namespace=False)
+def repeat(input: Node, *repeats: Extents) -> Node:
+    """The tensor so many times along each dimension; new dimensions come first."""
+    counts = sizes(repeats, "repeats")
+    if len(counts) < input.rank:
+        raise GraphcRuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
+        )
+    shape = (1,) * (len(counts) - input.rank) + input.shape
+    return tiled(movement.reshape(input, shape), counts)
+
+
+def tiled(x: Node, counts: Shape) -> Node:
+    """``x`` so many times along each of its dimensions."""
+    if all(n == 1 for n in counts):
+        return x
+    alternate = tuple(m for n in x.shape for m in (1, n))
+    wide = tuple(m for n, count in zip(x.shape, counts, strict=True) for m in (count, n))
+    result = tuple(n * count for n, count in zip(x.shape, counts, strict=True))
+    return movement.reshape(movement.expand(movement.reshape(x, alternate), wide), result)
+
+
+@function(grad_name="RepeatBackward0")
+def tile(input: Node, *dims: Extents) -> Node:
+    """The tensor so many times along each dimension, counted from the last."""
+    counts = sizes(dims, "dims")
+    counts = (1,) * (input.rank - len(counts)) + counts
+    shape = (1,) * (len(counts) - input.rank) + input.shape
+    return tiled(movement.reshape(input, shape), counts)
+
+
+@function(method=False, namespace=False, grad_name="ViewBackward0")
+def interleaved(input: Node, repeats: int, dim: int | None = None) -> Node:
+    """Each element ``repeats`` times in a row, along ``dim`` or in one dimension."""
+    x = movement.reshape(input, (input.type.size,)) if dim is None else input
+    axis = normal_dim(dim or 0, x.rank)
+    shape = x.shape
+    x = movement.reshape(x, (*shape[: axis + 1], 1, *shape[axis + 1 :]))
+    x = movement.expand(x, (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
+    return movement.reshape(x, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+
+
+@function()
+def flip(input: Node, *dims: Extents) -> Node:
+    """Reversed along the dimensions."""
+    axes = tuple(sorted(normal_dim(d, input.rank) for d in sizes(dims, "dims")))
+    if len(set(axes)) < len(axes):
+        raise GraphcRuntimeError(f"dim {axes[0]} appears multiple times in the list of dims")
+    return movement.Flip(axes)(input) if axes and input.rank else input
+
+
+@function(grad_name="FlipBackward0")
+def fliplr(input: Node) -> Node:
+    """Columns in reverse order."""
+    if input.rank < 2:
+        raise GraphcRuntimeError("Input must be >= 2-d.")
+    return flip(input, 1)
+
+
+@function(grad_name="FlipBackward0")
+def flipud(input: Node) -> Node:
+    """Rows in reverse order."""
+    if input.rank < 1:
+        raise GraphcRuntimeError("Input must be >= 1-d.")
+    return flip(input, 0)
+
+
+@function()
+def roll(input: Node, shifts: Extents, dims: Extents | None = None) -> Node:
+    """Moved on by ``shifts``; what leaves at the end comes in at the beginning."""
+    moves = list(shifts) if isinstance(shifts, Sequence) else [shifts]
+    if dims is None or dims == ():
+        flat = movement.reshape(input, (input.type.size,))
+        return movement.reshape(roll(flat, moves, [0]), input.shape)
+    axes = list(dims) if isinstance(dims, Sequence) else [dims]
+    if len(axes) != len(moves):
+        raise GraphcRuntimeError(
+            f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(axes)}"
+        )
+    x = input
+    for move, dim in zip(moves, axes, strict=True):
+        axis = normal_dim(dim, x.rank)
+        extent = x.shape[axis]
+        start = -move % extent if extent else 0
+        if start:
+            x = movement.Concat(axis)(cut(x, axis, start, extent), cut(x, axis, 0, start))
+    return x
+
+
+@function()
+def rot90(input: Node, k: int = 1, dims: Sequence[int] = (0, 1)) -> Node:
+    """Turned ``k`` times by a quarter from the first of ``dims`` towards the second."""
+    a, b = (normal_dim(d, input.rank) for d in dims)
+    order = list(range(input.rank))
+    order[a], order[b] = b, a
+    turns = k % 4
+    if turns == 2:
+        return flip(input, a, b)
+    if turns == 1:
+        return movement.permute(flip(input, b), tuple(order))
+    return flip(movement.permute(input, tuple(order)), b) if turns else input
+
+
+def counted(size: int, *, start: int = 0, step: int = 1) -> Node:
+    """start, start + step, ...: ``size`` int64 numbers."""
+    return Arange(start, step, size, int64)(*())
+
+
+def band(rows: int, columns: int, diagonal: int) -> Node:
+    """Whether an element of a matrix lies on the diagonal or below it."""
+    row = movement.reshape(counted(rows), (rows, 1))
+    return elementwise("le", counted(columns), row + diagonal)
+
+
+def _check_matrix(name: str, x: Node) -> None:
+    if x.rank < 2:
+        raise GraphcRuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+
+
+@function(inplace=True)
+def tril(input: Node, diagonal: int = 0) -> Node:
+    """Zero above the diagonal."""
+    _check_matrix("tril", input)
+    mask = band(input.shape[-2], input.shape[-1], diagonal)
+    return where(mask, input, const(0, input.dtype))
+
+
+@function(inplace=True)
+def triu(input: Node, diagonal: int = 0) -> Node:
+    """Zero below the diagonal."""
+    _check_matrix("triu", input)
+    mask = band(input.shape[-2], input.shape[-1], diagonal - 1)
+    return where(mask, const(0, input.dtype), input)
+
+
+@function()
+def diag_embed(input: Node, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
+    """Matrices with the last dimension as their diagonal."""
+    count, lead = input.shape[-1], input.shape[:-1]
+    size = count + (offset if offset > 0 else -offset)
+    row, column = counted(size), counted(size)
+    mask = elementwise("eq", movement.reshape(row, (size, 1)) + offset, column)
+    low = (0,) * len(lead)
+    before = offset if offset > 0 else 0
+    padded = movement.Pad((*low, before), (*low, size - count - before), 0)(input)
+    spread = movement.reshape(padded, (*lead, 1, size))
+    matrices = where(mask, spread, const(0, input.dtype))
+    a, b = normal_dim(dim1, matrices.rank), normal_dim(dim2, matrices.rank)
+    if a == b:
+        raise GraphcRuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    rest = iter(range(len(lead)))
+    places = {a: matrices.rank - 2, b: matrices.rank - 1}
+    order = tuple(places[d] if d in places else next(rest) for d in range(matrices.rank))
+    return movement.permute(matrices, order)
+
+
+@function(grad_name="DiagBackward0")
+def diag(input: Node, diagonal: int = 0) -> Node:
+    """A vector as the diagonal of a matrix, or the diagonal of a matrix."""
+    from graphc.functions.shaping import diagonal as diagonal_of
+
+    if input.rank == 1:
+        return diag_embed(input, diagonal)
+    if input.rank != 2:
+        raise GraphcRuntimeError(
+            f"diag(): Supports 1D or 2D tensors. Got {input.rank}D"
+        )
+    return diagonal_of(input, diagonal)
+
+
+@function()
+def diagflat(input: Node, offset: int = 0) -> Node:
+    """All elements as the diagonal of a matrix."""
+    return diag_embed(movement.reshape(input, (input.type.size,)), offset)
+
+
+@function(namespace=False)
+def unfold(input: Node, dimension: int, size: int, step: int) -> Node:
+    """All windows of ``size`` along a dimension, every ``step``-th; their elements go last."""
+    from graphc.ops.indexing import take_rows
+
+    axis = normal_dim(dimension, input.rank)
+    extent = input.shape[axis] if input.rank else 1
+    if size > extent:
+        raise GraphcRuntimeError(
+            f"maximum size for tensor at dimension {axis} is {extent} but size is {size}"
+        )
+    if step < 1:
+        raise GraphcRuntimeError(f"step is {step} but must be > 0")
+    count = (extent - size) // step + 1
+    starts = movement.reshape(counted(count, step=step), (count, 1))
+    windows = take_rows(input, starts + counted(size), axis)
+    order = [d for d in range(windows.rank) if d != axis + 1]
+    return movement.permute(windows, (*order, axis + 1))
+
+
+@function(method=False, grad_name="ExpandBackward0")
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Node, ...]:
+    """Coordinate matrices: the i-th tensor varies along the i-th dimension."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    if indexing not in ("ij", "xy"):
+        raise GraphcRuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
+    shape = tuple(x.type.size for x in given)
+    grids = []
+    for i, x in enumerate(given):
+        own = tuple(n if d == i else 1 for d, n in enumerate(shape))
+        grids.append(movement.expand(movement.reshape(x, own), shape))
+    if indexing == "xy" and len(shape) > 1:
+        order = (1, 0, *range(2, len(shape)))
+        grids = [movement.permute(x, order) for x in grids]
+    return tuple(grids)
+
+
+@function(method=False)
+def cartesian_prod(*tensors: Node) -> Node:
+    """All combinations of the elements of vectors, one to a row."""
+    if len(tensors) == 1:
+        return tensors[0]
+    grids = meshgrid(*tensors)
+    size = grids[0].type.size
+    return stack([movement.reshape(x, (size,)) for x in grids], 1)
+
+
+@function()
+def sum_to_size(input: Node, *size: Extents) -> Node:
+    """Summed over the dimensions along which a tensor of ``size`` would be broadcast."""
+    from graphc.ops.elementwise import sum_to
+
+    target = sizes(size)
+    if broadcast_shapes(target, input.shape) != input.shape:
+        raise GraphcRuntimeError(
+            f"size {list(target)} is not expandable to size {list(input.shape)}."
+        )
+    return sum_to(input, target)
+
+
+@function(method=False, namespace=False, grad_name="ToCopyBackward0")
+def converted(input: Node, dtype: Any) -> Node:
+    """In another element type."""
+    return cast(input, dtype)
+
+
+@function(namespace=False, method=False, inplace=True, grad_name="FillDiagonalBackward0")
+def fill_diagonal(input: Node, fill_value: Scalar, wrap: bool = False) -> Node:
+    """``fill_value`` on the main diagonal; with ``wrap`` again below it in tall matrices."""
+    if input.rank < 2:
+        raise GraphcRuntimeError("dimensions must larger than 1")
+    if input.rank > 2 and len(set(input.shape)) > 1:
+        raise GraphcRuntimeError("all dimensions of input must be of equal length")
+    first = counted(input.shape[0])
+    if wrap and input.rank == 2:
+        first = elementwise("remainder", first, input.shape[1] + 1)
+    mask: Node | None = None
+    first = movement.reshape(first, (input.shape[0],) + (1,) * (input.rank - 1))
+    for axis in range(1, input.rank):
+        own = (input.shape[axis],) + (1,) * (input.rank - axis - 1)
+        same = elementwise("eq", first, movement.reshape(counted(input.shape[axis]), own))
+        mask = same if mask is None else elementwise("and", mask, same)
+    assert mask is not None
+    return where(mask, const(fill_value, input.dtype), input)

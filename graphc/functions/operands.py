@@ -1,0 +1,59 @@
+"""What the functions of this package ask of their arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import GraphcTypeError
+from graphc.ir.dtype import DType, Scalar, bool_, float64, int64
+from graphc.ir.node import Node
+
+Operand = Node | Scalar
+"""A tensor, or a number that takes part by its category alone."""
+
+C_NAMES = {
+    "bool": "Bool",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "float32": "Float",
+    "float64": "Double",
+}
+"""The element types as PyTorch's messages call them."""
+
+
+def check_operands(name: str, *operands: Any) -> None:
+    """Raise a TypeError in PyTorch's words where something is neither a tensor nor a number."""
+    for position, x in enumerate(operands, start=1):
+        if not isinstance(x, Node | bool | int | float):
+            label = "input" if position == 1 else "other"
+            raise GraphcTypeError(
+                f"{name}(): argument '{label}' (position {position}) must be Tensor, "
+                f"not {type(x).__name__}"
+            )
+
+
+def check_tensors(name: str, *operands: Any) -> None:
+    """Raise a TypeError where something is no tensor."""
+    for position, x in enumerate(operands, start=1):
+        if not isinstance(x, Node):
+            raise GraphcTypeError(
+                f"{name}(): argument (position {position}) must be Tensor, not {type(x).__name__}"
+            )
+
+
+def dtype_given(dtype: Any) -> DType:
+    """The element type that the user names by itself or by one of Python's types."""
+    if isinstance(dtype, DType):
+        return dtype
+    if dtype is float:
+        return float64
+    if dtype is int:
+        return int64
+    if dtype is bool:
+        return bool_
+    raise GraphcTypeError(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")

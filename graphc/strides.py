@@ -1,0 +1,103 @@
+"""Where the elements of a tensor lie in the memory it looks into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.ir.types import Shape
+from graphc.storage import Array
+
+if TYPE_CHECKING:
+    from graphc.tensor import Tensor
+
+STRICT_VIEWS = frozenset({"view", "view_as"})
+"""Functions that raise where the result cannot share memory with the operand."""
+
+
+def contiguous(shape: Shape) -> Shape:
+    """The strides of a C-contiguous tensor, in elements."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(strides))
+
+
+def _reshaped(array: Array, op: Any) -> Array:
+    """The same memory in another shape; an AttributeError where there is no such view."""
+    view = array.view()
+    view.shape = op.shape
+    return view
+
+
+def _sliced(array: Array, op: Any) -> Array:
+    return array[tuple(map(slice, op.starts, op.stops, op.steps))]
+
+
+HOST_VIEWS: dict[str, Any] = {
+    "detach": lambda array, op: array,
+    "variable": lambda array, op: array,
+    "expand": lambda array, op: np.broadcast_to(array, op.shape),
+    "permute": lambda array, op: array.transpose(op.dims),
+    "slice": _sliced,
+    "reshape": _reshaped,
+}
+"""How numpy looks through each view op into the same memory."""
+
+
+def seen_through(array: Array, chain: Iterable[Any]) -> Array | None:
+    """``array`` through view ops, or None where that needs a copy."""
+    for op in chain:
+        look = HOST_VIEWS.get(op.name)
+        if look is None:
+            return None
+        try:
+            array = look(array, op)
+        except AttributeError:
+            return None
+    return array
+
+
+def _stand_in(shape: Shape, strides: Shape) -> Array:
+    """An array of this layout, strides in bytes of one, over no memory of that size; never read."""
+    return np.lib.stride_tricks.as_strided(np.empty(1, np.int8), shape, strides)
+
+
+def _root_array(tensor: Tensor) -> Array:
+    """An array laid out as the tensor whose memory ``tensor`` looks into."""
+    root = tensor if tensor._base is None else tensor._base
+    storage = root._storage
+    if storage is None:
+        shape = root._type.shape
+        return _stand_in(shape, contiguous(shape))
+    size = storage.array.itemsize
+    return _stand_in(storage.array.shape, tuple(n // size for n in storage.array.strides))
+
+
+def strides_of(tensor: Tensor) -> Shape:
+    """The distance in memory, in elements, between neighbours along each dimension."""
+    if tensor._base is None and tensor._storage is None:
+        return contiguous(tensor._type.shape)
+    view = seen_through(_root_array(tensor), tensor._chain)
+    return contiguous(tensor._type.shape) if view is None else tuple(view.strides)
+
+
+def is_contiguous(tensor: Tensor) -> bool:
+    """Whether the elements lie in memory in order and without gaps."""
+    if tensor._base is None:
+        return tensor._storage is None or tensor._storage.array.flags.c_contiguous
+    shape = tensor._type.shape
+    ordered = zip(shape, strides_of(tensor), contiguous(shape), strict=True)
+    return 0 in shape or all(n == 1 or a == b for n, a, b in ordered)
+
+
+def can_view(source: Tensor, chain: Sequence[Any]) -> bool:
+    """Whether the view ops lead from ``source`` to elements of the same memory."""
+    if all(op.name != "reshape" for op in chain):
+        return True
+    if len(chain) == 1 and source._base is None and source._storage is None:
+        return True
+    return seen_through(_root_array(source), (*source._chain, *chain)) is not None

@@ -8,3 +8,9 @@ from graphc.ir.dtype import float32, float64, int64
 from graphc.tensor import Tensor
 
 globals().update(surface.install())
+
+from graphc import random, sampling
+from graphc.random import Generator, manual_seed
+
+sampling.install()
+globals().update(sampling.NAMESPACE)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcTypeError
-from graphc.ir.dtype import get_default_dtype
+from graphc.ir.dtype import DType, get_default_dtype
 from graphc.recording import Detach
 from graphc.storage import Storage
-from graphc.tensor import Tensor
+from graphc.tensor import Tensor, from_storage
 
 
 def _share(tensor: Tensor, data: Tensor | None) -> None:
@@ -73,3 +73,18 @@ class Buffer(Tensor):
         self.persistent = persistent
         if requires_grad:
             self.requires_grad = True
+
+
+def new_parameter(shape: tuple[int, ...], device: Any = None, dtype: DType | None = None) -> Parameter:
+    """A parameter of ``shape`` whose numbers are still to be set."""
+    return Parameter(new_tensor(shape, None, device, dtype))
+
+
+def new_tensor(
+    shape: tuple[int, ...], value: float | None, device: Any = None, dtype: DType | None = None
+) -> Tensor:
+    """A tensor of one value, or of whatever the memory holds where it is None."""
+    found = (dtype or get_default_dtype()).numpy
+    array = np.empty(shape, found) if value is None else np.full(shape, value, found)
+    tensor = from_storage(Storage(array))
+    return tensor if device is None or str(device) == "cpu" else tensor.to(device)

@@ -13,14 +13,30 @@ from graphc.errors import GraphcRuntimeError
 from graphc.ir.node import Item, Node, recording
 from graphc.ops.composite import Composite
 from graphc.recording import session
-from graphc.tensor import Tensor, bump_epoch, wrap
+from graphc.tensor import Tensor, wrap
 
 if TYPE_CHECKING:
     from graphc.nn.modules.module import Module
 
 Hook = Callable[..., Any]
 Hooks = OrderedDict[int, Hook]
+Flags = OrderedDict[int, bool]
 _numbers = itertools.count()
+
+HOOK_TABLES = (
+    "_backward_pre_hooks",
+    "_backward_hooks",
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
+
 
 global_forward_hooks: Hooks = OrderedDict()
 global_forward_pre_hooks: Hooks = OrderedDict()
@@ -29,8 +45,9 @@ global_forward_pre_hooks: Hooks = OrderedDict()
 class RemovableHandle:
     """What removes a hook again; a context that removes it at its end."""
 
-    def __init__(self, hooks: Hooks, *flags: dict[int, bool]) -> None:
+    def __init__(self, owner: Any, hooks: Hooks, *flags: Flags) -> None:
         self.id = next(_numbers)
+        self._owner = weakref.ref(owner)
         self._holders = [weakref.ref(hooks), *(weakref.ref(flag) for flag in flags)]
 
     def remove(self) -> None:
@@ -39,7 +56,9 @@ class RemovableHandle:
             holder = reference()
             if holder is not None:
                 holder.pop(self.id, None)
-        bump_epoch()
+        owner = self._owner()
+        if owner is not None:
+            owner._changed()
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -49,18 +68,82 @@ class RemovableHandle:
 
 
 def register(
-    hooks: Hooks, hook: Hook, *flags: tuple[OrderedDict[int, bool], bool], prepend: bool = False
+    owner: Any, hooks: Hooks, hook: Hook, *flags: tuple[Flags, bool], prepend: bool = False
 ) -> RemovableHandle:
     """Add ``hook`` to ``hooks``, and its number to each of ``flags`` that is set."""
-    handle = RemovableHandle(hooks, *(holder for holder, _ in flags))
+    handle = RemovableHandle(owner, hooks, *(holder for holder, _ in flags))
     hooks[handle.id] = hook
     for holder, value in flags:
         if value:
             holder[handle.id] = True
     if prepend:
         hooks.move_to_end(handle.id, last=False)
-    bump_epoch()
+    owner._changed()
     return handle
+
+
+class Hooked:
+    """The part of Module that takes hooks."""
+
+    _backward_pre_hooks: Hooks
+    _backward_hooks: Hooks
+    _forward_hooks: Hooks
+    _forward_hooks_with_kwargs: Flags
+    _forward_hooks_always_called: Flags
+    _forward_pre_hooks: Hooks
+    _forward_pre_hooks_with_kwargs: Flags
+    _state_dict_hooks: Hooks
+    _state_dict_pre_hooks: Hooks
+    _load_state_dict_pre_hooks: Hooks
+    _load_state_dict_post_hooks: Hooks
+
+    def register_forward_hook(
+        self,
+        hook: Hook,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns is the output."""
+        flags = (
+            (self._forward_hooks_with_kwargs, with_kwargs),
+            (self._forward_hooks_always_called, always_call),
+        )
+        return register(self, self._forward_hooks, hook, *flags, prepend=prepend)
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns are the arguments."""
+        flag = (self._forward_pre_hooks_with_kwargs, with_kwargs)
+        return register(self, self._forward_pre_hooks, hook, flag, prepend=prepend)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when gradients pass through."""
+        return register(self, self._backward_hooks, hook, prepend=prepend)
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` before gradients pass through."""
+        return register(self, self._backward_pre_hooks, hook, prepend=prepend)
+
+    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict`` is made."""
+        return register(self, self._state_dict_pre_hooks, hook)
+
+    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after it is made."""
+        return register(self, self._state_dict_hooks, hook)
+
+    _register_state_dict_hook = register_state_dict_post_hook
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, ...)`` before the module loads its own."""
+        return register(self, self._load_state_dict_pre_hooks, lambda *given: hook(self, *given))
+
+    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after it has loaded."""
+        return register(self, self._load_state_dict_post_hooks, hook)
 
 
 def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
-from graphc.device import Device
 from graphc.errors import GraphcTypeError, GraphcValueError
-from graphc.ir.dtype import DType, bfloat16, float16, float32, float64
-from graphc.memory import converted, replace
 from graphc.nn.modules import state
 from graphc.nn.modules.hooks import (
-    Hook,
-    RemovableHandle,
+    HOOK_TABLES,
+    Hooked,
     call_with_hooks,
     global_forward_hooks,
     global_forward_pre_hooks,
-    register,
 )
 from graphc.nn.modules.members import Members
+from graphc.nn.modules.movable import Movable
 from graphc.nn.parameter import Buffer, Parameter
 from graphc.recording import session
 from graphc.tensor import Tensor, bump_epoch
 
-HOOK_TABLES = (
-    "_backward_pre_hooks",
-    "_backward_hooks",
-    "_forward_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
-
-
 def typename(x: object) -> str:
     """The name of an object's type as PyTorch's messages give it."""
-    if isinstance(x, Tensor) and type(x) is Tensor:
+    if isinstance(x, Tensor):
         names = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16"}
         names |= {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char"}
         names |= {"uint8": "Byte", "bool": "Bool"}
-        return f"torch.{names[x.dtype.name]}Tensor"
+        where = "cuda." if x.device.type == "cuda" else ""
+        return f"torch.{where}{names[x.dtype.name]}Tensor"
     module = type(x).__module__
-    if isinstance(x, Tensor) and module.startswith("graphc."):
-        module = "torch.nn.parameter"
     name = type(x).__qualname__
     return name if module == "builtins" else f"{module}.{name}"
 
@@ -59,23 +40,14 @@ def indented(text: str) -> str:
     return "\n".join([first, *(f"  {line}" if line.strip() else "" for line in rest)])
 
 
-class Module(Members):
+class Module(Members, Hooked, Movable):
     """A part of a model: parameters, buffers and modules within, and a ``forward``."""
 
     training: bool
     call_super_init = False
     _version: int = 1
-    _backward_pre_hooks: OrderedDict[int, Hook]
-    _backward_hooks: OrderedDict[int, Hook]
-    _forward_hooks: OrderedDict[int, Hook]
-    _forward_hooks_with_kwargs: OrderedDict[int, bool]
-    _forward_hooks_always_called: OrderedDict[int, bool]
-    _forward_pre_hooks: OrderedDict[int, Hook]
-    _forward_pre_hooks_with_kwargs: OrderedDict[int, bool]
-    _state_dict_hooks: OrderedDict[int, Hook]
-    _state_dict_pre_hooks: OrderedDict[int, Hook]
-    _load_state_dict_pre_hooks: OrderedDict[int, Hook]
-    _load_state_dict_post_hooks: OrderedDict[int, Hook]
+    _structure = 0
+    """How often parameters, buffers, children or hooks have changed: programs depend on them."""
     _non_persistent_buffers_set: set[str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -123,8 +95,6 @@ class Module(Members):
         finally:
             modules.pop()
 
-    # -- attributes ----------------------------------------------------------------------------
-
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Hold ``tensor`` as the buffer ``name``; saved with the module if ``persistent``."""
         if "_buffers" not in self.__dict__:
@@ -140,7 +110,7 @@ class Module(Members):
             self._non_persistent_buffers_set.discard(name)
         else:
             self._non_persistent_buffers_set.add(name)
-        bump_epoch()
+        self._changed()
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Hold ``param`` as the parameter ``name``."""
@@ -159,7 +129,7 @@ class Module(Members):
                 "the value in the forward() method."
             )
         self._parameters[name] = param
-        bump_epoch()
+        self._changed()
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Hold ``module`` as the child ``name``."""
@@ -174,9 +144,13 @@ class Module(Members):
         if not name:
             raise KeyError('module name can\'t be empty string ""')
         self._modules[name] = module
-        bump_epoch()
+        self._changed()
 
     register_module = add_module
+
+    def _changed(self) -> None:
+        self.__dict__["_structure"] = self._structure + 1
+        bump_epoch()
 
     def _check_name(self, kind: str, name: str, known: Mapping[str, Any]) -> None:
         if not isinstance(name, str):
@@ -232,7 +206,7 @@ class Module(Members):
         if value is not None:
             self._forget(name, own, self._parameters, self._buffers)
         self._modules[name] = value
-        bump_epoch()
+        self._changed()
 
     def _set_buffer(self, name: str, value: Any) -> None:
         if value is not None and not isinstance(value, Tensor):
@@ -255,7 +229,7 @@ class Module(Members):
             if name in table:
                 del table[name]  # type: ignore[attr-defined]
                 self._non_persistent_buffers_set.discard(name)
-                bump_epoch()
+                self._changed()
                 return
         object.__delattr__(self, name)
 
@@ -265,8 +239,6 @@ class Module(Members):
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
-
-    # -- modes, types and devices --------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training."""
@@ -295,78 +267,6 @@ class Module(Members):
                     parameter.grad = None
             elif parameter.grad is not None:
                 parameter.grad.zero_()
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Let every parameter, its gradient and every buffer hold what ``fn`` makes of it."""
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        for parameter in self._parameters.values():
-            for tensor in (parameter, None if parameter is None else parameter._grad):
-                if tensor is None:
-                    continue
-                changed = fn(tensor)
-                if changed is not tensor:
-                    replace(tensor, changed)
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        bump_epoch()
-        return self
-
-    def _cast(self, dtype: DType) -> Self:
-        return self._apply(lambda t: converted(t, dtype) if t.dtype.is_floating_point else t)
-
-    def float(self) -> Self:
-        """Floating-point parameters and buffers as float32."""
-        return self._cast(float32)
-
-    def double(self) -> Self:
-        """Floating-point parameters and buffers as float64."""
-        return self._cast(float64)
-
-    def half(self) -> Self:
-        """Floating-point parameters and buffers as float16."""
-        return self._cast(float16)
-
-    def bfloat16(self) -> Self:
-        """Floating-point parameters and buffers as bfloat16."""
-        return self._cast(bfloat16)
-
-    def type(self, dst_type: DType) -> Self:
-        """All parameters and buffers in one element type."""
-        return self._apply(lambda t: converted(t, dst_type))
-
-    def cpu(self) -> Self:
-        """Parameters and buffers on the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, device: int | Device | None = None) -> Self:
-        """Parameters and buffers on a CUDA device."""
-        return self.to("cuda" if device is None else device)
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Parameters and buffers on another device or, the floating-point ones, in another type.
-
-        Takes a device, a dtype, both, or a tensor that has both.
-        """
-        device, dtype = _destination(*args, **kwargs)
-        if dtype is not None and not dtype.is_floating_point:
-            raise GraphcTypeError(
-                "nn.Module.to only accepts floating point or complex dtypes, "
-                f"but got desired dtype={dtype}"
-            )
-
-        def move(tensor: Tensor) -> Tensor:
-            if dtype is not None and tensor.dtype.is_floating_point:
-                tensor = converted(tensor, dtype)
-            if device is not None and str(tensor.device) != str(device):
-                tensor = tensor.to(device)
-            return tensor
-
-        return self._apply(move)
-
-    # -- what is saved -------------------------------------------------------------------------
 
     def state_dict(
         self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
@@ -404,58 +304,6 @@ class Module(Members):
         """Take back what ``get_extra_state`` gave."""
         raise NotImplementedError("a subclass that has extra state says how it is set")
 
-    # -- hooks ---------------------------------------------------------------------------------
-
-    def register_forward_hook(
-        self,
-        hook: Hook,
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after ``forward``; what it returns is the output."""
-        flags = (
-            (self._forward_hooks_with_kwargs, with_kwargs),
-            (self._forward_hooks_always_called, always_call),
-        )
-        return register(self._forward_hooks, hook, *flags, prepend=prepend)
-
-    def register_forward_pre_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before ``forward``; what it returns are the arguments."""
-        flag = (self._forward_pre_hooks_with_kwargs, with_kwargs)
-        return register(self._forward_pre_hooks, hook, flag, prepend=prepend)
-
-    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when gradients pass through."""
-        return register(self._backward_hooks, hook, prepend=prepend)
-
-    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` before gradients pass through."""
-        return register(self._backward_pre_hooks, hook, prepend=prepend)
-
-    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
-        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict`` is made."""
-        return register(self._state_dict_pre_hooks, hook)
-
-    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, local_metadata)`` after it is made."""
-        return register(self._state_dict_hooks, hook)
-
-    _register_state_dict_hook = register_state_dict_post_hook
-
-    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
-        """Call ``hook(module, state_dict, prefix, ...)`` before the module loads its own."""
-        return register(self._load_state_dict_pre_hooks, lambda *given: hook(self, *given))
-
-    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
-        """Call ``hook(module, incompatible_keys)`` after it has loaded."""
-        return register(self._load_state_dict_post_hooks, hook)
-
-    # -- printed forms -------------------------------------------------------------------------
-
     def _get_name(self) -> str:
         return type(self).__name__
 
@@ -478,24 +326,3 @@ class Module(Members):
             return self._get_name()
         extra = self.extra_repr()
         return f"{self._get_name()}({extra})" if extra and "\n" not in extra else self._get_name()
-
-
-def _destination(
-    *args: Any,
-    device: Any = None,
-    dtype: DType | None = None,
-    tensor: Tensor | None = None,
-    non_blocking: bool = False,
-    memory_format: Any = None,
-) -> tuple[Any, DType | None]:
-    """The device and the element type that the arguments of ``to`` ask for."""
-    for given in args:
-        if isinstance(given, Tensor):
-            tensor = given
-        elif isinstance(given, DType):
-            dtype = given
-        elif not isinstance(given, bool) and given is not None:
-            device = given
-    if tensor is not None:
-        return tensor.device, tensor.dtype
-    return device, dtype

@@ -1,0 +1,9 @@
+"""Modules, parameters and the functions they are made of, under PyTorch's names."""
+
+from __future__ import annotations
+
+from graphc.nn import functional, init, modules, parameter, utils
+from graphc.nn.modules import *  # noqa: F403  (the layers, listed in modules.__all__)
+from graphc.nn.parameter import Buffer, Parameter
+
+__all__ = [*modules.__all__, "Buffer", "Parameter", "functional", "init", "parameter", "utils"]

@@ -1,0 +1,91 @@
+"""The functions of neural networks, under PyTorch's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from graphc.nn.dropouts import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    gumbel_softmax,
+    rrelu,
+    scaled_dot_product_attention,
+)
+from graphc.nn.statistics import batch_norm, instance_norm
+from graphc.ops.function import FUNCTIONS
+from graphc.surface import LIFTED, assign
+from graphc.tensor import Tensor
+
+INPLACE = (
+    "celu",
+    "elu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "silu",
+    "threshold",
+)
+"""What can write its result into its input: the last argument, ``inplace``, says so."""
+
+
+def with_inplace(name: str) -> Callable[..., Tensor]:
+    """The function ``name`` with a further argument ``inplace``."""
+    lifted = LIFTED[name]
+    count = len(signature(FUNCTIONS[name].call).parameters)
+
+    @wraps(lifted)
+    def call(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
+        if len(args) == count:
+            *args, inplace = args  # type: ignore[assignment]
+        result: Tensor = lifted(input, *args, **kwargs)
+        return assign(input, result, f"{name}_") if inplace else result
+
+    return call
+
+
+def _in_place(name: str) -> Callable[..., Tensor]:
+    call = with_inplace(name)
+
+    def write(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return call(input, *args, inplace=True, **kwargs)
+
+    write.__name__ = write.__qualname__ = f"{name}_"
+    write.__doc__ = f"``{name}``, written into the input."
+    return write
+
+
+NAMES = {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.functional}
+NAMES |= {name: with_inplace(name) for name in INPLACE}
+NAMES |= {f"{name}_": _in_place(name) for name in INPLACE}
+globals().update(NAMES)
+
+__all__ = [
+    "alpha_dropout",
+    "batch_norm",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
+    "gumbel_softmax",
+    "instance_norm",
+    "rrelu",
+    "scaled_dot_product_attention",
+    *NAMES,
+]
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,140 @@
+"""Generators of random numbers, whose state is a tensor.
+
+A draw is a pure function of the state, an int64 ``[seed, offset]``; drawing assigns the state that
+follows. So a compiled program draws new numbers at each call, and the same as plain recording.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+from graphc.device import Device
+from graphc.device import device as device_of
+from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.ir.dtype import int64, uint8
+from graphc.ir.node import const, grad_mode, origin_of
+from graphc.lift import here
+from graphc.ops.movement import Concat, full
+from graphc.ops.random import Advance, Draw
+from graphc.recording import close, session
+from graphc.storage import Storage
+from graphc.tensor import Tensor, from_storage, wrap
+
+DEFAULT_SEED = 67280421310721
+
+
+def _signed(seed: int) -> int:
+    """``seed`` modulo 2⁶⁴ as an int64."""
+    if not -(2**63) <= seed < 2**64:
+        raise GraphcRuntimeError("Overflow when unpacking long long")
+    return (seed + 2**63) % 2**64 - 2**63
+
+
+class Generator:
+    """A stream of random numbers, determined by its seed."""
+
+    def __init__(self, device: str | Device = "cpu") -> None:
+        self.device = device_of(device)
+        self._seed = DEFAULT_SEED
+        self._state = from_storage(Storage(np.array([_signed(DEFAULT_SEED), 0], np.int64)))
+        self._state._name = "random_state"
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream of ``seed`` from its beginning."""
+        seed = int(seed)
+        value = _signed(seed)
+        self._seed = seed if seed >= 0 else seed + 2**64
+        self._set(value, 0)
+        return self
+
+    def _set(self, seed: int, offset: int) -> None:
+        trace = session.trace
+        if trace.capturing:
+            parts = (full((1,), const(n, int64)) for n in (seed, offset))
+            self._state._assign(Concat(0)(*parts))
+            return
+        if trace.pending:
+            close()
+        array = self._state._value()
+        array[...] = (seed, offset)
+        assert self._state._storage is not None
+        self._state._storage.root.writes += 1
+
+    def seed(self) -> int:
+        """Start a stream that nobody can foresee; its seed."""
+        seed = secrets.randbits(64)
+        self.manual_seed(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed the stream began with."""
+        return self._seed
+
+    def get_state(self) -> Tensor:
+        """Where the stream stands, as bytes that ``set_state`` takes."""
+        return from_storage(Storage(self._state._value().copy().view(np.uint8)))
+
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Go on from a place in a stream that ``get_state`` gave."""
+        if not isinstance(new_state, Tensor) or new_state.dtype is not uint8:
+            raise GraphcTypeError(f"expected a torch.ByteTensor, but got {_kind(new_state)}")
+        if new_state._type.size != 16:
+            raise GraphcRuntimeError("RNG state is wrong size")
+        seed, offset = np.ascontiguousarray(new_state._value()).view(np.int64).tolist()
+        self._seed = seed % 2**64
+        self._set(seed, offset)
+        return self
+
+    def clone_state(self) -> Generator:
+        """Another generator at the same place of the same stream."""
+        return Generator(self.device).set_state(self.get_state())
+
+
+def _kind(x: object) -> str:
+    return str(x.dtype) if isinstance(x, Tensor) else type(x).__name__
+
+
+default_generator = Generator()
+default_generator.seed()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the default generator's stream of ``seed`` from its beginning."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start a stream that nobody can foresee; its seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default generator's stream."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """Where the default generator's stream stands."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Go on from where ``get_rng_state`` stood."""
+    default_generator.set_state(new_state)
+
+
+def draw(op: Draw, generator: Generator | None = None, name: str = "") -> Tensor:
+    """The numbers that ``op`` draws; the generator's state moves on."""
+    state = (generator or default_generator)._state
+    trace = session.trace
+    node = trace.node_of(state)
+    key = ("draw", op, node)
+    found = trace.memo.get(key)
+    if found is None:
+        with origin_of(here(name or op.name)), grad_mode(False):
+            found = trace.memo[key] = op(node), Advance(op.counters)(node)
+    value, after = found
+    state._assign(after)
+    return wrap(value, trace)

@@ -1,0 +1,59 @@
+"""Checks the built archives and the tracked files: size, contents, no machine's paths."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+MAXIMUM = 3_000_000
+"""Bytes of the wheel."""
+WANTED = (
+    "graphc/__init__.py",
+    "graphc/py.typed",
+    "graphc/backends/__init__.py",
+    "graphc/backends/numpy/__init__.py",
+    "graphc/kernels_templates/program.numpy.j2",
+)
+MACHINE_PATH = re.compile(rb"(?<![\w.~/])/(?:home|root|Users|work|opt|mnt|srv)/[\w.-]")
+
+
+def names_of(archive: Path) -> list[str]:
+    """The paths within, without the folder that an sdist puts around them."""
+    if archive.suffix == ".whl":
+        return zipfile.ZipFile(archive).namelist()
+    with tarfile.open(archive) as opened:
+        return [name.partition("/")[2] for name in opened.getnames()]
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], check=True, capture_output=True, text=True).stdout
+    return [path for line in listed.splitlines() if (path := Path(line)).is_file()]
+
+
+def faults(archives: list[Path]) -> list[str]:
+    found = []
+    for archive in archives:
+        names = set(names_of(archive))
+        found += [f"{archive.name}: {name} is missing" for name in WANTED if name not in names]
+        if archive.suffix == ".whl" and archive.stat().st_size > MAXIMUM:
+            found.append(f"{archive.name}: {archive.stat().st_size} bytes, more than {MAXIMUM}")
+    for path in tracked():
+        found += [
+            f"{path}: a machine's path: {match[0].decode()}..."
+            for match in MACHINE_PATH.finditer(path.read_bytes())
+        ]
+    return found
+
+
+def main() -> None:
+    problems = faults([Path(name) for name in sys.argv[1:]])
+    print("\n".join(problems) or "the package is whole")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()

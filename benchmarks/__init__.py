@@ -1,0 +1,1 @@
+"""graphc and its peers on the same workloads, in one interleaved run."""

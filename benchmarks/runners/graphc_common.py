@@ -1,0 +1,103 @@
+"""What the graphc runners share: the PyTorch runners' models with graphc imported in torch's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmarks.cases import Array, Case
+from benchmarks.runners import Job
+from benchmarks.workloads import WORKLOADS
+
+DISTRIBUTIONS = ("graphc",)
+IMPORTS = "import torch\nimport torch.nn as nn\n"
+
+
+def start(threads: int) -> dict[str, Any]:
+    import graphc
+
+    if hasattr(graphc, "set_num_threads"):
+        graphc.set_num_threads(threads)
+    return {"graphc": getattr(graphc, "__version__", "?"), "threads": threads}
+
+
+def models() -> Any:
+    """`benchmarks.runners.models` over graphc."""
+    path = Path(__file__).with_name("models.py")
+    text = path.read_text(encoding="utf-8")
+    assert text.count(IMPORTS) == 1
+    module = ModuleType("graphc_models")
+    text = text.replace(IMPORTS, IMPORTS.replace("import torch\n", "import graphc as torch\n"))
+    text = text.replace("import torch.nn as nn\n", "import graphc.nn as nn\n")
+    exec(compile(text, str(path), "exec"), module.__dict__)
+    return module
+
+
+def build(name: str, case: Case, backend: str | None) -> Job:
+    """Without a backend, the plain lazy loop: nothing is compiled by hand."""
+    import graphc
+
+    kind = WORKLOADS[name].kind
+    written = models()
+    model = written.make_model(name, case)
+    model.train(kind == "train")
+    x = graphc.from_numpy(case.inputs["x"].copy())  # type: ignore[attr-defined]
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        if backend is None:
+            return function
+        return graphc.compile(function, backend=backend)  # type: ignore[no-any-return, attr-defined]
+
+    if kind == "train":
+        return train_job(written, model, x, case, compiled)
+    if kind == "grad":
+        return grad_job(written, model, x, case, compiled)
+    model.requires_grad_(False)
+    call = compiled(model)
+    return Job(lambda: array(call(x)), lambda y: [y])
+
+
+def array(tensor: Any) -> Array:
+    """The tensor's numbers: asking for them is what runs the plain loop."""
+    return tensor.detach().numpy()  # type: ignore[no-any-return]
+
+
+def train_job(written: Any, model: Any, x: Any, case: Case, compiled: Any) -> Job:
+    import graphc
+
+    optimizer = written.make_optimizer(model, case.config)
+    forward = written.loss_of(model, case)
+    y = graphc.from_numpy(case.inputs["y"].copy())  # type: ignore[attr-defined]
+
+    @compiled
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = forward(x, y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    reset = written.resetter(model, optimizer)
+    return Job(
+        lambda: array(step(x, y)), lambda loss: [loss], reset, lambda: written.weights(model)
+    )
+
+
+def grad_job(written: Any, model: Any, x: Any, case: Case, compiled: Any) -> Job:
+    import graphc
+
+    value = written.value_of(model, case)
+    x.requires_grad_()
+
+    @compiled
+    def both(x: Any) -> Any:
+        total = value(x)
+        return total, graphc.autograd.grad(total, [x, *model.parameters()])
+
+    def step() -> list[Array]:
+        total, gradients = both(x)
+        return [array(total), *map(array, gradients)]
+
+    return Job(step, lambda arrays: arrays)

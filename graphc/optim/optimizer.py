@@ -11,10 +11,10 @@ from typing import Any
 
 from graphc.autograd import no_grad
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
+from graphc.handles import RemovableHandle, register
 from graphc.memory import converted
-from graphc.nn.modules.hooks import RemovableHandle, register
-from graphc.nn.modules.module import typename
 from graphc.tensor import Tensor, bump_epoch
+from graphc.typename import typename
 
 Parameters = Iterable[Any]
 Hook = Callable[..., Any]
@@ -226,7 +226,9 @@ class Optimizer:
         """Call ``hook(optimizer, state_dict)`` after it is made."""
         return register(self, self._optimizer_state_dict_post_hooks, hook, prepend=prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` before it is loaded."""
         return register(self, self._optimizer_load_state_dict_pre_hooks, hook, prepend=prepend)
 

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from graphc.autograd import enable_grad
-from graphc.errors import GraphcNotImplementedError, GraphcValueError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError, GraphcValueError
+from graphc.functions.precision import widened
 from graphc.ir.dtype import float32, float64
-from graphc.ir.node import Node, cast, const, grad_mode, origin_of
+from graphc.ir.node import Node, cast, grad_mode, origin_of
 from graphc.lift import here
 from graphc.memory import full
-from graphc.nn.modules.hooks import RemovableHandle
+from graphc.ops.movement import reshape
+from graphc.optim.group import Group, is_number
 from graphc.optim.optimizer import Optimizer, Parameters
-from graphc.recording import Trace, session, setting
-from graphc.tensor import Tensor
+from graphc.recording import Trace, session
+from graphc.tensor import Tensor, wrap
 
-Key = str | tuple[str, int]
-Settings = Mapping[str, Any]
-Numbers = dict[str, Node]
-"""Numbers of a step, the same for all parameters: float64, of no dimensions."""
+Settings = dict[str, Any]
+"""The settings of a group by name. One that varies is a node: float64, of no dimensions."""
+State = dict[str, Node]
+Updated = tuple[Node, State]
 
-IGNORED = frozenset(("params", "param_names", "foreach", "fused", "capturable", "differentiable"))
-
-
-class Group(dict[str, Any]):
-    """The settings of a group. Programs have all of them but the varying ones built in."""
-
-    owner: RecordedOptimizer | None = None
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        owner = self.owner
-        if owner is not None and not (key in owner.varying and _same_kind(self.get(key), value)):
-            owner._changed()
-        super().__setitem__(key, value)
-
-    def __reduce__(self) -> Any:
-        return Group, (), None, None, iter(self.items())
-
-
-def _same_kind(a: Any, b: Any) -> bool:
-    """Whether a program for ``a`` serves ``b``: both are numbers, and both zero or neither."""
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same_kind, a, b))
-    return isinstance(a, int | float) and isinstance(b, int | float) and bool(a) == bool(b)
+IGNORED = frozenset(("foreach", "fused", "capturable", "differentiable"))
+"""Settings that say how PyTorch is to compute a step, not what."""
 
 
 class RecordedOptimizer(Optimizer):
@@ -53,10 +34,10 @@ class RecordedOptimizer(Optimizer):
     stepped equally often, so that what follows from it is computed once for all of them.
     """
 
-    varying: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
-    """The settings that are inputs of the program, since schedules change them."""
     counted: ClassVar[bool] = True
     """Whether the state of a parameter has the count of its steps."""
+    added: ClassVar[dict[str, Any]] = {}
+    """Settings that old checkpoints may lack."""
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         _check_common(defaults)
@@ -67,16 +48,39 @@ class RecordedOptimizer(Optimizer):
         raise NotImplementedError
 
     @staticmethod
-    def prepare(numbers: Numbers, settings: Settings) -> Numbers:
-        """What is computed once per step: from the varying settings and the count, ``step``."""
-        return numbers
+    def prepare(settings: Settings) -> Settings:
+        """The settings, with what is computed once per step from them and the count, ``step``."""
+        return settings
 
     @staticmethod
-    def update(
-        x: Node, dy: Node, state: dict[str, Node], numbers: Numbers, settings: Settings
-    ) -> tuple[Node, dict[str, Node]]:
-        """A parameter and its state after the step, in the type of the state and without a count."""
+    def update(x: Node, dy: Node, state: State, settings: Settings) -> Updated:
+        """A parameter and its state after a step, the count left out."""
         raise NotImplementedError
+
+    def _group(self, given: dict[str, Any]) -> dict[str, Any]:
+        return Group(given, self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.owner = self  # type: ignore[attr-defined]
+            for key, value in self.added.items():
+                group.setdefault(key, value)
+            if self.counted:
+                self._share_counts(group)
+
+    def _share_counts(self, group: Settings) -> None:
+        """Let parameters that have been stepped equally often share the count again."""
+        counts: dict[float, Tensor] = {}
+        for p in group["params"]:
+            state = self.state.get(p)
+            if not state:
+                continue
+            number = float(state["step"])
+            if number not in counts:
+                shared = isinstance(state["step"], Tensor)
+                counts[number] = state["step"] if shared else full((), number, float32)
+            state["step"] = counts[number]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients; the result of ``closure``, which computes them anew."""
@@ -91,69 +95,177 @@ class RecordedOptimizer(Optimizer):
                 self._step_group(trace, group)
         return loss
 
-    def _step_group(self, trace: Trace, group: dict[str, Any]) -> None:
+    def _step_group(self, trace: Trace, group: Settings) -> None:
         params = [p for p in group["params"] if p.grad is not None]
         if not params:
             return
         self._make_state(group, params)
-        if not self.counted:
-            self._record(trace, group, params, None)
-            return
-        state = self.state
-        first = state[params[0]]["step"]
-        if all(state[p]["step"] is first for p in params) and self._sharing(first) == len(params):
-            self._record(trace, group, params, first)
-            return
-        for count, together in self._separated(params):
+        for count, together in self._by_count(group, params):
             self._record(trace, group, together, count)
 
-    def _make_state(self, group: dict[str, Any], params: list[Any]) -> None:
+    def _make_state(self, group: Settings, params: list[Tensor]) -> None:
         fresh = [p for p in params if not self.state.get(p)]
         if not fresh:
             return
-        count = full((), 0.0, float32, str(fresh[0].device)) if self.counted else None
+        count = full((), 0.0, float32) if self.counted else None
         for p in fresh:
-            state: dict[str, Any] = {} if count is None else {"step": count}
+            state = {} if count is None else {"step": count}
             state.update(self.initial_state(group, p))
             if state:
                 self.state[p] = state
-        if count is not None:
-            self._counts()[id(count)] = len(fresh)
 
-    def _counts(self) -> dict[int, int]:
-        """How many parameters share each count, by its identity."""
-        counts: dict[int, int] | None = self.__dict__.get("_sharers")
-        if counts is None:
-            counts = self.__dict__["_sharers"] = {}
-            for state in self.state.values():
-                if isinstance(state, dict) and "step" in state:
-                    key = id(state["step"])
-                    counts[key] = counts.get(key, 0) + 1
-        return counts
-
-    def _sharing(self, count: Tensor) -> int:
-        return self._counts().get(id(count), 0)
-
-    def _separated(self, params: list[Any]) -> list[tuple[Tensor, list[Any]]]:
-        """The parameters by their count, where no other parameter shares it any more."""
-        together: dict[int, list[Any]] = {}
+    def _by_count(
+        self, group: Settings, params: list[Tensor]
+    ) -> list[tuple[Tensor | None, list[Tensor]]]:
+        """The parameters that share a count, with it; those not stepped now share it no more."""
+        if not self.counted:
+            return [(None, params)]
+        together: dict[int, list[Tensor]] = {}
         for p in params:
             together.setdefault(id(self.state[p]["step"]), []).append(p)
-        found = []
-        for sharers in together.values():
-            count = self.state[sharers[0]]["step"]
-            if self._sharing(count) != len(sharers):
-                count = self._own_count(sharers)
-            found.append((count, sharers))
-        return found
+        stepped = set(map(id, params))
+        resting = {
+            id(self.state[p]["step"])
+            for p in group["params"]
+            if id(p) not in stepped and self.state.get(p)
+        }
+        return [
+            (self._own_count(x) if count in resting else self.state[x[0]]["step"], x)
+            for count, x in together.items()
+        ]
 
-    def _own_count(self, params: list[Any]) -> Tensor:
+    def _own_count(self, params: list[Tensor]) -> Tensor:
         """A count for ``params`` alone: they are no longer stepped with those they shared it with."""
-        shared = self.state[params[0]]["step"]
-        count = full((), float(shared._value()), float32, str(shared.device))
+        count = full((), float(self.state[params[0]]["step"]), float32)
         for p in params:
             self.state[p]["step"] = count
-        self._counts()[id(shared)] -= len(params)
-        self._counts()[id(count)] = len(params)
         self._changed()
         return count
+
+    def _record(
+        self, trace: Trace, group: Settings, params: list[Tensor], count: Tensor | None
+    ) -> None:
+        """Record a step of parameters that have been stepped equally often."""
+        settings = self._settings(trace, group)
+        before = None if count is None else trace.node_of(count)
+        operands = tuple(self._operands(trace, p) for p in params)
+        key = (type(self), tuple(settings.values()), before, operands)
+        found = trace.memo.get(key)
+        if found is None:
+            with origin_of(here(f"{type(self).__name__}.step")):
+                found = trace.memo[key] = self._stepped(settings, before, operands)
+        after, results = found
+        if count is not None:
+            count._assign(after)
+        for p, (x, state) in zip(params, results, strict=True):
+            p._assign(x)
+            self._write_state(trace, p, state)
+
+    def _write_state(self, trace: Trace, parameter: Tensor, nodes: State) -> None:
+        state = self.state[parameter] if nodes else {}
+        for name, node in nodes.items():
+            held = state.get(name)
+            if held is not None:
+                held._assign(node)
+            else:
+                state[name] = wrap(node, trace)
+                self._changed()
+
+    def _operands(self, trace: Trace, parameter: Tensor) -> tuple[Any, ...]:
+        gradient = parameter._grad
+        assert gradient is not None
+        state = self.state.get(parameter, {})
+        pieces = [
+            (name, trace.node_of(x))
+            for name, x in state.items()
+            if name != "step" and isinstance(x, Tensor)
+        ]
+        return trace.node_of(parameter), trace.node_of(gradient), tuple(pieces)
+
+    def _settings(self, trace: Trace, group: Settings) -> Settings:
+        """The group's settings, with inputs of the program for those that vary."""
+        varying = group.varying  # type: ignore[attr-defined]
+        return {
+            name: _setting(trace, group, name, group[name], name in varying)
+            for name in self.defaults
+            if name not in IGNORED
+        }
+
+    def _stepped(
+        self, settings: Settings, count: Node | None, operands: tuple[Any, ...]
+    ) -> tuple[Node | None, list[Updated]]:
+        """The count, and each parameter with its state, after a step."""
+        settings = {name: _wide(x) for name, x in settings.items()}
+        after = None
+        if count is not None:
+            after = count + 1.0
+            settings["step"] = cast(after, float64)
+        settings = self.prepare(settings)
+        results = []
+        for x, dy, pieces in operands:
+            state = dict(pieces)
+            wide = {name: widened(node) for name, node in state.items()}
+            new, made = self.update(widened(x), widened(dy), wide, settings)
+            kept = {name: cast(node, x.dtype) for name, node in made.items()}
+            results.append((cast(new, x.dtype), kept))
+        return after, results
+
+
+def _setting(trace: Trace, group: Settings, key: Any, value: Any, varies: bool) -> Any:
+    """A setting as the key of a program has it: an input, or the value itself.
+
+    Where zero it is the value, since what it multiplies is left out; not so the learning rate.
+    """
+    if isinstance(value, Tensor):
+        return trace.node_of(value)
+    if isinstance(value, tuple | list):
+        return tuple(_setting(trace, group, (key, i), x, varies) for i, x in enumerate(value))
+    if varies and is_number(value) and (value or key == "lr"):
+        return trace.hyperparameter(group, key)
+    return value
+
+
+def _wide(x: Any) -> Any:
+    if isinstance(x, tuple):
+        return tuple(map(_wide, x))
+    return cast(reshape(x, ()), float64) if isinstance(x, Node) else x
+
+
+def times(x: Node, number: Any) -> Node:
+    """``x`` times a setting, in the type of ``x``."""
+    return x * (cast(number, x.dtype) if isinstance(number, Node) else number)
+
+
+def plus(x: Node, number: Any) -> Node:
+    """``x`` plus a setting, in the type of ``x``."""
+    return x + (cast(number, x.dtype) if isinstance(number, Node) else number)
+
+
+def descent(x: Node, dy: Node, settings: Settings) -> Node:
+    """The gradient to go down: of the negative if maximized, with that of the weights' decay."""
+    gradient = -dy if settings["maximize"] else dy
+    decay = settings["weight_decay"]
+    return gradient + times(x, decay) if decay else gradient
+
+
+def _check_common(defaults: dict[str, Any]) -> None:
+    """Raise where settings that all optimizers have do not fit."""
+    if defaults.get("fused") and defaults.get("differentiable"):
+        raise GraphcRuntimeError("`fused` does not support `differentiable`")
+    if defaults.get("fused") and defaults.get("foreach"):
+        raise GraphcRuntimeError("`fused` and `foreach` cannot be `True` together.")
+    if defaults.get("differentiable"):
+        raise GraphcNotImplementedError("a step of an optimizer cannot be differentiated")
+
+
+def check_not_negative(value: Any, what: str) -> None:
+    """Raise where a setting is below zero, or no number."""
+    if not 0.0 <= value:
+        raise GraphcValueError(f"Invalid {what}: {value}")
+
+
+def check_rate(lr: Any) -> None:
+    """Raise where a learning rate is negative, or a tensor of several numbers."""
+    if isinstance(lr, Tensor) and lr._type.size != 1:
+        raise GraphcValueError("Tensor lr must be 1-element")
+    check_not_negative(lr, "learning rate")

@@ -1,0 +1,162 @@
+"""Adam and AdamW: steps divided by the root of the gradient's own second moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.errors import GraphcValueError
+from graphc.functions.pointwise import lerp
+from graphc.ir.node import Node, cast, elementwise
+from graphc.memory import zeros_like
+from graphc.optim.optimizer import Parameters
+from graphc.optim.recorded import (
+    RecordedOptimizer,
+    Settings,
+    State,
+    Updated,
+    check_not_negative,
+    check_rate,
+    descent,
+    plus,
+    times,
+)
+from graphc.tensor import Tensor
+
+
+class Adam(RecordedOptimizer):
+    """x - lr · m̂ / (√v̂ + ε), with running means m of the gradient and v of its square."""
+
+    added = {
+        "amsgrad": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "fused": None,
+    }
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        check_rate(lr)
+        check_not_negative(eps, "epsilon value")
+        _check_betas(betas)
+        check_not_negative(weight_decay, "weight_decay value")
+        defaults = {
+            "lr": lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def initial_state(self, group: Settings, parameter: Tensor) -> dict[str, Tensor]:
+        names = ["exp_avg", "exp_avg_sq"]
+        if group["amsgrad"]:
+            names.append("max_exp_avg_sq")
+        return {name: zeros_like(parameter) for name in names}
+
+    @staticmethod
+    def prepare(settings: Settings) -> Settings:
+        """The length of a step without bias, and the root of what brings v to its own size."""
+        first, second = (1 - _power(beta, settings["step"]) for beta in settings["betas"])
+        return {
+            **settings,
+            "step_size": settings["lr"] / first,
+            "root": elementwise("sqrt", second),
+        }
+
+    @staticmethod
+    def update(x: Node, dy: Node, state: State, settings: Settings) -> Updated:
+        beta1, beta2 = settings["betas"]
+        if settings["decoupled_weight_decay"]:
+            gradient = -dy if settings["maximize"] else dy
+            if settings["weight_decay"]:
+                x = times(x, 1 - settings["lr"] * settings["weight_decay"])
+        else:
+            gradient = descent(x, dy, settings)
+        mean = lerp(state["exp_avg"], gradient, _typed(1 - beta1, x))
+        square = times(state["exp_avg_sq"], beta2) + times(gradient * gradient, 1 - beta2)
+        after = {"exp_avg": mean, "exp_avg_sq": square}
+        if settings["amsgrad"]:
+            square = elementwise("maximum", state["max_exp_avg_sq"], square)
+            after["max_exp_avg_sq"] = square
+        root = elementwise("sqrt", square) / _typed(settings["root"], x)
+        return x - times(mean, settings["step_size"]) / plus(root, settings["eps"]), after
+
+
+class AdamW(Adam):
+    """Adam with a decay of the weights that leaves the moments alone."""
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True
+
+
+def _power(beta: Any, step: Node) -> Node:
+    return elementwise("pow", beta, step)
+
+
+def _typed(number: Any, x: Node) -> Any:
+    return cast(number, x.dtype) if isinstance(number, Node) else number
+
+
+def _check_betas(betas: tuple[Any, Any]) -> None:
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise GraphcValueError(f"Invalid beta parameter at index {i}: {beta}")
+    kinds = {Tensor if isinstance(beta, Tensor) else type(beta) for beta in betas}
+    if kinds not in ({float}, {Tensor}):
+        raise GraphcValueError("betas must be either both floats or both Tensors")

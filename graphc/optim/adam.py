@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc.errors import GraphcValueError
 from graphc.functions.pointwise import lerp
-from graphc.ir.node import Node, cast, elementwise
+from graphc.ir.node import Node, elementwise
 from graphc.memory import zeros_like
 from graphc.optim.optimizer import Parameters
 from graphc.optim.recorded import (
@@ -19,6 +19,7 @@ from graphc.optim.recorded import (
     descent,
     plus,
     times,
+    typed,
 )
 from graphc.tensor import Tensor
 
@@ -26,7 +27,7 @@ from graphc.tensor import Tensor
 class Adam(RecordedOptimizer):
     """x - lr · m̂ / (√v̂ + ε), with running means m of the gradient and v of its square."""
 
-    added = {
+    added: ClassVar[dict[str, Any]] = {
         "amsgrad": False,
         "maximize": False,
         "foreach": None,
@@ -80,7 +81,9 @@ class Adam(RecordedOptimizer):
     @staticmethod
     def prepare(settings: Settings) -> Settings:
         """The length of a step without bias, and the root of what brings v to its own size."""
-        first, second = (1 - _power(beta, settings["step"]) for beta in settings["betas"])
+        first, second = (
+            1 - elementwise("pow", beta, settings["step"]) for beta in settings["betas"]
+        )
         return {
             **settings,
             "step_size": settings["lr"] / first,
@@ -96,13 +99,13 @@ class Adam(RecordedOptimizer):
                 x = times(x, 1 - settings["lr"] * settings["weight_decay"])
         else:
             gradient = descent(x, dy, settings)
-        mean = lerp(state["exp_avg"], gradient, _typed(1 - beta1, x))
+        mean = lerp(state["exp_avg"], gradient, typed(1 - beta1, x))
         square = times(state["exp_avg_sq"], beta2) + times(gradient * gradient, 1 - beta2)
         after = {"exp_avg": mean, "exp_avg_sq": square}
         if settings["amsgrad"]:
             square = elementwise("maximum", state["max_exp_avg_sq"], square)
             after["max_exp_avg_sq"] = square
-        root = elementwise("sqrt", square) / _typed(settings["root"], x)
+        root = elementwise("sqrt", square) / typed(settings["root"], x)
         return x - times(mean, settings["step_size"]) / plus(root, settings["eps"]), after
 
 
@@ -143,14 +146,6 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True
-
-
-def _power(beta: Any, step: Node) -> Node:
-    return elementwise("pow", beta, step)
-
-
-def _typed(number: Any, x: Node) -> Any:
-    return cast(number, x.dtype) if isinstance(number, Node) else number
 
 
 def _check_betas(betas: tuple[Any, Any]) -> None:

@@ -114,7 +114,8 @@ class Optimizer:
         if names:
             if len(names) != len(params):
                 raise GraphcValueError(
-                    "all optimizer params should be with/without names. Some param names are missing"
+                    "all optimizer params should be with/without names. Some param names are "
+                    "missing"
                 )
             params = group["params"] = [p[1] for p in params]
             group["param_names"] = names
@@ -122,7 +123,8 @@ class Optimizer:
         for name, default in self.defaults.items():
             if default is required and name not in group:
                 raise GraphcValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{name}"
                 )
             group.setdefault(name, default)
         self._check_against_others(group)
@@ -253,6 +255,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                     f"but got {replaced}."
                 )
             args, kwargs = replaced
+        self.__dict__["_opt_called"] = True  # schedules warn where it is not so
         result = step(self, *args, **kwargs)
         for hook in self._optimizer_step_post_hooks.values():
             hook(self, args, kwargs)

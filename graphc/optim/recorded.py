@@ -135,7 +135,7 @@ class RecordedOptimizer(Optimizer):
         ]
 
     def _own_count(self, params: list[Tensor]) -> Tensor:
-        """A count for ``params`` alone: they are no longer stepped with those they shared it with."""
+        """A count for ``params`` alone, as those that they shared it with rest."""
         count = full((), float(self.state[params[0]]["step"]), float32)
         for p in params:
             self.state[p]["step"] = count
@@ -155,7 +155,7 @@ class RecordedOptimizer(Optimizer):
             with origin_of(here(f"{type(self).__name__}.step")):
                 found = trace.memo[key] = self._stepped(settings, before, operands)
         after, results = found
-        if count is not None:
+        if count is not None and after is not None:
             count._assign(after)
         for p, (x, state) in zip(params, results, strict=True):
             p._assign(x)
@@ -231,14 +231,19 @@ def _wide(x: Any) -> Any:
     return cast(reshape(x, ()), float64) if isinstance(x, Node) else x
 
 
+def typed(number: Node | float, x: Node) -> Node | float:
+    """A setting in the type of ``x``."""
+    return cast(number, x.dtype) if isinstance(number, Node) else number
+
+
 def times(x: Node, number: Any) -> Node:
     """``x`` times a setting, in the type of ``x``."""
-    return x * (cast(number, x.dtype) if isinstance(number, Node) else number)
+    return x * typed(number, x)
 
 
 def plus(x: Node, number: Any) -> Node:
     """``x`` plus a setting, in the type of ``x``."""
-    return x + (cast(number, x.dtype) if isinstance(number, Node) else number)
+    return x + typed(number, x)
 
 
 def descent(x: Node, dy: Node, settings: Settings) -> Node:
@@ -260,7 +265,7 @@ def _check_common(defaults: dict[str, Any]) -> None:
 
 def check_not_negative(value: Any, what: str) -> None:
     """Raise where a setting is below zero, or no number."""
-    if not 0.0 <= value:
+    if not value >= 0.0:
         raise GraphcValueError(f"Invalid {what}: {value}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from graphc.errors import GraphcValueError
 from graphc.ir.node import Node
@@ -22,10 +22,16 @@ from graphc.tensor import Tensor
 
 
 class SGD(RecordedOptimizer):
-    """x - lr · b, where b is the gradient or, with momentum, gathers it: b ← m · b + (1 - d) · g."""
+    """x - lr · b, where b is the gradient g or, with momentum, b ← m · b + (1 - d) · g."""
 
     counted = False
-    added = {"nesterov": False, "maximize": False, "foreach": None, "differentiable": False}
+    added: ClassVar[dict[str, Any]] = {
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
+        "fused": False,
+    }
 
     def __init__(
         self,

@@ -152,7 +152,6 @@ class Compiled:
         if sum(map(len, self.specializations.values())) > LIMIT:
             oldest = next(iter(self.specializations))
             del self.specializations[oldest]
-        found.epoch = Epoch.count
         self._last = found
         return found
 

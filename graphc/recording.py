@@ -66,6 +66,9 @@ class Variable(Op, name="variable"):
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         return types[0]
 
+    def grad(self, node: Node, *gradients: Node) -> tuple[None]:
+        return (None,)
+
     def put(self, source: Node, value: Node) -> Node:
         return value
 

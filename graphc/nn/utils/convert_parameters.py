@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphc.errors import GraphcTypeError
+from graphc.memory import replace
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 from graphc.typename import typename
@@ -23,5 +24,5 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     place = 0
     for p in parameters:
         size = p._type.size
-        p.data = vec.detach()[place : place + size].view(p.shape)
+        replace(p, vec.detach()[place : place + size].view(p.shape))
         place += size

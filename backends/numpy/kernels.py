@@ -85,6 +85,8 @@ def statement(node: Node) -> str:
         return _arg_reduce(node, op)
     if op.name == "reshape":
         return f"np.copyto({{out0}}.reshape{call(node.inputs[0].shape)}, {{0}})"
+    if op.name == "expand":
+        return "np.copyto({out0}, {0})"
     raise NotImplementedError(op.name)
 
 

@@ -91,9 +91,10 @@ class CyclicLR(LRScheduler):
     def scale_fn(self, x: float) -> float:
         """By how much cycle ``x``, or step ``x``, is scaled."""
         if self._scale_fn_custom is not None:
-            return self._scale_fn_custom(x)
+            scaled: float = self._scale_fn_custom(x)
+            return scaled
         if self.mode == "triangular2":
-            return 2.0 ** float(1 - x)
+            return float(2.0 ** (1 - x))
         return float(self.gamma**x) if self.mode == "exp_range" else 1.0
 
     def get_lr(self) -> Rates:

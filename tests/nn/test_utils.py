@@ -1,0 +1,136 @@
+"""Clipping of gradients, and parameters as one vector, against PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc.recording import session
+from tests.torch_peer import same, torch
+
+NORMS = [1, 2.0, 3.5, 0.5, "inf", float("-inf"), 0]
+
+
+def parameters(package: Any) -> list[Any]:
+    """Parameters with gradients, one without."""
+    draws = np.random.default_rng(0)
+    found = []
+    for shape in ((3, 4), (5,), (2, 1, 2), ()):
+        p = package.nn.Parameter(package.tensor(draws.standard_normal(shape).astype("float32")))
+        p.grad = package.tensor(draws.standard_normal(shape).astype("float32"))
+        found.append(p)
+    found.append(package.nn.Parameter(package.ones(2)))
+    return found
+
+
+def same_gradients(mine: list[Any], peers: list[Any]) -> None:
+    for a, b in zip(mine, peers, strict=True):
+        same(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("limit", [0.5, 1000.0])
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_norm_is_clipped(norm: Any, limit: float) -> None:
+    mine, peers = parameters(graphc), parameters(torch)
+    held = mine[0].grad
+    total = graphc.nn.utils.clip_grad_norm_(mine, limit, norm_type=norm)
+    assert session.trace.pending, "clipping itself asks for no number"
+    same(total, torch.nn.utils.clip_grad_norm_(peers, limit, norm_type=norm))
+    same_gradients(mine, peers)
+    assert mine[0].grad is held
+
+
+def test_one_parameter_and_a_generator_do_too() -> None:
+    mine, peers = parameters(graphc), parameters(torch)
+    graphc.nn.utils.clip_grad_norm_(mine[0], 0.1)
+    torch.nn.utils.clip_grad_norm_(peers[0], 0.1)
+    graphc.nn.utils.clip_grad_norm_((p for p in mine), 0.1)
+    torch.nn.utils.clip_grad_norm_((p for p in peers), 0.1)
+    same_gradients(mine, peers)
+
+
+def test_gradients_of_several_types() -> None:
+    found = []
+    for package in (graphc, torch):
+        p = package.nn.Parameter(package.ones(3, dtype=package.float64))
+        q = package.nn.Parameter(package.ones(3))
+        (p.sum() * 3 + q.sum() * 4).backward()
+        total = package.nn.utils.clip_grad_norm_([p, q], 1.0)
+        found.append((total, p.grad, q.grad))
+    same(*found)
+
+
+def test_values_are_clipped() -> None:
+    mine, peers = parameters(graphc), parameters(torch)
+    graphc.nn.utils.clip_grad_value_(mine, 0.3)
+    torch.nn.utils.clip_grad_value_(peers, 0.3)
+    same_gradients(mine, peers)
+
+
+def test_the_total_norm_serves_to_clip() -> None:
+    mine, peers = parameters(graphc), parameters(torch)
+    for package, found in ((graphc, mine), (torch, peers)):
+        utils = package.nn.utils
+        total = utils.get_total_norm([p.grad for p in found if p.grad is not None])
+        utils.clip_grads_with_norm_(found, 0.2, total)
+    same_gradients(mine, peers)
+    same(graphc.nn.utils.get_total_norm([]), torch.nn.utils.get_total_norm([]))
+
+
+def test_a_norm_that_is_no_number() -> None:
+    messages = []
+    for package in (graphc, torch):
+        found = parameters(package)
+        found[0].grad = package.full((3, 4), float("inf"))
+        with pytest.raises(RuntimeError) as caught:
+            package.nn.utils.clip_grad_norm_(found, 1.0, error_if_nonfinite=True)
+        messages.append(str(caught.value))
+        assert package.nn.utils.clip_grad_norm_(found, 1.0).item() == float("inf")
+    assert messages[0] == messages[1]
+
+
+def test_an_empty_generator_warns() -> None:
+    with pytest.warns(UserWarning, match="empty generator, no gradient clipping will occur"):
+        graphc.nn.utils.clip_grad_norm_((p for p in ()), 1.0)
+
+
+def test_a_compiled_step_clips() -> None:
+    losses = []
+    for package in (graphc, torch):
+        net = package.nn.Linear(3, 1)
+        with package.no_grad():
+            net.weight.copy_(package.tensor([[1.0, -2.0, 3.0]]))
+            net.bias.fill_(0.5)
+        optimizer = package.optim.SGD(net.parameters(), lr=0.1)
+
+        def step(
+            x: Any, net: Any = net, optimizer: Any = optimizer, utils: Any = package.nn.utils
+        ) -> Any:
+            optimizer.zero_grad()
+            loss = (net(x) ** 2).mean()
+            loss.backward()
+            return loss, utils.clip_grad_norm_(net.parameters(), 0.7), optimizer.step()
+
+        call = graphc.compile(step) if package is graphc else step
+        x = package.tensor(np.linspace(-1, 2, 12).astype("float32").reshape(4, 3))
+        losses.append([[found.item() for found in call(x)[:2]] for _ in range(5)])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_parameters_as_one_vector() -> None:
+    found = []
+    for package in (graphc, torch):
+        net = package.nn.Sequential(package.nn.Linear(2, 3), package.nn.Linear(3, 1))
+        utils = package.nn.utils
+        vector = utils.parameters_to_vector(net.parameters())
+        assert vector.requires_grad
+        assert tuple(vector.shape) == (13,)
+        utils.vector_to_parameters(package.arange(13.0), net.parameters())
+        assert all(p.requires_grad and p.is_leaf for p in net.parameters())
+        found.append([p.detach() for p in net.parameters()])
+    same(*found)
+    with pytest.raises(TypeError, match=r"expected torch\.Tensor, but got: list"):
+        graphc.nn.utils.vector_to_parameters([1.0], [])

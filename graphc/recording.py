@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -372,12 +372,11 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     fresh = [t for t in targets if t._home is None]
     updated = [trace.home_of(t) for t in homes]
     leaves = trace.leaves
-    storages = [id(leaf.storage) for leaf in leaves.values()]
-    same = tuple(storages.index(s) for s in storages) if len(set(storages)) < len(storages) else None
-    key = (*[t._node for t in fresh], None, *updated, *[t._node for t in homes], same)
+    same = _read_twice(trace)
+    key = (*[t._node for t in fresh], None, *updated, *[t._node for t in homes], *same.items())
     program = session.programs.get(key)
     if program is None:
-        program = session.keep(key, _build(trace, homes, fresh, updated))
+        program = session.keep(key, _build(trace, homes, fresh, updated, same))
     if homes:
         _separate_overlaps(trace, homes)
     for node in program.reads:
@@ -408,31 +407,41 @@ def _separate_overlaps(trace: Trace, homes: list[Tensor]) -> None:
             leaf.array = leaf.storage.array.copy()
 
 
-def _build(trace: Trace, homes: list[Tensor], fresh: list[Tensor], updated: list[Node]) -> Any:
+def _read_twice(trace: Trace) -> dict[Node, Node]:
+    """The leaves that read the same memory as an earlier one, with that one."""
+    first: dict[int, Node] = {}
+    found: dict[Node, Node] = {}
+    for node, leaf in trace.leaves.items():
+        earlier = first.setdefault(id(leaf.storage), node)
+        if earlier is not node:
+            found[node] = earlier
+    return found
+
+
+def _build(
+    trace: Trace,
+    homes: list[Tensor],
+    fresh: list[Tensor],
+    updated: list[Node],
+    same: dict[Node, Node],
+) -> Any:
     from graphc.compiler import LazyProgram
 
-    one: dict[int, Node] = {}
-    same: dict[Node, Node] = {}
-    for node, leaf in trace.leaves.items():
-        first = one.setdefault(id(leaf.storage), node)
-        if first is not node:
-            same[node] = first
-    leaves = tuple(x for x in trace.leaves if x not in same)
+    updates = zip(updated, homes, strict=True)
+    graph = Graph(
+        inputs=(),
+        outputs=tuple(t._node for t in fresh if t._node is not None),
+        updates=tuple((same.get(x, x), t._node) for x, t in updates if t._node is not None),
+    )
+    if same:
+        graph = graph.rebuild(lambda node, operands: same.get(node) or reuse(node, operands))
+    # Other leaves of the trace are not bound: another trace may reach the program without them.
+    used = {*graph.nodes, *(x for x, _ in graph.updates)}
+    leaves = [x for x in trace.leaves if x in used]
     state = tuple(
         x
         for x in leaves
         if trace.leaves[x].array.flags.c_contiguous and (x in updated or x in trace.variables)
     )
-    graph = Graph(
-        inputs=tuple(x for x in leaves if x not in state),
-        state=state,
-        outputs=tuple(t._node for t in fresh if t._node is not None),
-        updates=tuple(
-            (same.get(x, x), t._node)
-            for x, t in zip(updated, homes, strict=True)
-            if t._node is not None
-        ),
-    )
-    if same:
-        graph = graph.rebuild(lambda node, operands: same.get(node) or reuse(node, operands))
-    return LazyProgram(graph)
+    inputs = tuple(x for x in leaves if x not in state)
+    return LazyProgram(replace(graph, inputs=inputs, state=state))

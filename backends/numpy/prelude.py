@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from graphc.backends.numpy import spelling
 from graphc.kernels_templates import render
@@ -27,9 +28,20 @@ def helpers(text: str, threads: int) -> tuple[list[str], list[str]]:
             texts.append(render(template, threads=threads).strip("\n"))
             if name in IMPORTS:
                 imports.append(IMPORTS[name])
-    for name, function in getattr(spelling, "PRELUDE_FUNCTIONS", {}).items():
-        if re.search(rf"(?<![\w.]){name}\(", text):
-            texts.append(function.strip("\n"))
+    texts.extend(_called(text, getattr(spelling, "PRELUDE_FUNCTIONS", {})))
     if re.search(r"(?<![\w.])bfloat16\b", text):
         imports.append("from ml_dtypes import bfloat16")
     return imports, texts
+
+
+def _called(text: str, functions: Mapping[str, str]) -> list[str]:
+    """The functions that ``text`` calls, and those that these call."""
+    chosen: dict[str, None] = {}
+    waiting = [text]
+    while waiting:
+        caller = waiting.pop()
+        for name, function in functions.items():
+            if name not in chosen and re.search(rf"(?<![\w.]){name}\(", caller):
+                chosen[name] = None
+                waiting.append(function)
+    return [function.strip("\n") for name, function in functions.items() if name in chosen]

@@ -23,8 +23,25 @@ def _check_types(name: str, x: Node, y: Node) -> None:
     if x.dtype is not y.dtype:
         raise GraphcRuntimeError(
             f"{name}: expected m1 and m2 to have the same dtype, but got: "
-            f"{C_NAMES[x.dtype.name].lower()} != {C_NAMES[y.dtype.name].lower()}"
+            f"{_c_type(x)} != {_c_type(y)}"
         )
+
+
+def _c_type(x: Node) -> str:
+    """The element type as C++ calls it, which is how PyTorch's message does."""
+    long = {"int64": "long int", "int16": "short int", "int8": "signed char"}
+    long |= {"uint8": "unsigned char", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
+    return long.get(x.dtype.name, C_NAMES[x.dtype.name].lower())
+
+
+def _check_sum_types(input: Node, mat1: Node, mat2: Node) -> None:
+    """Raise where a sum with a product has terms of several types."""
+    for label, x in (("mat1", mat1), ("self", input)):
+        if x.dtype is not mat2.dtype:
+            raise GraphcRuntimeError(
+                f"{label} and mat2 must have the same dtype, but got {C_NAMES[x.dtype.name]} "
+                f"and {C_NAMES[mat2.dtype.name]}"
+            )
 
 
 def _check_rank(name: str, x: Node, rank: int, label: str) -> None:
@@ -118,8 +135,7 @@ def mv(input: Node, vec: Node) -> Node:
     check_tensors("mv", input, vec)
     if input.rank != 2 or vec.rank != 1:
         raise GraphcRuntimeError(
-            "vector + matrix @ vector expected, got "
-            f"{vec.rank}, {input.rank}, {vec.rank}"
+            f"vector + matrix @ vector expected, got {vec.rank}, {input.rank}, {vec.rank}"
         )
     if input.shape[1] != vec.shape[0]:
         raise GraphcRuntimeError(
@@ -180,12 +196,11 @@ def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node
 
 
 @function(inplace=True)
-def addmm(
-    input: Node, mat1: Node, mat2: Node, *, beta: Scalar = 1, alpha: Scalar = 1
-) -> Node:
+def addmm(input: Node, mat1: Node, mat2: Node, *, beta: Scalar = 1, alpha: Scalar = 1) -> Node:
     """beta · input + alpha · mat1 @ mat2"""
     _check_rank("addmm", mat1, 2, "mat1")
     _check_rank("addmm", mat2, 2, "mat2")
+    _check_sum_types(input, mat1, mat2)
     return _scaled_sum(input, matmul(mat1, mat2), beta, alpha)
 
 
@@ -210,9 +225,7 @@ def baddbmm(
 
 
 @function(inplace=True)
-def addbmm(
-    input: Node, batch1: Node, batch2: Node, *, beta: Scalar = 1, alpha: Scalar = 1
-) -> Node:
+def addbmm(input: Node, batch1: Node, batch2: Node, *, beta: Scalar = 1, alpha: Scalar = 1) -> Node:
     """beta · input + alpha · Σ batch1 @ batch2 over the batch"""
     product = Sum((0,))(bmm(batch1, batch2))
     return _scaled_sum(input, reshape(product, product.shape[1:]), beta, alpha)
@@ -227,7 +240,10 @@ def _linear_name(input: Any, weight: Any, bias: Any = None) -> str:
 @function(method=False, namespace=False, functional=True, grad_name=_linear_name)
 def linear(input: Node, weight: Node, bias: Node | None = None) -> Node:
     """input · weightᵀ + bias: ``[..., in]`` to ``[..., out]``, weight ``[out, in]``."""
-    _check_types("linear", input, weight)
+    if bias is None:
+        _check_types("linear", input, weight)
+    else:
+        _check_sum_types(bias, input, weight)
     if not input.rank or input.shape[-1] != weight.shape[-1]:
         rows = input.type.size // max(1, input.shape[-1]) if input.rank else 1
         columns = weight.shape[0] if weight.rank == 2 else 1
@@ -284,9 +300,7 @@ def tensordot(a: Node, b: Node, dims: Any = 2) -> Node:
     if isinstance(dims, int):
         left, right = list(range(a.rank - dims, a.rank)), list(range(dims))
     else:
-        left, right = (
-            list(x) if isinstance(x, list | tuple) else [x] for x in dims
-        )
+        left, right = (list(x) if isinstance(x, list | tuple) else [x] for x in dims)
         left = [d % a.rank for d in left]
         right = [d % b.rank for d in right]
     for i, j in zip(left, right, strict=True):
@@ -305,7 +319,7 @@ def trace(input: Node) -> Node:
     from graphc.functions.shaping import diagonal
 
     if input.rank != 2:
-        raise GraphcRuntimeError("trace: expected a matrix, but got tensor with dim " f"{input.rank}")
+        raise GraphcRuntimeError(f"trace: expected a matrix, but got tensor with dim {input.rank}")
     return total(diagonal(input))
 
 

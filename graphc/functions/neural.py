@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from math import pi, sqrt
 
+import numpy as np
+
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.operands import C_NAMES
 from graphc.functions.precision import real
 from graphc.functions.reduction import normal_dim
 from graphc.ir.node import Node, elementwise
@@ -175,8 +178,12 @@ def hardshrink(input: Node, lambd: float = 0.5) -> Node:
 @real
 def softshrink(input: Node, lambd: float = 0.5) -> Node:
     """x brought nearer to zero by λ."""
-    if lambd < 0:
-        raise GraphcRuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    largest = float(np.finfo(input.dtype.numpy).max)
+    if not 0 <= lambd <= largest:
+        raise GraphcRuntimeError(
+            f"lambda must be in range [0, {largest:g}] for input dtype "
+            f"{C_NAMES[input.dtype.name]}, but found {lambd:g}"
+        )
     inner = where(input < -lambd, input + lambd, input * 0.0)
     return where(input > lambd, input - lambd, inner)
 

@@ -43,7 +43,8 @@ class _Convolution(Module):
         _check_channels(in_channels, out_channels, groups)
         if padding_mode not in _MODES:
             raise GraphcValueError(
-                f"padding_mode must be one of {set(_MODES)}, but got padding_mode='{padding_mode}'"
+                f"padding_mode must be one of {{{str(_MODES)[1:-1]}}}, but got "
+                f"padding_mode='{padding_mode}'"
             )
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = repeated(kernel_size, self.rank)
@@ -59,7 +60,9 @@ class _Convolution(Module):
         if transposed:
             channels = (in_channels, out_channels // groups)
         self.weight = new_parameter((*channels, *self.kernel_size), device, dtype)
-        self.register_parameter("bias", new_parameter((out_channels,), device, dtype) if bias else None)
+        self.register_parameter(
+            "bias", new_parameter((out_channels,), device, dtype) if bias else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -249,7 +252,9 @@ class _ConvTranspose(_Convolution):
             for i in range(rank)
         ]
         largest = [n + self.stride[i] - 1 for i, n in enumerate(smallest)]
-        if any(not low <= n <= high for low, n, high in zip(smallest, output, largest, strict=True)):
+        if any(
+            not low <= n <= high for low, n, high in zip(smallest, output, largest, strict=True)
+        ):
             raise GraphcValueError(
                 f"requested an output size of {list(output)}, but valid sizes range from "
                 f"{smallest} to {largest} (for an input of {list(input[leading:])})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.functions.losses import log_sigmoid, reduced, reduction_named
+from graphc.functions.operands import C_NAMES
 from graphc.functions.precision import LOW, require_floating, widened
 from graphc.functions.reduction import dropped
 from graphc.functions.softmax import log_softmax_rows
@@ -56,14 +57,6 @@ def cross_entropy(
         logs = log_softmax_rows(x, _class_axis(x))
         loss = _of_probabilities(logs, target, weight, chosen, label_smoothing)
     else:
-        if target.dtype.is_floating_point:
-            raise GraphcRuntimeError(
-                f"expected scalar type Long but found {target.dtype.name.capitalize()}"
-                if target.rank != input.rank - 1
-                else "Expected floating point type for target with class probabilities, got "
-                f"{target.dtype}: its shape {list(target.shape)} must be that of the input, "
-                f"{list(input.shape)}"
-            )
         _check_target(input, target)
         logs = log_softmax_rows(x, _class_axis(x))
         loss = _of_classes(logs, target, weight, ignore_index, chosen, label_smoothing)
@@ -102,7 +95,7 @@ def _check_target(input: Node, target: Node) -> None:
         raise GraphcRuntimeError("input tensor should be 1D or 2D")
     if target.dtype not in (int64, uint8):
         raise GraphcRuntimeError(
-            f"expected scalar type Long but found {target.dtype.name.capitalize()}"
+            f"expected target dtype to be Long or Byte, but got {C_NAMES[target.dtype.name]}"
         )
     axis = _class_axis(input)
     if input.rank > 1 and target.rank and input.shape[0] != target.shape[0]:
@@ -112,9 +105,7 @@ def _check_target(input: Node, target: Node) -> None:
         )
     expected = (*input.shape[:axis], *input.shape[axis + 1 :])
     if target.shape != expected:
-        raise GraphcRuntimeError(
-            f"Expected target size {list(expected)}, got {list(target.shape)}"
-        )
+        raise GraphcRuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
 
 
 def _of_classes(
@@ -193,6 +184,13 @@ def multilabel_soft_margin_loss(
     return cast(loss, input.dtype) if input.dtype in LOW else loss
 
 
+def _check_labels(target: Node) -> None:
+    if target.dtype is not int64:
+        raise GraphcRuntimeError(
+            f"expected scalar type Long but found {C_NAMES[target.dtype.name]}"
+        )
+
+
 @function(method=False, namespace=False, functional=True)
 def multi_margin_loss(
     input: Node,
@@ -208,6 +206,7 @@ def multi_margin_loss(
     chosen = reduction_named(size_average, reduce, reduction)
     if p not in (1, 2):
         raise GraphcValueError("only p == 1 and p == 2 supported")
+    _check_labels(target)
     x = widened(input if input.rank > 1 else reshape(input, (1, input.type.size)))
     count = x.shape[1]
     labels = CheckRange(0, count, "target out of range", "RuntimeError")(
@@ -236,18 +235,16 @@ def multilabel_margin_loss(
     chosen = reduction_named(size_average, reduce, reduction)
     if input.shape != target.shape:
         raise GraphcRuntimeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: "
-            f"{list(input.shape)}"
+            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
+    _check_labels(target)
     count = input.shape[-1]
     x = reshape(widened(input), (input.type.size // count, count))
     labels = reshape(cast(target, int64), x.shape)
     valid = cast(CumProd(1)(cast(labels >= 0, int64)), bool_)
     safe = CheckRange(0, count, "target out of range", "RuntimeError")(where(valid, labels, 0))
     column = (*x.shape, 1)
-    hit = And()(
-        equal(reshape(safe, column), classes(count, 3, 2)), reshape(valid, column)
-    )
+    hit = And()(equal(reshape(safe, column), classes(count, 3, 2)), reshape(valid, column))
     row = reshape(x, (x.shape[0], 1, count))
     own = Sum((2,))(where(hit, row, 0.0))
     is_target = Sum((1,))(cast(hit, x.dtype)) > 0.0

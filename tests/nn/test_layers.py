@@ -362,7 +362,7 @@ def test_errors_are_pytorchs(case: str) -> None:
 def test_a_padding_that_is_none() -> None:
     with pytest.raises(ValueError, match="Invalid padding string 'all', should be one of"):
         nn.Conv2d(3, 4, 3, padding="all")
-    with pytest.raises(ValueError, match="padding_mode must be one of {'zeros', 'reflect', "):
+    with pytest.raises(ValueError, match=r"padding_mode must be one of \{'zeros', 'reflect', "):
         nn.Conv2d(3, 4, 3, padding_mode="all")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from types import TracebackType
 from typing import Any
@@ -130,12 +131,24 @@ def backward(
         targets = [(trace.node_of(t), t) for t in inputs]
     else:
         targets = _targets(trace, nodes)
-    results = _differentiate(
-        trace, outputs, nodes, given, tuple(node for node, _ in targets), retain_graph, create_graph
-    )
-    for (_, tensor), node in zip(targets, results, strict=True):
-        if node is not None:
-            _accumulate(tensor, node, trace, create_graph)
+    leaves = tuple(node for node, _ in targets)
+    with _kept_open(trace):
+        results = _differentiate(
+            trace, outputs, nodes, given, leaves, retain_graph, create_graph
+        )
+        for (_, tensor), node in zip(targets, results, strict=True):
+            if node is not None:
+                _accumulate(tensor, node, trace, create_graph)
+
+
+@contextmanager
+def _kept_open(trace: Trace) -> Iterator[None]:
+    """Within, the trace goes on even where a hook asks for numbers."""
+    before, trace.differentiating = trace.differentiating, True
+    try:
+        yield
+    finally:
+        trace.differentiating = before
 
 
 def _paired(outputs: Any, grad_outputs: Any) -> tuple[list[Tensor], list[Tensor | None]]:
@@ -262,7 +275,8 @@ def grad(
     leaves = tuple(trace.node_of(t) for t in inputs)
     if not all(leaf.requires_grad for leaf in leaves):
         raise GraphcRuntimeError("One of the differentiated Tensors does not require grad")
-    found = _differentiate(trace, outputs, nodes, given, leaves, retain_graph, create_graph)
+    with _kept_open(trace):
+        found = _differentiate(trace, outputs, nodes, given, leaves, retain_graph, create_graph)
     results: list[Tensor | None] = []
     for tensor, node in zip(inputs, found, strict=True):
         if node is not None:

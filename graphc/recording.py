@@ -121,6 +121,8 @@ class Trace:
         """While capturing: tensors written to, which the caller holds."""
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         """While capturing: tensors whose ``grad`` was set, with what it was before."""
+        self.differentiating = False
+        """Whether gradients are being recorded, so that the trace must go on."""
         self.numbers_read: dict[tuple[int, Any, Any], Node] = {}
         """The inputs made for settings, by container, key and value."""
 
@@ -354,6 +356,21 @@ def close() -> None:
             t._realize_view()
 
 
+def look(tensor: Tensor) -> Array:
+    """The numbers of a pending tensor, computed apart: the trace goes on, nothing is written."""
+    trace = session.trace
+    node = trace.node_of(tensor)
+    same = _read_twice(trace)
+    key = ("look", node, *same.items())
+    program = session.programs.get(key)
+    if program is None:
+        program = session.keep(key, _build(trace, [], [node], [], same))
+    (array,) = program(trace.leaves)
+    if tensor._home is None and tensor._base is None:
+        tensor._realize(Storage(array), trace)
+    return array  # type: ignore[no-any-return]
+
+
 def _compute_one_by_one(trace: Trace, targets: list[Tensor]) -> None:
     """After a failure: what can be computed is, the rest keeps its error, the first is raised."""
     first: Exception | None = None
@@ -373,10 +390,11 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     updated = [trace.home_of(t) for t in homes]
     leaves = trace.leaves
     same = _read_twice(trace)
-    key = (*[t._node for t in fresh], None, *updated, *[t._node for t in homes], *same.items())
+    nodes = [t._node for t in fresh if t._node is not None]
+    key = (*nodes, None, *updated, *[t._node for t in homes], *same.items())
     program = session.programs.get(key)
     if program is None:
-        program = session.keep(key, _build(trace, homes, fresh, updated, same))
+        program = session.keep(key, _build(trace, homes, nodes, updated, same))
     if homes:
         _separate_overlaps(trace, homes)
     for node in program.reads:
@@ -421,7 +439,7 @@ def _read_twice(trace: Trace) -> dict[Node, Node]:
 def _build(
     trace: Trace,
     homes: list[Tensor],
-    fresh: list[Tensor],
+    outputs: list[Node],
     updated: list[Node],
     same: dict[Node, Node],
 ) -> Any:
@@ -430,7 +448,7 @@ def _build(
     updates = zip(updated, homes, strict=True)
     graph = Graph(
         inputs=(),
-        outputs=tuple(t._node for t in fresh if t._node is not None),
+        outputs=tuple(outputs),
         updates=tuple((same.get(x, x), t._node) for x, t in updates if t._node is not None),
     )
     if same:

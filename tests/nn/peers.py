@@ -27,7 +27,7 @@ def both_fail(program: Program) -> None:
         program(torch)
     with pytest.raises(type(theirs.value)) as ours:
         program(graphc)
-    assert str(ours.value) == str(theirs.value)
+    assert str(ours.value).replace("graphc.", "torch.") == str(theirs.value)
 
 
 def classifier(package: Any) -> Any:

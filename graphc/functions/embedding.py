@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.class_losses import classes
+from graphc.functions.norms import length
+from graphc.functions.operands import C_NAMES
 from graphc.ir.dtype import int32, int64
 from graphc.ir.node import Node, cast, const
-from graphc.ops.elementwise import equal
+from graphc.ops.elementwise import equal, where
 from graphc.ops.function import function
 from graphc.ops.indexing import CheckRange, GatherNd, IndexSum
 from graphc.ops.movement import full, reshape
@@ -14,17 +16,15 @@ from graphc.ops.sloped import sloped
 
 
 @function(method=False, namespace=False, grad_name="EmbeddingBackward0")
-def embedded(
-    input: Node, weight: Node, padding_idx: int | None, scale_grad_by_freq: bool
-) -> Node:
+def embedded(input: Node, weight: Node, padding_idx: int | None, scale_grad_by_freq: bool) -> Node:
     """The rows of ``weight`` that the integers of ``input`` name."""
     if weight.rank != 2:
         raise GraphcRuntimeError("'weight' must be 2-D")
     if input.dtype not in (int32, int64):
         raise GraphcRuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar "
-            f"types: Long, Int; but got {input.dtype} instead (while checking arguments for "
-            "embedding)"
+            f"types: Long, Int; but got torch.{C_NAMES[input.dtype.name]}Tensor instead (while "
+            "checking arguments for embedding)"
         )
     index = cast(input, int64)
     rows = GatherNd(wrap=False, skip=padding_idx)(weight, index)
@@ -39,12 +39,21 @@ def embedded(
 def one_hot(tensor: Node, num_classes: int) -> Node:
     """1 at the class, 0 elsewhere, in a new last dimension."""
     if tensor.dtype is not int64:
-        raise GraphcRuntimeError(
-            "one_hot is only applicable to index tensor of type LongTensor."
-        )
+        raise GraphcRuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if num_classes < 1:
         raise GraphcRuntimeError("num_classes should be positive")
     message = "Class values must be non-negative and smaller than num_classes."
     checked = CheckRange(0, num_classes, message, "RuntimeError")(tensor)
     column = reshape(checked, (*tensor.shape, 1))
     return cast(equal(column, classes(num_classes, tensor.rank + 1, tensor.rank)), int64)
+
+
+@function(method=False, namespace=False)
+def shortened(weight: Node, index: Node, max_norm: float, norm_type: float) -> Node:
+    """``weight`` with those of its rows that ``index`` names no longer than ``max_norm``."""
+    rows = weight.shape[:1]
+    ones = full(index.shape, const(1.0, weight.dtype))
+    named = IndexSum(rows, wrap=False)(ones, cast(index, int64)) > 0.0
+    norms = length(weight, float(norm_type), (1,))
+    scale = where(norms > max_norm, max_norm / (norms + 1e-7), 1.0)
+    return weight * where(reshape(named, (*rows, 1)), scale, 1.0)

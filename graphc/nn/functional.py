@@ -18,6 +18,7 @@ from graphc.nn.dropouts import (
     rrelu,
     scaled_dot_product_attention,
 )
+from graphc.nn.lookups import embedding, triplet_margin_with_distance_loss
 from graphc.nn.statistics import batch_norm, instance_norm
 from graphc.ops.function import FUNCTIONS
 from graphc.surface import LIFTED, assign
@@ -69,6 +70,7 @@ def _in_place(name: str) -> Callable[..., Tensor]:
 NAMES = {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.functional}
 NAMES |= {name: with_inplace(name) for name in INPLACE}
 NAMES |= {f"{name}_": _in_place(name) for name in INPLACE}
+NAMES["unfold"] = LIFTED["patch_columns"]  # of tensors, ``unfold`` means another thing
 globals().update(NAMES)
 
 __all__ = [
@@ -78,11 +80,13 @@ __all__ = [
     "dropout1d",
     "dropout2d",
     "dropout3d",
+    "embedding",
     "feature_alpha_dropout",
     "gumbel_softmax",
     "instance_norm",
     "rrelu",
     "scaled_dot_product_attention",
+    "triplet_margin_with_distance_loss",
     *NAMES,
 ]
 

@@ -68,6 +68,9 @@ class RecordedOptimizer(Optimizer):
                 group.setdefault(key, value)
             if self.counted:
                 self._share_counts(group)
+        for held in self.state.values():
+            if isinstance(held, dict):
+                _name_state(held)
 
     def _share_counts(self, group: Settings) -> None:
         """Let parameters that have been stepped equally often share the count again."""
@@ -113,6 +116,7 @@ class RecordedOptimizer(Optimizer):
             state.update(self.initial_state(group, p))
             if state:
                 self.state[p] = state
+                _name_state(state)
 
     def _by_count(
         self, group: Settings, params: list[Tensor]
@@ -209,6 +213,13 @@ class RecordedOptimizer(Optimizer):
             kept = {name: cast(node, x.dtype) for name, node in made.items()}
             results.append((cast(new, x.dtype), kept))
         return after, results
+
+
+def _name_state(state: dict[str, Any]) -> None:
+    """Let programs call the pieces of a state what the user knows them as."""
+    for name, piece in state.items():
+        if isinstance(piece, Tensor):
+            piece._name = "steps" if name == "step" else name
 
 
 def _setting(trace: Trace, group: Settings, key: Any, value: Any, varies: bool) -> Any:

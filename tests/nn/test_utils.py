@@ -60,7 +60,7 @@ def test_gradients_of_several_types() -> None:
         (p.sum() * 3 + q.sum() * 4).backward()
         total = package.nn.utils.clip_grad_norm_([p, q], 1.0)
         found.append((total, p.grad, q.grad))
-    same(*found)
+    same(*found, scale=100)  # PyTorch rounds the norm of each gradient to its own type
 
 
 def test_values_are_clipped() -> None:

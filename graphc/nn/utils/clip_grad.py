@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import GeneratorType
 from typing import Any
 
@@ -11,11 +12,12 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.pointwise import clamp
 from graphc.functions.reduction import vector_norm
 from graphc.ir.dtype import float32
-from graphc.ir.node import Node, cast, grad_mode, promoted
+from graphc.ir.node import Node, cast, elementwise, grad_mode, promoted
 from graphc.lift import lift
 from graphc.memory import full
 from graphc.ops.function import Function
 from graphc.ops.movement import Concat, reshape
+from graphc.ops.reduce import Sum
 from graphc.surface import assign
 from graphc.tensor import Tensor
 
@@ -30,11 +32,19 @@ def _lifted(call: Callable[..., Any]) -> Callable[..., Any]:
 
 @_lifted
 def _total_norm(gradients: Sequence[Node], norm_type: float) -> Node:
-    """The norm of the gradients' norms."""
-    norms = [vector_norm(x, norm_type, tuple(range(x.rank))) for x in gradients]
-    rows = [reshape(x, (1,)) for x in promoted(norms)]
+    """The norm of the gradients' norms; of Euclidean ones that is the root of all squares."""
+    euclidean = norm_type == 2
+    measure = _squares if euclidean else partial(vector_norm, p=norm_type)
+    parts = [measure(x, axes=tuple(range(x.rank))) for x in gradients]
+    rows = [reshape(x, (1,)) for x in promoted(parts)]
     together = rows[0] if len(rows) == 1 else Concat(0)(*rows)
+    if euclidean:
+        return reshape(elementwise("sqrt", Sum((0,))(together)), ())
     return reshape(vector_norm(together, norm_type, (0,)), ())
+
+
+def _squares(x: Node, axes: tuple[int, ...]) -> Node:
+    return Sum(axes)(x * x)
 
 
 @_lifted

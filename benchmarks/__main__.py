@@ -4,8 +4,8 @@
 
 Each runner gets a process of its own per workload. First every runner builds the workload and its
 numbers are compared with the first runner's; then they are timed in rounds (A B C, A B C, ...), so
-that a change in the machine's speed hits all of them alike. A slice of time in which other processes
-got in the way is taken again, and the quietest is kept.
+that a change in the machine's speed hits all of them alike. A slice of time in which other
+processes got in the way is taken again, and the quietest is kept.
 """
 
 from __future__ import annotations

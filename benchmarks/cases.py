@@ -67,9 +67,7 @@ def conv(
     rng: Generator, params: Arrays, name: str, n_in: int, n_out: int, size: int, bias: bool = True
 ) -> None:
     bound = (n_in * size * size) ** -0.5
-    params[f"{name}.weight"] = uniform(
-        rng, (n_out, n_in, size, size), bound * (1 if bias else 1.7)
-    )
+    params[f"{name}.weight"] = uniform(rng, (n_out, n_in, size, size), bound * (1 if bias else 1.7))
     if bias:
         params[f"{name}.bias"] = uniform(rng, (n_out,), bound)
 

@@ -32,7 +32,7 @@ def update_difference(got: Arrays, expected: Arrays) -> tuple[float, str]:
         a, b = np.asarray(got[name], np.float64), np.asarray(wanted, np.float64)
         ratio = float("inf")
         if a.shape == b.shape:
-            ratio = float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))
+            ratio = float(np.linalg.norm(a - b)) / max(float(np.linalg.norm(b)), 1e-30)
         if not ratio <= worst:
             worst, where = ratio, name
     return worst, where

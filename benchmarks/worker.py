@@ -14,7 +14,7 @@ import time
 import traceback
 from typing import Any
 
-from benchmarks.machine import peak_memory
+from benchmarks.machine import keep_to, peak_memory
 from benchmarks.runners import Job, Unsupported
 from benchmarks.workloads import WORKLOADS
 
@@ -35,8 +35,10 @@ class Worker:
     """Steps in one sample."""
 
     def start(self, runner: str, threads: int) -> dict[str, Any]:
+        keep_to(threads)
         begin = time.perf_counter()
-        self.module = importlib.import_module(f"benchmarks.runners.{runner}")
+        path = runner if "." in runner else f"benchmarks.runners.{runner}"
+        self.module = importlib.import_module(path)
         facts = self.module.start(threads)
         seconds = time.perf_counter() - begin
         return {"facts": facts, "seconds": seconds, "tunes": getattr(self.module, "TUNES", False)}

@@ -252,9 +252,7 @@ WORKLOADS = {
             norm_softmax,
             traffic=3 * TABLE_BYTES,
         ),
-        Workload(
-            "matmul_512", "infer", "gelu_tanh(x@w+b), 512", matmul(512), flops=2.0 * 512**3
-        ),
+        Workload("matmul_512", "infer", "gelu_tanh(x@w+b), 512", matmul(512), flops=2.0 * 512**3),
         Workload(
             "matmul_2048", "infer", "gelu_tanh(x@w+b), 2048", matmul(2048), flops=2.0 * 2048**3
         ),

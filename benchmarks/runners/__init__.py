@@ -18,7 +18,8 @@
     DISTRIBUTIONS = ("name on PyPI", ...)                                              (optional)
         What must be installed, for the size on disk.
 
-A new framework is a new file here; nothing else has to change.
+A new framework is a new file here; nothing else has to change. A runner that is kept elsewhere is
+named by its module's whole path, as in `--runners numpy_hand,my_package.my_runner`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the graphc runners share: the PyTorch runners' models with graphc imported in torch's place."""
+"""What the graphc runners share: the PyTorch runners' models, graphc imported in torch's place."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ IMPORTS = "import torch\nimport torch.nn as nn\n"
 def start(threads: int) -> dict[str, Any]:
     import graphc
 
-    if hasattr(graphc, "set_num_threads"):
-        graphc.set_num_threads(threads)
-    return {"graphc": getattr(graphc, "__version__", "?"), "threads": threads}
+    graphc.set_num_threads(threads)
+    return {"graphc": graphc.__version__, "threads": graphc.get_num_threads()}
 
 
 def models() -> Any:
@@ -43,12 +42,12 @@ def build(name: str, case: Case, backend: str | None) -> Job:
     written = models()
     model = written.make_model(name, case)
     model.train(kind == "train")
-    x = graphc.from_numpy(case.inputs["x"].copy())  # type: ignore[attr-defined]
+    x = graphc.from_numpy(case.inputs["x"].copy())
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         if backend is None:
             return function
-        return graphc.compile(function, backend=backend)  # type: ignore[no-any-return, attr-defined]
+        return graphc.compile(function, backend=backend)  # type: ignore[no-any-return]
 
     if kind == "train":
         return train_job(written, model, x, case, compiled)
@@ -69,16 +68,16 @@ def train_job(written: Any, model: Any, x: Any, case: Case, compiled: Any) -> Jo
 
     optimizer = written.make_optimizer(model, case.config)
     forward = written.loss_of(model, case)
-    y = graphc.from_numpy(case.inputs["y"].copy())  # type: ignore[attr-defined]
+    y = graphc.from_numpy(case.inputs["y"].copy())
 
-    @compiled
-    def step(x: Any, y: Any) -> Any:
+    def written_step(x: Any, y: Any) -> Any:
         optimizer.zero_grad()
         loss = forward(x, y)
         loss.backward()
         optimizer.step()
         return loss
 
+    step = compiled(written_step)
     reset = written.resetter(model, optimizer)
     return Job(
         lambda: array(step(x, y)), lambda loss: [loss], reset, lambda: written.weights(model)
@@ -91,10 +90,11 @@ def grad_job(written: Any, model: Any, x: Any, case: Case, compiled: Any) -> Job
     value = written.value_of(model, case)
     x.requires_grad_()
 
-    @compiled
-    def both(x: Any) -> Any:
+    def written_step(x: Any) -> Any:
         total = value(x)
         return total, graphc.autograd.grad(total, [x, *model.parameters()])
+
+    both = compiled(written_step)
 
     def step() -> list[Array]:
         total, gradients = both(x)

@@ -40,7 +40,7 @@ def build(name: str, case: Case) -> Job:
     call = jax.jit(function)
 
     def step() -> Any:
-        return jax.block_until_ready(call(*arguments))
+        return jax.block_until_ready(call(*arguments))  # type: ignore[no-untyped-call]
 
     return Job(step, result_of_grad if kind == "grad" else lambda y: [np.asarray(y)])
 
@@ -162,6 +162,4 @@ def train_job(name: str, case: Case) -> Job:
         return value.block_until_ready()
 
     reset()
-    return Job(
-        step, lambda v: [np.asarray(v)], reset, lambda: models.to_torch(name, state[0])
-    )
+    return Job(step, lambda v: [np.asarray(v)], reset, lambda: models.to_torch(name, state[0]))

@@ -1,6 +1,5 @@
 """The workloads' models as a PyTorch user writes them; graphc's runners read this very file."""
 
-# ruff: noqa: I001 (the two imports of torch stand alone, to be replaced as they are)
 from __future__ import annotations
 
 from typing import Any
@@ -12,30 +11,31 @@ from benchmarks.cases import Case
 from benchmarks.workloads import RESNET_STAGES
 
 F = nn.functional
+Config = dict[str, Any]
 
 
 class MLP(nn.Module):
-    def __init__(self, sizes):
+    def __init__(self, sizes: list[int]) -> None:
         super().__init__()
         self.count = len(sizes) - 1
         for i in range(self.count):
             self.add_module(f"fc{i + 1}", nn.Linear(sizes[i], sizes[i + 1]))
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         for i in range(1, self.count):
             x = F.relu(getattr(self, f"fc{i}")(x))
         return getattr(self, f"fc{self.count}")(x)
 
 
 class MnistCNN(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 32, 3)
         self.conv2 = nn.Conv2d(32, 64, 3)
         self.fc1 = nn.Linear(9216, 128)
         self.fc2 = nn.Linear(128, 10)
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         x = F.relu(self.conv1(x))
         x = F.relu(self.conv2(x))
         x = torch.flatten(F.max_pool2d(x, 2), 1)
@@ -43,7 +43,7 @@ class MnistCNN(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    def __init__(self, n_in, channels, stride):
+    def __init__(self, n_in: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(n_in, channels, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -55,14 +55,19 @@ class BasicBlock(nn.Module):
                 nn.Conv2d(n_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
             )
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         skip = x if self.downsample is None else self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + skip)
 
 
 class ResNet18(nn.Module):
-    def __init__(self):
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+
+    def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -73,20 +78,20 @@ class ResNet18(nn.Module):
             n_in = channels
         self.fc = nn.Linear(512, 1000)
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
 
 
 class Attention(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c: Config) -> None:
         super().__init__()
         self.n_head = c["n_head"]
         self.qkv = nn.Linear(c["n_embd"], 3 * c["n_embd"], bias=c["bias"])
         self.proj = nn.Linear(c["n_embd"], c["n_embd"], bias=c["bias"])
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         batch, tokens, width = x.shape
         q, k, v = (
             t.view(batch, tokens, self.n_head, width // self.n_head).transpose(1, 2)
@@ -97,31 +102,31 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c: Config) -> None:
         super().__init__()
         self.fc = nn.Linear(c["n_embd"], 4 * c["n_embd"], bias=c["bias"])
         self.proj = nn.Linear(4 * c["n_embd"], c["n_embd"], bias=c["bias"])
         self.gelu = nn.GELU(approximate=c["gelu"])
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         return self.proj(self.gelu(self.fc(x)))
 
 
 class Block(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c: Config) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(c["n_embd"], bias=c["bias"])
         self.attn = Attention(c)
         self.ln_2 = nn.LayerNorm(c["n_embd"], bias=c["bias"])
         self.mlp = FeedForward(c)
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         x = x + self.attn(self.ln_1(x))
         return x + self.mlp(self.ln_2(x))
 
 
 class GPT(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c: Config) -> None:
         super().__init__()
         self.wte = nn.Embedding(c["vocab"], c["n_embd"])
         self.wpe = nn.Embedding(c["block"], c["n_embd"])
@@ -129,7 +134,7 @@ class GPT(nn.Module):
         self.ln_f = nn.LayerNorm(c["n_embd"], bias=c["bias"])
         self.head = None if c["tied"] else nn.Linear(c["n_embd"], c["vocab"], bias=False)
 
-    def forward(self, tokens):
+    def forward(self, tokens: Any) -> Any:
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.wte(tokens) + self.wpe(positions)
         for block in self.h:
@@ -139,33 +144,33 @@ class GPT(nn.Module):
 
 
 class EwChain(nn.Module):
-    def __init__(self, a, b, c, y0):
+    def __init__(self, a: float, b: float, c: float, y0: float) -> None:
         super().__init__()
         self.a, self.b, self.c, self.y0 = a, b, c, y0
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         gelu = F.gelu(x * self.a + self.b, approximate="tanh")
         return gelu * torch.sigmoid(x) + torch.tanh(self.c * x - self.y0)
 
 
 class NormSoftmax(nn.Module):
-    def __init__(self, columns, eps):
+    def __init__(self, columns: int, eps: float) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.empty(columns))
         self.beta = nn.Parameter(torch.empty(columns))
         self.eps = eps
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         return F.softmax(F.layer_norm(x, x.shape[-1:], self.gamma, self.beta, self.eps), dim=-1)
 
 
 class MatmulGelu(nn.Module):
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         super().__init__()
         self.w = nn.Parameter(torch.empty(size, size))
         self.b = nn.Parameter(torch.empty(size))
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         return F.gelu(torch.addmm(self.b, x, self.w), approximate="tanh")
 
 
@@ -196,7 +201,7 @@ def make_model(name: str, case: Case) -> Any:
     return model
 
 
-def make_optimizer(model: Any, c: dict[str, Any], **options: Any) -> Any:
+def make_optimizer(model: Any, c: Config, **options: Any) -> Any:
     """The optimizer that the case asks for."""
     if c["optimizer"] == "sgd":
         lr, momentum = c["lr"], c["momentum"]
@@ -218,7 +223,7 @@ def loss_of(model: Any, case: Case) -> Any:
     if case.config["loss"] == "mse":
         return lambda x, y: F.mse_loss(model(x), y)
 
-    def cross_entropy(x, y):
+    def cross_entropy(x: Any, y: Any) -> Any:
         logits = model(x)
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), y.view(-1))
 
@@ -237,7 +242,7 @@ def resetter(model: Any, optimizer: Any) -> Any:
     """Puts the weights back to what they are now, and the optimizer's state to zero."""
     initial = {k: v.clone() for k, v in model.state_dict().items()}
 
-    def reset():
+    def reset() -> None:
         with torch.no_grad():
             for k, v in model.state_dict().items():
                 v.copy_(initial[k])

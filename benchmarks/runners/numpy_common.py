@@ -32,9 +32,7 @@ class Threads:
         """`work(part, begin, end)` on equal parts of range(size), one to a thread."""
         assert self.pool is not None
         edges = [size * i // self.count for i in range(self.count + 1)]
-        jobs = [
-            self.pool.submit(work, i, edges[i], edges[i + 1]) for i in range(1, self.count)
-        ]
+        jobs = [self.pool.submit(work, i, edges[i], edges[i + 1]) for i in range(1, self.count)]
         work(0, edges[0], edges[1])
         for job in jobs:
             job.result()

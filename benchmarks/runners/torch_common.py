@@ -104,7 +104,7 @@ def whole_grad(model: Any, value: Any, wanted: list[Any], options: Options) -> C
     names = [name for name, _ in model.named_parameters()]
     whole = torch.nn.Module()
     whole.add_module("model", model)
-    whole.forward = lambda x: value(x)  # type: ignore[method-assign]
+    whole.forward = lambda x: value(x)
 
     def functional(x: Any, *params: Any) -> Any:
         given = {f"model.{name}": p for name, p in zip(names, params, strict=True)}

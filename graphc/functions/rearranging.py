@@ -117,6 +117,17 @@ class _Windows:
             found.append((starts, stops, self.stride))
         return found
 
+    def check_count(self, size: tuple[int, ...], count: int) -> None:
+        """Raise where columns are not as many as windows."""
+        if count != prod(self.counts):
+            raise GraphcRuntimeError(
+                f"Given output_size={size}, kernel_size={self.kernel}, dilation={self.dilation}, "
+                f"padding={self.padding}, stride={self.stride}, expected size of input's "
+                "dimension 2 to match the calculated number of sliding blocks "
+                f"{self.counts[0]} * {self.counts[1]} = {prod(self.counts)}, but got "
+                f"input.size(2)={count}."
+            )
+
 
 @function(method=False, namespace=False, grad_name="Im2ColBackward0")
 def patch_columns(
@@ -172,14 +183,7 @@ def fold(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
             f"but got input.size(1)={rows} and kernel_size={windows.kernel}."
         )
-    if field != prod(windows.counts):
-        raise GraphcRuntimeError(
-            f"Given output_size={size}, kernel_size={windows.kernel}, dilation="
-            f"{windows.dilation}, padding={windows.padding}, stride={windows.stride}, expected "
-            "size of input's dimension 2 to match the calculated number of sliding blocks "
-            f"{windows.counts[0]} * {windows.counts[1]} = {prod(windows.counts)}, but got "
-            f"input.size(2)={field}."
-        )
+    windows.check_count(size, field)
     channels = rows // patch
     parts = reshape(x, (batch, channels, patch, *windows.counts))
     blank = zeros(TensorType((batch, channels, *windows.padded), x.dtype))

@@ -32,9 +32,7 @@ def _dropped(
     return assign(input, result, f"{name}_") if inplace else result
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zero with probability ``p``, else divided by 1 - p."""
     return _dropped("dropout", "masked_by_noise", input, p, training, inplace, whole=False)
 
@@ -132,8 +130,9 @@ def rrelu(
     if not training:
         result: Tensor = LIFTED["leaky_relu"](input, (lower + upper) / 2)
     else:
-        noise = draw(RandomUniform(tuple(input.shape), float32), name="rrelu")
-        result = LIFTED["where"](input > 0, input, input * (noise * (upper - lower) + lower))
+        x: Any = input
+        noise: Any = draw(RandomUniform(tuple(input.shape), float32), name="rrelu")
+        result = LIFTED["where"](x > 0, x, x * (noise * (upper - lower) + lower))
     return assign(input, result, "rrelu_") if inplace else result
 
 
@@ -147,7 +146,8 @@ def gumbel_softmax(
         return soft
     index = soft.argmax(dim, keepdim=True)
     chosen = LIFTED["zeros_like"](logits).scatter(dim, index, 1.0)
-    return chosen - soft.detach() + soft
+    straight: Tensor = chosen - soft.detach() + soft
+    return straight
 
 
 def scaled_dot_product_attention(

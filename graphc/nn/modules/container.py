@@ -18,10 +18,10 @@ class _Ordered(Module):
 
     def _key(self, index: Any) -> str:
         session.trace.depends_on(self)
-        index, size = operator.index(index), len(self._modules)
-        if not -size <= index < size:
-            raise GraphcIndexError(f"index {index} is out of range")
-        return list(self._modules)[index % size]
+        place, names = operator.index(index), list(self._modules)
+        if not -len(names) <= place < len(names):
+            raise GraphcIndexError(f"index {place} is out of range")
+        return names[place]
 
     def _renumber(self) -> None:
         modules = list(self._modules.values())
@@ -79,8 +79,9 @@ class Sequential(_Ordered):
     def __init__(self, *args: Any) -> None:
         super().__init__()
         named = len(args) == 1 and isinstance(args[0], OrderedDict)
-        for name, module in args[0].items() if named else enumerate(args):
-            self.add_module(str(name) if not named else name, module)
+        modules = args[0] if named else {str(i): module for i, module in enumerate(args)}
+        for name, module in modules.items():
+            self.add_module(name, module)
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
@@ -118,11 +119,11 @@ class Sequential(_Ordered):
 
     def _times(self, count: Any) -> list[Module]:
         if not isinstance(count, int):
-            raise GraphcTypeError(f"unsupported operand type(s) for *: {type(self)} and {type(count)}")
-        if count <= 0:
-            raise GraphcValueError(
-                f"Non-positive multiplication factor {count} for {type(self)}"
+            raise GraphcTypeError(
+                f"unsupported operand type(s) for *: {type(self)} and {type(count)}"
             )
+        if count <= 0:
+            raise GraphcValueError(f"Non-positive multiplication factor {count} for {type(self)}")
         return list(self) * count
 
     def __mul__(self, count: int) -> Sequential:

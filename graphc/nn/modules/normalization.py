@@ -234,9 +234,9 @@ class _BatchNorm(_Tracked):
     def _normalize_averaging(self, input: Tensor) -> Tensor:
         """With running statistics that are the mean over all batches so far."""
         running = (self.running_mean, self.running_var)
-        batch = tuple(zeros_like(tensor) for tensor in running)
-        result = F.batch_norm(input, *batch, self.weight, self.bias, True, 1.0, self.eps)
-        for tensor, seen in zip(running, batch, strict=True):
+        mean, variance = (zeros_like(tensor) for tensor in running)
+        result = F.batch_norm(input, mean, variance, self.weight, self.bias, True, 1.0, self.eps)
+        for tensor, seen in zip(running, (mean, variance), strict=True):
             tensor.add_((seen - tensor) / self.num_batches_tracked)
         return result
 

@@ -9,14 +9,19 @@ from typing import Any, Self
 
 from graphc.errors import GraphcIndexError, GraphcRuntimeError, GraphcTypeError
 from graphc.nn.modules.container import pairs
-from graphc.nn.modules.module import Module, typename
+from graphc.nn.modules.module import Module
 from graphc.nn.parameter import Parameter
 from graphc.recording import session
 from graphc.tensor import Tensor
+from graphc.typename import typename
 
 
 def _as_parameter(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 def _described(key: Any, value: Any, kind: str) -> str:
@@ -80,7 +85,8 @@ class ParameterList(Module):
 
     def extra_repr(self) -> str:
         return "\n".join(
-            _described(i, x, str(x.dtype) if isinstance(x, Tensor) else "") for i, x in enumerate(self)
+            _described(i, x, str(x.dtype) if isinstance(x, Tensor) else "")
+            for i, x in enumerate(self)
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,8 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(self.start_dim, self.end_dim)
+        result: Tensor = input.flatten(self.start_dim, self.end_dim)
+        return result
 
     def extra_repr(self) -> str:
         return shown(self, "start_dim", "end_dim")
@@ -44,7 +45,8 @@ class Unflatten(Module):
         self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.unflatten(self.dim, self.unflattened_size)
+        result: Tensor = input.unflatten(self.dim, self.unflattened_size)
+        return result
 
     def extra_repr(self) -> str:
         return shown(self, "dim", "unflattened_size")

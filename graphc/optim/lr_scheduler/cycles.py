@@ -34,14 +34,32 @@ def _set_momentum(group: dict[str, Any], value: float, use_beta1: bool) -> None:
         group["momentum"] = value
 
 
-def _begin_momentum(optimizer: Optimizer, bases: Rates, tops: Rates, use_beta1: bool) -> None:
-    for group, base, top in zip(optimizer.param_groups, bases, tops, strict=True):
-        _set_momentum(group, top, use_beta1)
-        group["max_momentum"] = top
-        group["base_momentum"] = base
+class _Cycle(LRScheduler):
+    """A schedule that changes the momentum too, unless told not to."""
+
+    cycle_momentum: bool
+    use_beta1: bool
+    base_momentums: Rates
+    max_momentums: Rates
+
+    def _begin_momentum(self, wanted: bool, base: Any, top: Any, last_epoch: int) -> None:
+        """Set the momentum of each group to the top, and keep both ends."""
+        self.cycle_momentum = wanted
+        if not wanted:
+            return
+        optimizer = self.optimizer
+        self.use_beta1 = _uses_beta(optimizer)
+        self.base_momentums = per_group("base_momentum", optimizer, base)
+        self.max_momentums = per_group("max_momentum", optimizer, top)
+        ends = zip(self.base_momentums, self.max_momentums, strict=True)
+        for group, (low, high) in zip(optimizer.param_groups, ends, strict=True):
+            if last_epoch == -1:
+                _set_momentum(group, high, self.use_beta1)
+                group["max_momentum"] = high
+                group["base_momentum"] = low
 
 
-class CyclicLR(LRScheduler):
+class CyclicLR(_Cycle):
     """Up from ``base_lr`` to ``max_lr`` and down again, in a line, again and again."""
 
     def __init__(
@@ -78,13 +96,7 @@ class CyclicLR(LRScheduler):
         self.scale_mode = scale_mode
         if scale_fn is None:
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
-        self.cycle_momentum = cycle_momentum
-        if cycle_momentum:
-            self.use_beta1 = _uses_beta(optimizer)
-            self.base_momentums = per_group("base_momentum", optimizer, base_momentum)
-            self.max_momentums = per_group("max_momentum", optimizer, max_momentum)
-            if last_epoch == -1:
-                _begin_momentum(optimizer, self.base_momentums, self.max_momentums, self.use_beta1)
+        self._begin_momentum(cycle_momentum, base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -126,7 +138,7 @@ class CyclicLR(LRScheduler):
             vars(self._scale_fn_custom).update(held)
 
 
-class OneCycleLR(LRScheduler):
+class OneCycleLR(_Cycle):
     """Once up to ``max_lr`` and then far down, over all the steps of a training."""
 
     def __init__(
@@ -163,13 +175,7 @@ class OneCycleLR(LRScheduler):
                 group["initial_lr"] = top / div_factor
                 group["max_lr"] = top
                 group["min_lr"] = group["initial_lr"] / final_div_factor
-        self.cycle_momentum = cycle_momentum
-        if cycle_momentum:
-            self.use_beta1 = _uses_beta(optimizer)
-            tops = per_group("max_momentum", optimizer, max_momentum)
-            bases = per_group("base_momentum", optimizer, base_momentum)
-            if last_epoch == -1:
-                _begin_momentum(optimizer, bases, tops, self.use_beta1)
+        self._begin_momentum(cycle_momentum, base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def _between(self, start: Any, end: Any, share: float) -> Any:

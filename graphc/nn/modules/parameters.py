@@ -77,7 +77,8 @@ class ParameterList(Module):
         """Add ``values`` at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise GraphcTypeError(
-                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
+                "ParameterList.extend should be called with an iterable, but got "
+                f"{type(values).__name__}"
             )
         for value in list(values):
             self.append(value)
@@ -159,7 +160,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``, or ``default``."""
-        return self[key] if key in self else default
+        return self[key] if key in self._keys else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A dictionary of ``default`` under each of ``keys``."""

@@ -14,6 +14,7 @@ def train(folder: Path) -> None:
     from graphc import nn
 
     assert "site-packages" in graphc.__file__, graphc.__file__
+    graphc.manual_seed(0)
     model = nn.Sequential(nn.Linear(10, 5), nn.ReLU(), nn.Linear(5, 1))
     optimizer = graphc.optim.SGD(model.parameters(), lr=0.01)
     criterion = nn.MSELoss()

@@ -1,7 +1,8 @@
 """Every command and every snippet of the README runs, and what it shows is what comes out.
 
 A Python block is run after those before it, in one namespace. A block under a comment
-``<!-- prints: EXPRESSION -->`` is not run: it is the text that the expression gives.
+``<!-- prints: EXPRESSION -->`` is not run: it is the text that the expression gives; with
+``from: WORDS`` before the comment's end, the line with these words and what is indented below it.
 ``python tests/test_readme.py`` writes those texts anew.
 """
 
@@ -17,14 +18,18 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+FILE = "train.py"
+"""What generated text calls the blocks."""
 BLOCK = re.compile(
-    r"(?:<!-- prints: (?P<prints>.+?) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    r"(?:<!-- prints: (?P<prints>.+?)(?: from: (?P<start>.+?))? -->\n)?"
+    r"^```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 NEEDED = {"torch_": "torch", "jax_": "jax", "ort": "onnxruntime", "train_digits": "sklearn"}
@@ -38,30 +43,54 @@ class Block:
     language: str
     text: str
     prints: str | None
+    """The expression that gives the text."""
+    start: str | None
+    """Words in the line of the expression's text with which the block starts."""
     line: int
     """The line of its first line of text."""
+
+    def shown(self, namespace: dict[str, Any]) -> str:
+        """What the block is to be."""
+        assert self.prints is not None
+        text = str(eval(self.prints, namespace))
+        if self.start is not None:
+            found = re.search(
+                rf"^( *).*{re.escape(self.start)}.*\n(\1 .*\n| *\n)*", text, re.MULTILINE
+            )
+            assert found is not None, f"{self.start!r} does not occur in {self.prints}"
+            text = dedent(found[0])
+        return text.strip("\n") + "\n"
+
+
+def line_of(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
 
 
 def blocks(path: Path, language: str) -> list[Block]:
     text = path.read_text(encoding="utf-8")
     found = BLOCK.finditer(text)
     return [
-        Block(m["language"], m["text"], m["prints"], text.count("\n", 0, m.start("text")) + 1)
+        Block(m["language"], m["text"], m["prints"], m["start"], line_of(text, m.start("text")))
         for m in found
         if m["language"] == language
     ]
 
 
 def run_snippets(path: Path) -> Iterator[tuple[Block, str]]:
-    """Run the Python blocks in turn; yields each that shows a text, with what it should be."""
+    """Run the Python blocks in turn; yields each that shows a text, with what it should be.
+
+    A block is a file of its own to what it runs: generated text names the block's own lines.
+    """
     namespace: dict[str, Any] = {"__name__": "readme"}
     for block in blocks(path, "python"):
         if block.prints is not None:
-            yield block, str(eval(block.prints, namespace)).rstrip("\n") + "\n"
+            yield block, block.shown(namespace)
             continue
-        # Empty lines in front, so that an error shows the file's own line.
-        code = "\n" * (block.line - 1) + block.text
-        exec(compile(code, path.name, "exec"), namespace)
+        try:
+            exec(compile(block.text, FILE, "exec"), namespace)
+        except Exception as error:
+            error.add_note(f"in the block at {path.name}:{block.line}")
+            raise
 
 
 def copy_of_the_project(folder: Path) -> Path:
@@ -74,7 +103,9 @@ def commands() -> list[Any]:
     """The README's commands; those that make an environment install packages."""
     lines = [line for block in blocks(README, "bash") for line in block.text.splitlines()]
     return [
-        pytest.param(line, marks=[pytest.mark.network] if "pip install" in line else [], id=line[:60])
+        pytest.param(
+            line, marks=[pytest.mark.network] if "pip install" in line else [], id=line[:60]
+        )
         for line in lines
         if line and not line.startswith("#")
     ]
@@ -104,7 +135,8 @@ def test_snippets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_links_lead_somewhere() -> None:
     for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md"):
         path = ROOT / name
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        prose = BLOCK.sub("", path.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
             assert (path.parent / target).exists(), f"{name} links to {target}"
 
 
@@ -112,7 +144,9 @@ def write_outputs(path: Path) -> None:
     """Put into each block that shows a text what is shown there now."""
     text = path.read_text(encoding="utf-8")
     for block, expected in run_snippets(path):
-        head = f"<!-- prints: {block.prints} -->\n```{block.language}\n"
+        head = f"<!-- prints: {block.prints}{f' from: {block.start}' if block.start else ''} -->"
+        head += f"\n```{block.language}\n"
+        assert text.count(f"{head}{block.text}```") == 1
         text = text.replace(f"{head}{block.text}```", f"{head}{expected}```")
     path.write_text(text, encoding="utf-8")
 

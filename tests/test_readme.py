@@ -104,7 +104,9 @@ def commands() -> list[Any]:
     lines = [line for block in blocks(README, "bash") for line in block.text.splitlines()]
     return [
         pytest.param(
-            line, marks=[pytest.mark.network] if "pip install" in line else [], id=line[:60]
+            line,
+            marks=[pytest.mark.network] if "pip install" in line else [],
+            id=line.rpartition("/")[2],
         )
         for line in lines
         if line and not line.startswith("#")

@@ -316,7 +316,8 @@ class Emission:
             kernels=self.functions,
             state=state,
             constants=self.constants,
-            arena=plan.arena_bytes,
+            # An empty array has a place in the arena too, even if nothing has more than that.
+            arena=plan.arena_bytes if plan.offsets or len(self.sections) > 1 else None,
             sections=self.sections,
             returned=self.returned,
             inputs=inputs,

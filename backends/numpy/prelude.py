@@ -41,7 +41,7 @@ def _called(text: str, functions: Mapping[str, str]) -> list[str]:
     while waiting:
         caller = waiting.pop()
         for name, function in functions.items():
-            if name not in chosen and re.search(rf"(?<![\w.]){name}\(", caller):
+            if name not in chosen and re.search(rf"(?<![\w.]){name}\(|\bhalves\({name},", caller):
                 chosen[name] = None
                 waiting.append(function)
     return [function.strip("\n") for name, function in functions.items() if name in chosen]

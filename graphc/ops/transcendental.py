@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log, pi, sqrt
 
 from graphc.ir.node import Node, elementwise
-from graphc.ops.elementwise import Elementwise
+from graphc.ops.elementwise import Elementwise, number, where
 
 
 class Exp(Elementwise, name="exp"):
@@ -171,3 +171,27 @@ class Lgamma(Elementwise, name="lgamma"):
 
 class Digamma(Elementwise, name="digamma"):
     """Γ′(x) / Γ(x)"""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        return (dy * trigamma(node.inputs[0]),)
+
+
+def trigamma(x: Node) -> Node:
+    """The derivative of ``digamma``: 1 / x² + ψ′(x + 1) up to 8, then the asymptotic series.
+
+    Below one half by reflection, ψ′(x) = (π / sin πx)² - ψ′(1 - x). As PyTorch's, it is made of
+    other functions, and so has derivatives of every order.
+    """
+    low = x < 0.5
+    y = where(low, 1.0 - x, x)
+    total = number(0, x)
+    for _ in range(8):
+        total = total + elementwise("reciprocal", y * y)
+        y = y + 1.0
+    z = elementwise("reciprocal", y * y)
+    series = number(5 / 66, x)
+    for bernoulli in (-1 / 30, 1 / 42, -1 / 30, 1 / 6):
+        series = series * z + bernoulli
+    total = total + (series * z + 0.5 * elementwise("reciprocal", y) + 1.0) / y
+    sine = elementwise("sin", where(low, x, 0.5) * pi)
+    return where(low, pi * pi * elementwise("reciprocal", sine * sine) - total, total)

@@ -100,6 +100,9 @@ class Row:
 
 FAMILIES: tuple[str, ...] = (
     "arithmetic",
+    "transcendental",
+    "logic",
+    "structure",
 )
 
 

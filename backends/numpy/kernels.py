@@ -77,7 +77,7 @@ def statement(node: Node) -> str:
     if isinstance(op, Pad):
         stops = tuple(a + n for a, n in zip(op.low, node.inputs[0].shape, strict=True))
         inner = cut(op.low, stops, (1,) * len(stops)) or "..."
-        return f"{{out0}}.fill({op.value!r})\n{{out0}}[{inner}] = {{0}}"
+        return f"{{out0}}.fill({number(op.value)})\n{{out0}}[{inner}] = {{0}}"
     if isinstance(op, Place):
         inner = cut(op.starts, op.stops, op.steps) or "..."
         return f"np.copyto({{out0}}, {{0}})\n{{out0}}[{inner}] = {{1}}"
@@ -104,7 +104,8 @@ def _arg_reduce(node: Node, op: ArgReduce) -> str:
         return f"np.{op.name}({{0}}, axis={op.axes[0]}, keepdims=True, out={{out0}})"
     rest = tuple(axis for axis in range(node.rank) if axis not in op.axes)
     lead = tuple(node.inputs[0].shape[axis] for axis in rest)
-    rows = f"{{0}}.transpose{call((*rest, *op.axes))}.reshape{call((*lead, -1))}"
+    count = prod(node.inputs[0].shape[axis] for axis in op.axes)
+    rows = f"{{0}}.transpose{call((*rest, *op.axes))}.reshape{call((*lead, count))}"
     return f"np.{op.name}({rows}, axis=-1, out={{out0}}.reshape{call(lead)})"
 
 

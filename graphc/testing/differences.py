@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.autodiff import gradients
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, make_input
+from graphc.ir.node import Node, grad_mode, make_input
 from graphc.ir.types import TensorType
 from graphc.testing.operands import Array
 from graphc.testing.programs import Use
@@ -80,8 +80,11 @@ class Differentiated:
             yield number, np.zeros(shape) if node is None else next(rest)
 
 
-def differentiate(use: Use) -> Differentiated:
-    """The gradient of the weighted sum of a use's results, by the op's own rule."""
+def differentiate(use: Use, *, again: bool = False) -> Differentiated:
+    """The gradient of the weighted sum of a use's results, by the op's own rule.
+
+    It can be differentiated ``again`` only if that was said.
+    """
     made: list[tuple[Node, Array]] = []
     seeds: list[Node | None] = []
     for i, result in enumerate(use.results):
@@ -93,7 +96,8 @@ def differentiate(use: Use) -> Differentiated:
         made.append((node, weights(result.shape, i).astype(result.dtype.numpy)))
         seeds.append(node)
     wanted = [i for i, x in enumerate(use.operands) if x.requires_grad]
-    found = gradients(use.results, seeds, [use.operands[i] for i in wanted])
+    with grad_mode(again):
+        found = gradients(use.results, seeds, [use.operands[i] for i in wanted])
     return Differentiated(use, tuple(made), tuple(zip(wanted, found, strict=True)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal
@@ -36,6 +36,8 @@ class Sample:
     op: Op
     operands: tuple[Operand, ...]
     kind: Kind = "smooth"
+    unlike: str = ""
+    """Why PyTorch's result is not compared here."""
 
     def __str__(self) -> str:
         shapes = ", ".join(
@@ -45,9 +47,11 @@ class Sample:
         return f"{self.op}({shapes}), {self.kind}"
 
 
-def sample(op: Op, *arrays: Array, kind: Kind = "smooth", layout: Layout = "whole") -> Sample:
+def sample(
+    op: Op, *arrays: Array, kind: Kind = "smooth", layout: Layout = "whole", unlike: str = ""
+) -> Sample:
     """A use of ``op`` on arrays that all come in one layout."""
-    return Sample(op, tuple(Operand(x, layout) for x in arrays), kind)
+    return Sample(op, tuple(Operand(x, layout) for x in arrays), kind, unlike)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Tolerance:
 
 
 EXACT = Tolerance("numbers are moved or compared, none is rounded")
+ONCE = Tolerance("added up in float32 and rounded once", 1, 0.01)
 ROUNDED = Tolerance("one operation, rounded to nearest", 1)
 APPROXIMATE = Tolerance("mathematical libraries are right to a few units in the last place", 8)
 
@@ -95,7 +100,12 @@ class Row:
     """The element types in which PyTorch's result is compared."""
     own: str = ""
     """Why there is nothing in PyTorch to compare with."""
-    notes: dict[str, str] = field(default_factory=dict)
+    halves: Tolerance | None = None
+    """The tolerance in float16 and bfloat16, where it is another one."""
+
+    def tolerance_in(self, dtype: DType) -> Tolerance:
+        """The tolerance of results of an element type."""
+        return self.halves if self.halves and dtype in HALVES else self.tolerance
 
 
 FAMILIES: tuple[str, ...] = (
@@ -103,6 +113,10 @@ FAMILIES: tuple[str, ...] = (
     "transcendental",
     "logic",
     "structure",
+    "reduce",
+    "movement",
+    "matmul",
+    "convolution",
 )
 
 

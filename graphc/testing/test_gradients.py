@@ -79,7 +79,7 @@ def _is_plain(sample: Sample) -> bool:
 def _check_twice(once: Use, backend: Backend) -> None:
     if not any(x.requires_grad for x in once.results):
         return
-    first = differentiate(once)
+    first = differentiate(once, again=True)
     step = Program(first.graph, backend).executable.bind([])
     given = first.given()
     counts = [i for i, x in enumerate(first.use.inputs) if x is not None]

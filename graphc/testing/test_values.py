@@ -15,4 +15,5 @@ def test_value(case: tuple[Row, DType], backend: Backend) -> None:
     for each, found in zip(uses, run_uses(backend, uses), strict=True):
         wanted = expected(row, each.sample, [x.dtype for x in each.results])
         for got, right in zip(found, wanted, strict=True):
-            check(each.sample, got, right, row.tolerance, signed_zeros=row.signed_zeros)
+            tolerance = row.tolerance_in(dtype)
+            check(each.sample, got, right, tolerance, signed_zeros=row.signed_zeros)

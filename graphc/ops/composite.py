@@ -10,6 +10,8 @@ from graphc.ir.node import Item, Node, Op, grad_mode, make_input
 from graphc.ir.types import TensorType, Types
 
 Body = Callable[..., Node | tuple[Node, ...]]
+COMPOSITES: dict[str, Body] = {}
+"""The body of every composite by its name."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Border(Op, name="border"):
 
 def composite(body: Body) -> Body:
     """Keep a call of ``body``, a function over nodes, one node. Options are keyword arguments."""
+    COMPOSITES[body.__name__] = body
 
     @wraps(body)
     def call(*operands: Node | None, **options: object) -> Node | tuple[Node, ...]:

@@ -117,6 +117,10 @@ FAMILIES: tuple[str, ...] = (
     "movement",
     "matmul",
     "convolution",
+    "pooling",
+    "indexing",
+    "random",
+    "composite",
 )
 
 

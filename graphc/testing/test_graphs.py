@@ -1,0 +1,50 @@
+"""Random whole graphs, and large ones, against the plain interpreter."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from graphc.backend import Backend
+from graphc.ir.dtype import float32
+from graphc.ir.graph import Graph
+from graphc.ir.node import elementwise, make_input
+from graphc.ir.types import Shape, TensorType
+from graphc.ops.reduce import Max, Sum
+from graphc.testing.interpreter import interpret
+from graphc.testing.operands import Array, draw
+from graphc.testing.programs import check, run
+from graphc.testing.random_graphs import graphs
+from graphc.testing.table import Tolerance
+
+CHAINED = Tolerance("some tens of well-conditioned operations on numbers up to 100", 400, 4000)
+ADDED = Tolerance("tens of thousands of numbers near one, added in any order", 400, 4000)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(drawn=graphs())
+def test_random_graph(backend: Backend, drawn: tuple[Graph, list[Array]]) -> None:
+    """Every output of the fused program equals what its nodes give one by one."""
+    graph, arrays = drawn
+    wanted = interpret(graph, dict(zip(graph.inputs, arrays, strict=True)))
+    for got, right in zip(run(backend, graph, arrays), wanted, strict=True):
+        check(graph, got, right, CHAINED)
+
+
+@pytest.mark.parametrize("shape", [(700, 513), (1, 70000), (70000, 1), (2, 300, 301)], ids=str)
+def test_large_arrays(shape: Shape, backend: Backend) -> None:
+    """Larger than a tile, a cache or a block of threads, and no multiple of any."""
+    x = make_input("x", TensorType(shape, float32))
+    last = (len(shape) - 1,)
+    powers = elementwise("exp", x - Max(last)(x))
+    outputs = (powers / Sum(last)(powers), Sum((0,))(x * x), Sum(tuple(range(len(shape))))(x))
+    array = draw(float32, *shape)
+    graph = Graph((x,), outputs)
+    for got, right in zip(run(backend, graph, [array]), interpret(graph, {x: array}), strict=True):
+        check(f"{shape}", got, right, ADDED)

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
+from graphc.autodiff import gradients
 from graphc.ir.dtype import DType, bool_, float32, float64, int64
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, cast, const, elementwise, make_input
+from graphc.ir.node import Node, cast, const, elementwise, grad_mode, make_input
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.elementwise import where
 from graphc.ops.matmul import MatMul, transposed
-from graphc.ops.movement import Concat, Expand, Flip, Pad, Permute, Reshape, Slice
+from graphc.ops.movement import Concat, Expand, Flip, Pad, Permute, Reshape, Slice, full
 from graphc.ops.reduce import Max, Min, Sum
 from graphc.testing.operands import Array, draw
 
 SHAPES: tuple[Shape, ...] = ((), (3,), (4, 3), (1, 3), (4, 1), (2, 4, 3), (2, 1, 3))
 BOUNDED = ("tanh", "sin", "cos", "sigmoid", "atan", "erf")
+KINKED = ("abs", "relu")
 BOUND = 100.0
 
 
@@ -39,6 +41,8 @@ class Builder:
 
     pick: st.DrawFn
     dtype: DType
+    smooth: bool
+    """Whether only what is differentiable everywhere is drawn."""
     inputs: list[tuple[Node, Array]] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
 
@@ -47,22 +51,24 @@ class Builder:
         for number in range(self.pick(st.integers(1, 3))):
             shape = self.pick(st.sampled_from(SHAPES))
             array = draw(self.dtype, *shape, seed=number)
-            node = make_input(f"x{number}", TensorType(shape, self.dtype))
+            type = TensorType(shape, self.dtype)
+            node = make_input(f"x{number}", type, requires_grad=self.smooth)
             self.inputs.append((node, array))
             self.values.append(Value(node, 2.0, True))
 
     def step(self) -> None:
         """One node more, or a few."""
-        kinds = (self.unary, self.binary, self.reduce, self.move, self.product, self.choose,
-                 self.convert, self.normalize)  # fmt: skip
+        kinds = [self.unary, self.binary, self.reduce, self.move, self.product, self.normalize]
+        if not self.smooth:
+            kinds += [self.choose, self.convert]
         value = self.pick(st.sampled_from(kinds))()
         if value.bound > BOUND:
             value = Value(elementwise("tanh", value.node), 1.0, False)
         self.values.append(value)
 
     def any(self) -> Value:
-        """A value there is already."""
-        return self.pick(st.sampled_from(self.values))
+        """A value there is already, a late one rather than an early one."""
+        return self.pick(st.sampled_from(self.values[-self.pick(st.integers(1, 6)) :]))
 
     def fitting(self, shape: Shape) -> Value:
         """A value that broadcasts with ``shape``, or a number."""
@@ -74,21 +80,23 @@ class Builder:
 
     def unary(self) -> Value:
         x = self.any()
-        name = self.pick(st.sampled_from((*BOUNDED, "neg", "abs", "relu", "exp", "log", "sqrt")))
-        if name in ("neg", "abs", "relu"):
+        kinked = () if self.smooth else KINKED
+        name = self.pick(st.sampled_from((*BOUNDED, "neg", "exp", "log", "sqrt", *kinked)))
+        if name in ("neg", *KINKED):
             return Value(elementwise(name, x.node), x.bound, x.exact)
         if name == "exp":
             return Value(elementwise("exp", elementwise("tanh", x.node)), 3.0, False)
         if name in ("log", "sqrt"):
-            return Value(elementwise(name, elementwise("abs", x.node) + 0.5), x.bound + 1, False)
+            return Value(elementwise(name, x.node * x.node + 0.5), x.bound + 1, False)
         return Value(elementwise(name, x.node), 2.0, False)
 
     def binary(self) -> Value:
         x = self.any()
         y = self.fitting(x.node.shape)
-        name = self.pick(st.sampled_from(("add", "sub", "mul", "maximum", "minimum", "div")))
+        kinked = () if self.smooth else ("maximum", "minimum")
+        name = self.pick(st.sampled_from(("add", "sub", "mul", "div", *kinked)))
         if name == "div":
-            return Value(x.node / (elementwise("abs", y.node) + 0.5), 2 * x.bound, False)
+            return Value(x.node / (y.node * y.node + 0.5), 2 * x.bound, False)
         exact = x.exact and y.exact and name in ("maximum", "minimum")
         bound = x.bound * y.bound if name == "mul" else x.bound + y.bound
         return Value(elementwise(name, x.node, y.node), bound, exact)
@@ -96,7 +104,7 @@ class Builder:
     def reduce(self) -> Value:
         x = self.any()
         axes = tuple(a for a in range(x.node.rank) if self.pick(st.booleans()))
-        op = self.pick(st.sampled_from((Sum, Max, Min)))
+        op = Sum if self.smooth else self.pick(st.sampled_from((Sum, Max, Min)))
         size = float(np.prod([x.node.shape[a] for a in axes]))
         bound = x.bound * max(1.0, size) if op is Sum else x.bound
         return Value(op(axes)(x.node), bound, x.exact and op is not Sum)
@@ -164,14 +172,31 @@ def _broadcast(a: Shape, b: Shape) -> bool:
     return all(m == n or 1 in (m, n) for m, n in pairs)
 
 
+def _grown(pick: st.DrawFn, dtype: DType, *, smooth: bool) -> Builder:
+    builder = Builder(pick, dtype, smooth)
+    builder.start()
+    for _ in range(pick(st.integers(4, 24))):
+        builder.step()
+    return builder
+
+
 @st.composite
 def graphs(pick: st.DrawFn) -> tuple[Graph, list[Array]]:
     """A graph of some tens of nodes, with arrays for its inputs."""
-    builder = Builder(pick, pick(st.sampled_from((float64, float32))))
-    builder.start()
-    for _ in range(pick(st.integers(1, 12))):
-        builder.step()
+    builder = _grown(pick, pick(st.sampled_from((float64, float32))), smooth=False)
     some = pick(st.lists(st.sampled_from(builder.values), min_size=0, max_size=2))
     outputs = dict.fromkeys([builder.values[-1].node, *(x.node for x in some)])
     inputs = tuple(node for node, _ in builder.inputs)
+    return Graph(inputs, tuple(outputs)), [array for _, array in builder.inputs]
+
+
+@st.composite
+def gradient_graphs(pick: st.DrawFn) -> tuple[Graph, list[Array]]:
+    """A graph that computes a value and its gradient with respect to the inputs, in float64."""
+    builder = _grown(pick, float64, smooth=True)
+    result = builder.values[-1].node
+    inputs = tuple(node for node, _ in builder.inputs)
+    with grad_mode(False):
+        found = gradients([result], [full(result.shape, const(1.0, float64))], inputs)
+    outputs = dict.fromkeys([result, *(x for x in found if x is not None)])
     return Graph(inputs, tuple(outputs)), [array for _, array in builder.inputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -14,20 +15,24 @@ from graphc.ops.reduce import Max, Sum
 from graphc.testing.interpreter import interpret
 from graphc.testing.operands import Array, draw
 from graphc.testing.programs import check, run
-from graphc.testing.random_graphs import graphs
+from graphc.testing.random_graphs import gradient_graphs, graphs
 from graphc.testing.table import Tolerance
 
 CHAINED = Tolerance("some tens of well-conditioned operations on numbers up to 100", 400, 4000)
+STEEP = Tolerance("derivatives multiply roundings; of the largest element, one in 10⁷", 0, 5e8)
 ADDED = Tolerance("tens of thousands of numbers near one, added in any order", 400, 4000)
 
 
-@settings(
+REPEATABLE = settings(
     max_examples=150,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@REPEATABLE
 @given(drawn=graphs())
 def test_random_graph(backend: Backend, drawn: tuple[Graph, list[Array]]) -> None:
     """Every output of the fused program equals what its nodes give one by one."""
@@ -35,6 +40,17 @@ def test_random_graph(backend: Backend, drawn: tuple[Graph, list[Array]]) -> Non
     wanted = interpret(graph, dict(zip(graph.inputs, arrays, strict=True)))
     for got, right in zip(run(backend, graph, arrays), wanted, strict=True):
         check(graph, got, right, CHAINED)
+
+
+@REPEATABLE
+@given(drawn=gradient_graphs())
+def test_random_gradient(backend: Backend, drawn: tuple[Graph, list[Array]]) -> None:
+    """A backward pass shares much with its forward pass, and is fused with it."""
+    graph, arrays = drawn
+    wanted = interpret(graph, dict(zip(graph.inputs, arrays, strict=True)))
+    for got, right in zip(run(backend, graph, arrays), wanted, strict=True):
+        largest = float(np.max(np.abs(right), initial=1.0))
+        check(graph, got / largest, right / largest, STEEP)
 
 
 @pytest.mark.parametrize("shape", [(700, 513), (1, 70000), (70000, 1), (2, 300, 301)], ids=str)

@@ -1,0 +1,154 @@
+"""Running a call of the table on graphc and on PyTorch, and telling whether both did the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import graphc
+from graphc import Tensor
+from tests.functions.calls import Call, DTypeNamed, Operand
+from tests.torch_peer import torch
+
+TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: a result, or an error."""
+
+    result: Any = None
+    error: Exception | None = None
+
+
+def attempt(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Outcome:
+    """The result of a call or its error."""
+    try:
+        return Outcome(result=run(*args, **kwargs))
+    except Exception as error:
+        return Outcome(error=error)
+
+
+def made(module: Any, call: Call, *, gradients: bool) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of the call with tensors of one of the libraries."""
+    position = iter(range(100))
+
+    def build(x: Any) -> Any:
+        if isinstance(x, Operand):
+            tensor = from_numpy(module, x.array(next(position)))
+            return tensor.requires_grad_() if gradients and x.grad and x.floating else tensor
+        if isinstance(x, DTypeNamed):
+            return getattr(module, x.name)
+        if isinstance(x, list | tuple):
+            return type(x)(map(build, x))
+        return x
+
+    return [build(x) for x in call.args], {k: build(x) for k, x in call.kwargs.items()}
+
+
+def from_numpy(module: Any, array: Any) -> Any:
+    """The array as a tensor of either library."""
+    if module is graphc or array.dtype.name != "bfloat16":
+        return module.from_numpy(array.copy())
+    return torch.from_numpy(array.astype(np.float32)).bfloat16()
+
+
+def to_numpy(x: Any) -> Any:
+    """The numbers of a tensor of either library, bfloat16 as float32."""
+    x = x.detach()
+    if str(x.dtype) == "torch.bfloat16":
+        x = x.float()
+    return x.numpy()
+
+
+def tensors(x: Any) -> Iterator[Any]:
+    """The tensors within arguments or results."""
+    if isinstance(x, Tensor | torch.Tensor):
+        yield x
+    elif isinstance(x, dict):
+        yield from tensors(list(x.values()))
+    elif isinstance(x, list | tuple):
+        for item in x:
+            yield from tensors(item)
+
+
+def check_same(mine: Outcome, peer: Outcome, call: Call) -> None:
+    """Both gave equal results, or both failed with the same kind of error and its text."""
+    if peer.error is not None:
+        check_error(mine, peer.error, call)
+        return
+    if mine.error is not None:
+        raise mine.error
+    check_result(mine.result, peer.result, call.rounding)
+
+
+def check_error(mine: Outcome, peer: Exception, call: Call) -> None:
+    """The call failed on graphc as on PyTorch."""
+    shown = _brief(str(peer))
+    assert mine.error is not None, f"PyTorch raises {type(peer).__name__}: {shown}"
+    assert isinstance(mine.error, graphc.GraphcError), repr(mine.error)
+    kind = RuntimeError if isinstance(peer, NotImplementedError) else type(peer)
+    assert isinstance(mine.error, kind), f"{mine.error!r}, PyTorch: {peer!r}"
+    if call.says and not isinstance(peer, TypeError):
+        assert _brief(str(mine.error)) == shown
+
+
+def _brief(text: str) -> str:
+    """The first line of a message."""
+    return text.split("\n")[0].strip()
+
+
+def check_result(mine: Any, peer: Any, rounding: float) -> None:
+    """Both results are equal, and look the same to differentiation."""
+    if isinstance(peer, list | tuple):
+        assert len(mine) == len(peer)
+        for a, b in zip(mine, peer, strict=True):
+            check_result(a, b, rounding)
+        return
+    if not isinstance(peer, torch.Tensor):
+        assert mine == peer
+        return
+    check_numbers(mine, peer, rounding)
+    assert mine.requires_grad == peer.requires_grad
+    names = [type(x.grad_fn).__name__ for x in (mine, peer)]
+    assert names[0] == names[1]
+
+
+def check_numbers(mine: Any, peer: Any, rounding: float = 1.0) -> None:
+    """Type, shape and value are the same, the value up to rounding."""
+    assert str(mine.dtype) == str(peer.dtype)
+    assert tuple(mine.shape) == tuple(peer.shape)
+    tolerance = rounding * TOLERANCE.get(mine.dtype.name, 0)
+    np.testing.assert_allclose(
+        to_numpy(mine), to_numpy(peer), rtol=tolerance, atol=tolerance, equal_nan=True
+    )
+
+
+def check_gradients(mine: Outcome, peer: Outcome, given: tuple[Any, Any], call: Call) -> None:
+    """The gradients of a weighted sum of the results are the same for all operands."""
+    if not any(x.requires_grad for x in tensors(peer.result)):
+        return
+    leaves = [[x for x in tensors(args) if x.requires_grad] for args in given]
+    for found in (mine.result, peer.result):
+        _weighted(found).backward()
+    for a, b in zip(*leaves, strict=True):
+        if b.grad is None:
+            assert a.grad is None
+        else:
+            check_numbers(a.grad, b.grad, call.rounding * 4)
+
+
+def _weighted(result: Any) -> Any:
+    """A number that depends on each element of the results in another way."""
+    total = 0.0
+    for x in tensors(result):
+        if x.requires_grad:
+            shape = tuple(x.shape)
+            weights = 1.5 + np.cos(np.arange(int(np.prod(shape))) * 1.7).reshape(shape)
+            module = graphc if isinstance(x, Tensor) else torch
+            total = total + (x.double() * from_numpy(module, weights)).sum()
+    return total

@@ -1,0 +1,81 @@
+"""Every function of the table against PyTorch: value, type, shape, history, gradient, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import graphc
+from graphc.ops.function import FUNCTIONS
+from tests.functions.calls import Call
+from tests.functions.runs import attempt, check_gradients, check_same, made
+from tests.functions.table import TABLE
+from tests.torch_peer import torch
+
+CASES = [
+    pytest.param(name, call, id=f"{name}({call})") for name, calls in TABLE.items() for call in calls
+]
+IN_PLACE = [case for case in CASES if FUNCTIONS[str(case.values[0])].inplace]
+HOMES = frozenset(
+    f"graphc.functions.{module}"
+    for module in (
+        "pointwise comparison transcendental reduction shaping joining einsum linear"
+    ).split()
+)
+
+
+def method(name: str) -> Callable[..., Any]:
+    """The call of a method on the first argument."""
+    return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
+
+
+def forms(name: str) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
+    """All that a user may call by this name, on graphc and on PyTorch."""
+    f = FUNCTIONS[name]
+    found: list[tuple[Any, Any]] = []
+    if f.namespace:
+        found.append((getattr(graphc, name), getattr(torch, name)))
+    if f.functional:
+        peers = torch.nn.functional
+        found.append((getattr(graphc.nn.functional, name), getattr(peers, name)))
+    if f.method:
+        found.append((method(name), method(name)))
+    return found
+
+
+@pytest.mark.parametrize(("name", "call"), CASES)
+def test_function(name: str, call: Call) -> None:
+    for mine, peer in forms(name):
+        given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
+        outcomes = tuple(
+            attempt(run, *arguments) for run, arguments in zip((mine, peer), given, strict=True)
+        )
+        check_same(*outcomes, call)
+        if outcomes[1].error is None:
+            check_gradients(*outcomes, given, call)
+
+
+@pytest.mark.parametrize(("name", "call"), IN_PLACE)
+def test_in_place(name: str, call: Call) -> None:
+    def write(x: Any, *args: Any, **kwargs: Any) -> Any:
+        target = x.clone()
+        result = getattr(target, f"{name}_")(*args, **kwargs)
+        assert result is target
+        return result
+
+    given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
+    mine, peer = (attempt(write, *arguments) for arguments in given)
+    check_same(mine, peer, call)
+    if peer.error is None:
+        check_gradients(mine, peer, given, call)
+
+
+def test_every_function_is_called() -> None:
+    declared = {
+        name
+        for name, f in FUNCTIONS.items()
+        if f.call.__module__ in HOMES and (f.method or f.namespace or f.functional or f.inplace)
+    }
+    assert not declared - TABLE.keys()

@@ -24,7 +24,7 @@ class GraphcIndexError(GraphcError, IndexError):
 
 
 class GraphcNotImplementedError(GraphcError, NotImplementedError):
-    """Something that PyTorch has and graphc, or the chosen backend, has not."""
+    """Something that is not implemented for these operands, or not by the chosen backend."""
 
 
 class VerificationError(GraphcError, TypeError):

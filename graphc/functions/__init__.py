@@ -2,6 +2,7 @@
 
 from graphc.functions import (
     adaptive_pooling,
+    arithmetic,
     attention,
     class_losses,
     comparison,
@@ -17,6 +18,7 @@ from graphc.functions import (
     pointwise,
     pooling,
     reduction,
+    selection,
     shaping,
     softmax,
     transcendental,
@@ -24,6 +26,7 @@ from graphc.functions import (
 
 __all__ = [
     "adaptive_pooling",
+    "arithmetic",
     "attention",
     "class_losses",
     "comparison",
@@ -39,6 +42,7 @@ __all__ = [
     "pointwise",
     "pooling",
     "reduction",
+    "selection",
     "shaping",
     "softmax",
     "transcendental",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.errors import GraphcRuntimeError
-from graphc.functions.operands import Operand, check_operands
+from graphc.functions.operands import C_NAMES, Operand, check_operands, not_implemented
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise
 from graphc.ops.function import function
@@ -11,6 +11,8 @@ from graphc.ops.movement import full
 
 INFINITY = float("inf")
 
+KERNELS = {"bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift"}
+"""PyTorch's names of kernels, where they are not the functions'."""
 COMPARISONS = {
     "lt": "less",
     "le": "less_equal",
@@ -56,8 +58,9 @@ def _logical(name: str, primitive: str) -> None:
 def _bitwise(name: str, primitive: str) -> None:
     def call(input: Operand, other: Operand) -> Node:
         check_operands(name, input, other)
-        if common_dtype((input, other)).is_floating_point:
-            raise GraphcRuntimeError(f"\"{name}_cpu\" not implemented for floating-point numbers")
+        dtype = common_dtype((input, other))
+        if dtype.is_floating_point or (dtype is bool_ and name in KERNELS):
+            raise not_implemented(f"{KERNELS.get(name, name)}_cpu", dtype)
         return elementwise(primitive, input, other)
 
     call.__name__ = name
@@ -82,7 +85,7 @@ def logical_not(input: Node) -> Node:
 def bitwise_not(input: Node) -> Node:
     """The complement of the bits of integers; not x, of truth values."""
     if input.dtype.is_floating_point:
-        raise GraphcRuntimeError('"bitwise_not_cpu" not implemented for floating-point numbers')
+        raise not_implemented("bitwise_not_cpu", input.dtype)
     return elementwise("not", input)
 
 
@@ -149,7 +152,7 @@ def isclose(
     """Whether |input - other| ≤ atol + rtol · |other|, or both are equal."""
     if input.dtype is not other.dtype:
         raise GraphcRuntimeError(
-            f"isclose(): the dtypes of the tensors differ: {input.dtype} and {other.dtype}"
+            f"{C_NAMES[input.dtype.name]} did not match {C_NAMES[other.dtype.name]}"
         )
     equal = elementwise("eq", input, other)
     if equal_nan:

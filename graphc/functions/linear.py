@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
-from graphc.functions.operands import C_NAMES, check_tensors
+from graphc.functions.operands import C_NAMES, c_type, check_tensors
 from graphc.functions.reduction import normal_dims
 from graphc.ir.dtype import Scalar
 from graphc.ir.node import Node, elementwise, promoted
@@ -23,15 +23,8 @@ def _check_types(name: str, x: Node, y: Node) -> None:
     if x.dtype is not y.dtype:
         raise GraphcRuntimeError(
             f"{name}: expected m1 and m2 to have the same dtype, but got: "
-            f"{_c_type(x)} != {_c_type(y)}"
+            f"{c_type(x.dtype)} != {c_type(y.dtype)}"
         )
-
-
-def _c_type(x: Node) -> str:
-    """The element type as C++ calls it, which is how PyTorch's message does."""
-    long = {"int64": "long int", "int16": "short int", "int8": "signed char"}
-    long |= {"uint8": "unsigned char", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
-    return long.get(x.dtype.name, C_NAMES[x.dtype.name].lower())
 
 
 def _check_sum_types(input: Node, mat1: Node, mat2: Node) -> None:

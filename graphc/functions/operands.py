@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import GraphcTypeError
+from graphc.errors import GraphcNotImplementedError, GraphcTypeError
 from graphc.ir.dtype import DType, Scalar, bool_, float64, int64
 from graphc.ir.node import Node
+from graphc.ops.function import GradName
 
 Operand = Node | Scalar
 """A tensor, or a number that takes part by its category alone."""
@@ -24,6 +25,19 @@ C_NAMES = {
     "float64": "Double",
 }
 """The element types as PyTorch's messages call them."""
+_C_TYPES = {
+    "int64": "long int",
+    "int16": "short int",
+    "int8": "signed char",
+    "uint8": "unsigned char",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+}
+
+
+def c_type(dtype: DType) -> str:
+    """An element type as C++ calls it, which is how some of PyTorch's messages do."""
+    return _C_TYPES.get(dtype.name, C_NAMES[dtype.name].lower())
 
 
 def check_operands(name: str, *operands: Any) -> None:
@@ -41,9 +55,26 @@ def check_tensors(name: str, *operands: Any) -> None:
     """Raise a TypeError where something is no tensor."""
     for position, x in enumerate(operands, start=1):
         if not isinstance(x, Node):
+            label = "input" if position == 1 else "other"
             raise GraphcTypeError(
-                f"{name}(): argument (position {position}) must be Tensor, not {type(x).__name__}"
+                f"{name}(): argument '{label}' (position {position}) must be Tensor, "
+                f"not {type(x).__name__}"
             )
+
+
+def not_implemented(kernel: str, dtype: DType) -> GraphcNotImplementedError:
+    """The error of a function that there is not for an element type, in PyTorch's words."""
+    return GraphcNotImplementedError(f"\"{kernel}\" not implemented for '{C_NAMES[dtype.name]}'")
+
+
+def numbered(name: str, *, tensor: int, number: int, place: int = 1) -> GradName:
+    """The name of a gradient that PyTorch numbers by whether an operand is a tensor."""
+
+    def grad_name(*args: Any, **kwargs: Any) -> str:
+        operand = (*args, *kwargs.values())[place]
+        return f"{name}Backward{tensor if isinstance(operand, Node) else number}"
+
+    return grad_name
 
 
 def dtype_given(dtype: Any) -> DType:

@@ -1,182 +1,33 @@
-"""Elementwise arithmetic as the user calls it: promotion, defaults and names of PyTorch."""
+"""Rounding, bounds and functions of two numbers, as the user calls them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
-from graphc.functions.operands import C_NAMES, Operand, check_operands
-from graphc.ir.dtype import Scalar, bool_, float64
-from graphc.ir.node import Node, cast, common_dtype, const, elementwise, promoted
+from graphc.functions.operands import (
+    Operand,
+    check_operands,
+    check_tensors,
+    not_implemented,
+    numbered,
+)
+from graphc.ir.dtype import DType, bool_
+from graphc.ir.node import Node, cast, common_dtype, elementwise, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
 
 
-@function(inplace=True, literal=True)
-def add(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Node:
-    """input + alpha · other"""
-    check_operands("add", input, other)
-    if alpha != 1:
-        other = elementwise("mul", other, alpha)
-    return elementwise("or" if common_dtype((input, other)) is bool_ else "add", input, other)
-
-
-@function("subtract", inplace=True, literal=True)
-def sub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Node:
-    """input - alpha · other"""
-    check_operands("sub", input, other)
-    if alpha != 1:
-        other = elementwise("mul", other, alpha)
-    if common_dtype((input, other)) is bool_:
-        raise GraphcRuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
-            "or `logical_xor()` operator instead."
-        )
-    return elementwise("sub", input, other)
-
-
-@function(method=False, literal=True)
-def rsub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Node:
-    """other - alpha · input"""
-    return sub(other, input, alpha=alpha)
-
-
-@function("multiply", inplace=True, literal=True)
-def mul(input: Operand, other: Operand) -> Node:
-    """input · other"""
-    check_operands("mul", input, other)
-    return elementwise("and" if common_dtype((input, other)) is bool_ else "mul", input, other)
-
-
-@function("divide", inplace=True, literal=True)
-def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Node:
-    """input / other; ``rounding_mode`` is None, "trunc" or "floor"."""
-    check_operands("div", input, other)
-    if rounding_mode == "floor":
-        return floor_divide(input, other)
-    if rounding_mode is None:
-        return elementwise("div", input, other, floating=True)
-    if rounding_mode != "trunc":
-        raise GraphcRuntimeError(
-            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
-            f"'{rounding_mode}'"
-        )
-    dtype = common_dtype((input, other))
-    if dtype.is_floating_point:
-        return elementwise("trunc", elementwise("div", input, other))
-    x, y = promoted((input, other))
-    quotient = elementwise("floor_divide", x, y)
-    inexact = elementwise("ne", quotient * y, x)
-    negative = elementwise("lt", quotient, 0)
-    return quotient + cast(elementwise("and", inexact, negative), dtype)
-
-
-@function(inplace=True, grad_name="DivBackward0")
-def true_divide(input: Operand, other: Operand) -> Node:
-    """input / other"""
-    return div(input, other)
-
-
-@function(method=False, namespace=False, grad_name="MulBackward0")
-def reverse_divide(input: Node, other: Operand) -> Node:
-    """other / input, as other · (1 / input)"""
-    check_operands("div", input, other)
-    return mul(elementwise("reciprocal", input, floating=True), other)
-
-
-@function(inplace=True)
-def floor_divide(input: Operand, other: Operand) -> Node:
-    """⌊input / other⌋"""
-    check_operands("floor_divide", input, other)
-    return elementwise("floor_divide", input, other)
-
-
-@function(inplace=True)
-def remainder(input: Operand, other: Operand) -> Node:
-    """input - other · ⌊input / other⌋: the sign is the divisor's."""
-    check_operands("remainder", input, other)
-    return elementwise("remainder", input, other)
-
-
-@function(inplace=True)
-def fmod(input: Operand, other: Operand) -> Node:
-    """input - other · trunc(input / other): the sign is the dividend's."""
-    check_operands("fmod", input, other)
-    return elementwise("fmod", input, other)
-
-
-def _pow_name(input: Any, exponent: Any) -> str:
-    return "PowBackward1" if isinstance(exponent, Node) else "PowBackward0"
-
-
-@function(inplace=True, grad_name=_pow_name)
-def pow(input: Operand, exponent: Operand) -> Node:
-    """input ** exponent"""
-    check_operands("pow", input, exponent)
-    dtype = common_dtype((input, exponent))
-    if not dtype.is_floating_point and isinstance(exponent, int) and exponent < 0:
-        raise GraphcRuntimeError("Integers to negative integer powers are not allowed.")
-    return elementwise("pow", input, exponent)
-
-
-@function(method=False, namespace=False, grad_name="PowBackward1")
-def reverse_power(input: Node, other: Operand) -> Node:
-    """other ** input"""
-    return pow(other, input)
-
-
-@function(inplace=True)
-def float_power(input: Operand, exponent: Operand) -> Node:
-    """input ** exponent, in float64."""
-    check_operands("float_power", input, exponent)
-    return elementwise("pow", *promoted((input, exponent), dtype=float64))
-
-
-@function(inplace=True, grad_name="PowBackward0")
-def square(input: Node) -> Node:
-    """input²"""
-    check_operands("square", input)
-    return elementwise("pow", input, 2)
-
-
-@function("negative", inplace=True)
-def neg(input: Node) -> Node:
-    """-input"""
-    check_operands("neg", input)
-    if input.dtype is bool_:
-        raise GraphcRuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
-            "invert a mask, use the `~` or `logical_not()` operator instead."
-        )
-    return elementwise("neg", input)
-
-
-@function()
-def positive(input: Node) -> Node:
-    """The tensor itself."""
-    if input.dtype is bool_:
-        raise GraphcRuntimeError("The `+` operator, on a bool tensor is not supported.")
-    return input
-
-
-@function("absolute", inplace=True, grad_name="AbsBackward0")
-def abs(input: Node) -> Node:
-    """|input|"""
-    check_operands("abs", input)
-    return input if input.dtype is bool_ else elementwise("abs", input)
-
-
-@function("sgn", inplace=True)
-def sign(input: Node) -> Node:
-    """-1, 0 or 1."""
-    check_operands("sign", input)
-    return input if input.dtype is bool_ else elementwise("sign", input)
+def _rounded(name: str, x: Node) -> Node:
+    if x.dtype is bool_:
+        raise not_implemented(f"{name}_vml_cpu", x.dtype)
+    return elementwise(name, x) if x.dtype.is_floating_point else x
 
 
 def _rounding(name: str, *aliases: str) -> None:
     def call(input: Node) -> Node:
-        check_operands(name, input)
-        return elementwise(name, input) if input.dtype.is_floating_point else input
+        check_tensors(name, input)
+        return _rounded(name, input)
 
     call.__name__ = name
     call.__doc__ = f"{name.capitalize()} of each element; integers stay as they are."
@@ -187,14 +38,18 @@ for _name, _alias in (("floor", ()), ("ceil", ()), ("trunc", ("fix",))):
     _rounding(_name, *_alias)
 
 
-@function(inplace=True)
+def _round_name(input: Any, **settings: Any) -> str:
+    return f"RoundBackward{1 if settings else 0}"
+
+
+@function(inplace=True, grad_name=_round_name)
 def round(input: Node, *, decimals: int = 0) -> Node:
     """To the nearest number of so many decimals, halves to the even one."""
-    check_operands("round", input)
-    if not input.dtype.is_floating_point:
-        return input
+    check_tensors("round", input)
     if not decimals:
-        return elementwise("round", input)
+        return _rounded("round", input)
+    if not input.dtype.is_floating_point:
+        raise not_implemented("round_vml_cpu", input.dtype)
     scale = 10.0 ** (decimals if decimals > 0 else -decimals)
     if decimals > 0:
         return elementwise("round", input * scale) / scale
@@ -204,7 +59,9 @@ def round(input: Node, *, decimals: int = 0) -> Node:
 @function(inplace=True)
 def frac(input: Node) -> Node:
     """input - trunc(input)"""
-    check_operands("frac", input)
+    check_tensors("frac", input)
+    if not input.dtype.is_floating_point:
+        raise not_implemented("frac_cpu", input.dtype)
     return input - elementwise("trunc", input)
 
 
@@ -214,7 +71,12 @@ def _bounded(name: str, x: Node, bound: Operand) -> Node:
     return elementwise(name, x, bound)
 
 
-@function("clip", inplace=True, grad_name="ClampBackward1")
+def _clamp_name(input: Any, *bounds: Any, **named: Any) -> str:
+    given = (*bounds, *named.values())
+    return f"ClampBackward{0 if any(isinstance(bound, Node) for bound in given) else 1}"
+
+
+@function("clip", inplace=True, grad_name=_clamp_name)
 def clamp(input: Node, min: Operand | None = None, max: Operand | None = None) -> Node:
     """max(min, input) and then min(max, that); each bound may be missing."""
     if min is None and max is None:
@@ -228,52 +90,24 @@ def clamp(input: Node, min: Operand | None = None, max: Operand | None = None) -
     return result
 
 
-@function(inplace=True)
+@function(inplace=True, grad_name=numbered("ClampMin", tensor=1, number=0))
 def clamp_min(input: Node, min: Operand) -> Node:
     """max(input, min)"""
     return clamp(input, min=min)
 
 
-@function(inplace=True)
+@function(inplace=True, grad_name=numbered("ClampMax", tensor=1, number=0))
 def clamp_max(input: Node, max: Operand) -> Node:
     """min(input, max)"""
     return clamp(input, max=max)
 
 
-@function(inplace=True, grad_name="LerpBackward0")
-def lerp(input: Node, end: Node, weight: Operand) -> Node:
-    """input + weight · (end - input), exact at both ends."""
-    check_operands("lerp", input, end, weight)
-    step = end - input
-    if isinstance(weight, Node):
-        return select(weight < 0.5, input + weight * step, end - step * (1.0 - weight))
-    return input + step * weight if -0.5 < weight < 0.5 else end - step * (1.0 - weight)
-
-
-@function(inplace=True)
-def addcmul(input: Node, tensor1: Node, tensor2: Node, *, value: Scalar = 1) -> Node:
-    """input + value · tensor1 · tensor2"""
-    product = tensor1 * tensor2
-    return input + (product if value == 1 else product * value)
-
-
-@function(inplace=True)
-def addcdiv(input: Node, tensor1: Node, tensor2: Node, *, value: Scalar = 1) -> Node:
-    """input + value · tensor1 / tensor2"""
-    if not common_dtype((tensor1, tensor2)).is_floating_point:
-        raise GraphcRuntimeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release "
-            "addcdiv will perform a true division of tensor1 and tensor2."
-        )
-    quotient = (tensor1 if value == 1 else tensor1 * value) / tensor2
-    return input + quotient
-
-
 def _binary(name: str, *aliases: str, floating: bool = False, inplace: bool = True) -> None:
-    """Declare the function of two operands that is the primitive ``name``."""
+    """Declare the function of two tensors that is the primitive ``name``."""
 
-    def call(input: Node, other: Operand) -> Node:
-        check_operands(name, input, other)
+    def call(input: Node, other: Node) -> Node:
+        check_tensors(name, input, other)
+        _check_kind(name, common_dtype((input, other)))
         return elementwise(name, input, other, floating=floating)
 
     call.__name__ = name
@@ -281,19 +115,34 @@ def _binary(name: str, *aliases: str, floating: bool = False, inplace: bool = Tr
     function(*aliases, inplace=inplace)(call)
 
 
+def _check_kind(name: str, dtype: DType) -> None:
+    """Raise where there is a function of integers alone or of floats alone."""
+    if name in INTEGRAL and dtype.category != 1 or name in FLOATING and dtype.category != 2:
+        raise not_implemented(f"{name}_cpu", dtype)
+
+
+INTEGRAL = frozenset({"gcd", "lcm"})
+FLOATING = frozenset({"hypot", "logaddexp", "logaddexp2", "nextafter"})
+
 _binary("atan2", "arctan2", floating=True)
-_binary("hypot")
-_binary("copysign", floating=True)
-_binary("nextafter")
-_binary("gcd")
-_binary("logaddexp", inplace=False, floating=True)
-for _name in ("maximum", "minimum", "fmax", "fmin"):
+for _name in ("hypot", "nextafter", "gcd"):
+    _binary(_name)
+for _name in ("maximum", "minimum", "fmax", "fmin", "logaddexp"):
     _binary(_name, inplace=False)
+
+
+@function(inplace=True, grad_name=numbered("Copysign", tensor=0, number=1))
+def copysign(input: Node, other: Operand) -> Node:
+    """The magnitude of the first operand with the sign of the second."""
+    check_operands("copysign", input, other)
+    return elementwise("copysign", input, other, floating=True)
 
 
 @function(inplace=True)
 def lcm(input: Node, other: Node) -> Node:
     """The least common multiple of integers."""
+    check_tensors("lcm", input, other)
+    _check_kind("lcm", common_dtype((input, other)))
     divisor = elementwise("gcd", input, other)
     safe = elementwise("maximum", divisor, 1)
     return elementwise("abs", elementwise("floor_divide", input, safe) * other)
@@ -302,8 +151,11 @@ def lcm(input: Node, other: Node) -> Node:
 @function()
 def logaddexp2(input: Node, other: Node) -> Node:
     """log₂(2ˣ + 2ʸ)"""
+    check_tensors("logaddexp2", input, other)
+    x, y = promoted((input, other))
+    _check_kind("logaddexp2", x.dtype)
     ln2 = 0.6931471805599453
-    return elementwise("logaddexp", input * ln2, other * ln2) / ln2
+    return elementwise("logaddexp", x * ln2, y * ln2) / ln2
 
 
 @function(inplace=True)
@@ -315,19 +167,29 @@ def ldexp(input: Node, other: Node) -> Node:
 @function(inplace=True)
 def heaviside(input: Node, values: Node) -> Node:
     """0 below zero, ``values`` at zero, 1 above."""
+    if input.dtype is not values.dtype:
+        raise GraphcRuntimeError(
+            "heaviside is not yet implemented for tensors with different dtypes."
+        )
     x, at_zero = promoted((input, values))
     step = cast(elementwise("lt", 0, x), x.dtype)
     return select(elementwise("eq", x, 0), at_zero, step)
 
 
-@function(inplace=True)
+def _xlogy_name(input: Any, other: Any) -> str:
+    if not isinstance(other, Node):
+        return "XlogyBackward2"
+    return f"XlogyBackward{0 if isinstance(input, Node) else 1}"
+
+
+@function(inplace=True, grad_name=_xlogy_name)
 def xlogy(input: Operand, other: Operand) -> Node:
     """input · ln other, and 0 where input is 0 and other a number."""
     check_operands("xlogy", input, other)
     x, y = promoted((input, other), floating=True)
-    vanishes = elementwise("and", elementwise("eq", x, 0), elementwise("eq", y, y))
-    safe = select(vanishes, 1.0, y)
-    return select(vanishes, 0.0, x * elementwise("log", safe))
+    endless = elementwise("or", y <= 0, elementwise("eq", y, float("inf")))
+    vanishes = elementwise("and", elementwise("eq", x, 0), endless)
+    return x * elementwise("log", select(vanishes, 1.0, y))
 
 
 @function(inplace=True)
@@ -351,13 +213,13 @@ def sinc(input: Node) -> Node:
     return select(at_zero, 1.0, elementwise("sin", safe) / safe)
 
 
-@function(inplace=True)
+@function(inplace=True, grad_name="Deg2RadBackward0")
 def deg2rad(input: Node) -> Node:
     """Degrees as radians."""
     return elementwise("mul", input, 0.017453292519943295)
 
 
-@function(inplace=True)
+@function(inplace=True, grad_name="Rad2DegBackward0")
 def rad2deg(input: Node) -> Node:
     """Radians as degrees."""
     return elementwise("mul", input, 57.29577951308232)
@@ -386,85 +248,3 @@ def largest_number(x: Node) -> float:
     from ml_dtypes import finfo
 
     return float(finfo(x.dtype.numpy).max)
-
-
-@function(grad_name="WhereBackward0", method=False)
-def where(condition: Node, input: Operand, other: Operand) -> Node:
-    """``input`` where the condition holds, else ``other``."""
-    check_operands("where", input, other)
-    x, y = promoted((input, other))
-    return select(_mask("where", condition), x, y)
-
-
-def _mask(name: str, condition: Node) -> Node:
-    if condition.dtype is bool_:
-        return condition
-    if condition.dtype.name == "uint8":
-        return cast(condition, bool_)
-    raise GraphcRuntimeError(
-        f"{name} expected condition to be a boolean tensor, but got a tensor with dtype "
-        f"{C_NAMES[condition.dtype.name]}"
-    )
-
-
-@function(inplace=True, grad_name="MaskedFillBackward0")
-def masked_fill(input: Node, mask: Node, value: Operand) -> Node:
-    """``value``, a number or a tensor of no dimensions, where the mask holds."""
-    if mask.dtype is not bool_:
-        raise GraphcRuntimeError(
-            "masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{C_NAMES[mask.dtype.name].lower()}"
-        )
-    if isinstance(value, Node):
-        if value.rank:
-            raise GraphcRuntimeError(
-                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-                f"{value.rank} dimension(s)."
-            )
-        return select(mask, cast(value, input.dtype), input)
-    check_fits("masked_fill", value, input)
-    return select(mask, const(value, input.dtype), input)
-
-
-def check_fits(name: str, value: Scalar, like: Node) -> None:
-    """Raise where a number would lose its fraction in the element type of ``like``."""
-    if isinstance(value, float) and not like.dtype.is_floating_point and value % 1:
-        raise GraphcRuntimeError(
-            f"value cannot be converted to type {like.dtype} without overflow"
-        )
-
-
-@function(method=False, namespace=False, inplace=True, grad_name="FillBackward0")
-def fill(input: Node, value: Operand) -> Node:
-    """``value`` everywhere."""
-    from graphc.ops.movement import expand
-
-    if isinstance(value, Node):
-        if value.rank:
-            raise GraphcRuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.rank} "
-                "dimensions."
-            )
-        return expand(cast(value, input.dtype), input.shape)
-    return expand(const(value, input.dtype), input.shape)
-
-
-@function(method=False, namespace=False, inplace=True, grad_name="ZeroBackward0")
-def zero(input: Node) -> Node:
-    """Zero everywhere."""
-    return fill(input, 0)
-
-
-@function(method=False, namespace=False, inplace=True, grad_name="CopyBackwards")
-def copy(input: Node, src: Node, non_blocking: bool = False) -> Node:
-    """``src``, broadcast and converted to the type of ``input``."""
-    from graphc.ops.movement import expand
-
-    return expand(cast(src, input.dtype), input.shape)
-
-
-@function(grad_name="CloneBackward0")
-def clone(input: Node, *, memory_format: object = None) -> Node:
-    """The same numbers in memory of their own."""
-    return input
-

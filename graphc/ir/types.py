@@ -51,8 +51,9 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             if extent != 1:
                 if result[axis] not in (1, extent):
                     raise GraphcRuntimeError(
-                        f"the shapes {' and '.join(str(s) for s in shapes)} do not broadcast: "
-                        f"{result[axis]} is not {extent} at dimension {axis}"
+                        f"The size of tensor a ({result[axis]}) must match the size of tensor b "
+                        f"({extent}) at non-singleton dimension {axis}: the shapes are "
+                        f"{' and '.join(str(list(shape)) for shape in shapes)}"
                     )
                 result[axis] = extent
     return tuple(result)

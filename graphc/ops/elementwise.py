@@ -188,7 +188,11 @@ class Fmin(Preferring, name="fmin"):
 
 
 class FloorDivide(Elementwise, name="floor_divide"):
-    """⌊x / y⌋"""
+    """⌊x / y⌋, piecewise constant."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        x, y = node.inputs
+        return sum_to(dy * 0.0, x.shape), sum_to(dy * 0.0, y.shape)
 
 
 class Remainder(Elementwise, name="remainder"):
@@ -238,9 +242,9 @@ class CopySign(Elementwise, name="copysign"):
     """The magnitude of the first operand with the sign of the second."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
-        x, _ = node.inputs
+        x, y = node.inputs
         ratio = where(equal(x, number(0, x)), 0.0, node / x)
-        return sum_to(dy * ratio, x.shape), None
+        return sum_to(dy * ratio, x.shape), sum_to(dy * 0.0, y.shape)
 
 
 class NextAfter(Elementwise, name="nextafter"):

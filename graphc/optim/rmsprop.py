@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from graphc.functions.pointwise import lerp
+from graphc.functions.arithmetic import lerp
 from graphc.ir.node import Node, elementwise
 from graphc.memory import zeros_like
 from graphc.optim.optimizer import Parameters

@@ -135,6 +135,8 @@ class Call:
     """An error's text is PyTorch's too."""
     rounding: float = 1.0
     """How many times the usual difference is allowed."""
+    in_place: bool = True
+    """The in-place form is called too."""
 
     def __str__(self) -> str:
         named = [f"{name}={_shown(value)}" for name, value in self.kwargs.items()]
@@ -147,9 +149,11 @@ def _shown(x: Any) -> str:
     return str(x)
 
 
-def call(*args: Any, says: bool = True, rounding: float = 1.0, **kwargs: Any) -> Call:
+def call(
+    *args: Any, says: bool = True, rounding: float = 1.0, in_place: bool = True, **kwargs: Any
+) -> Call:
     """A call with these arguments."""
-    return Call(args, kwargs, says, rounding)
+    return Call(args, kwargs, says, rounding, in_place)
 
 
 def each(*operands: Operand, **kwargs: Any) -> list[Call]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
 from tests.functions.calls import (
@@ -100,6 +101,14 @@ def tame(calls: list[Call], low: float, high: float) -> list[Call]:
     ]
 
 
+def fixed(calls: list[Call]) -> list[Call]:
+    """The calls without gradients."""
+    return [
+        replace(c, args=tuple(x.fixed if isinstance(x, Operand) else x for x in c.args))
+        for c in calls
+    ]
+
+
 def unary(low: float = -2.0, high: float = 2.0, rounding: float = 1.0) -> list[Call]:
     """Calls with one operand of each kind, floats from ``low`` to ``high``."""
     floats = [x.within(low, high) for x in KINDS]
@@ -137,7 +146,7 @@ ARITHMETIC: dict[str, list[Call]] = {
     ],
     "divide": [call(f64(2, 3), f64(3)), call(i64(3), 2), call(i64(3), 2, rounding_mode="floor")],
     "true_divide": [call(f64(2, 3), f64(3)), call(i64(3), 2)],
-    "floor_divide": [*DIVISIONS, *SIGNS, *BY_ZERO, call(f32(3), 0.1)],
+    "floor_divide": fixed([*DIVISIONS, *SIGNS, *BY_ZERO, call(f32(3), 0.1)]),
     "remainder": [*DIVISIONS, *SIGNS, *BY_ZERO, call(i64(4), -3), call(f32(4), -0.7)],
     "fmod": [*DIVISIONS, *SIGNS, *BY_ZERO, call(i64(4), -3), call(f32(4), -0.7)],
     "pow": [
@@ -155,7 +164,13 @@ ARITHMETIC: dict[str, list[Call]] = {
         call(0.0, numbers([0.0, 1.0, 2.0])),
         call(1, f32(3)),
     ],
-    "float_power": [call(f32(3).within(1, 2), 2), call(i64(3), 2.0), call(f32(3), f32(3).within(1, 2))],
+    "float_power": [
+        call(f64(3).within(1, 2), 2),
+        call(f64(3).within(1, 2), i64(3)),
+        call(f32(3).within(1, 2), 2, in_place=False),
+        call(i64(3), 2.0, in_place=False),
+        call(f32(3).within(1, 2), f32(3).within(1, 2), in_place=False),
+    ],
     "square": unary(),
     "neg": unary(),
     "negative": each(f32(3)),
@@ -173,7 +188,7 @@ ARITHMETIC: dict[str, list[Call]] = {
         *each(numbers([0.5, 1.5, 2.5, -0.5, -1.5])),
         call(f64(5), decimals=2),
         call(f32(5).within(-200, 200), decimals=-1),
-        call(i64(4), decimals=0),
+        call(i64(4), decimals=1, says=False),
     ],
     "frac": [*each(*KINDS, SPECIAL), call(i64(3))],
     "clamp": [
@@ -184,8 +199,8 @@ ARITHMETIC: dict[str, list[Call]] = {
         call(f32(2, 3), min=f32(3)),
         call(f32(2, 3), max=f32(2, 1)),
         call(i64(4), -2, 2),
-        call(i64(4), 0.5),
-        call(i64(4), min=-1.5, max=1.5),
+        call(i64(4), 0.5, in_place=False),
+        call(i64(4), min=-1.5, max=1.5, in_place=False),
         call(u8(4), 2, 5),
         call(f16(4), -0.5, 0.5),
         call(TIES, 0.0, 2.0),
@@ -194,11 +209,11 @@ ARITHMETIC: dict[str, list[Call]] = {
         call(f32(3), min=2, max=1),
         call(f32(3)),
         call(f32(3), f64(3), f64(3)),
-        call(b(3), 0, 1),
+        call(b(3), 0, 1, in_place=False),
     ],
     "clip": [call(f32(4), -1, 1), call(i64(4), min=0)],
     "clamp_min": [call(f32(4), 0), call(f64(4), f64(4)), call(i64(4), 1), call(f32(2, 3), f32(3))],
-    "clamp_max": [call(f32(4), 0), call(f64(4), f64(4)), call(i64(4), 1.5)],
+    "clamp_max": [call(f32(4), 0), call(f64(4), f64(4)), call(i64(4), 1.5, in_place=False)],
     "lerp": [
         call(f64(3), f64(3), 0.25),
         call(f64(3), f64(3), 0.75),
@@ -218,20 +233,52 @@ ARITHMETIC: dict[str, list[Call]] = {
         call(f32(2, 3), f32(2, 1), f32(3).within(1, 2), value=0.5),
         call(i64(3), i64(3), i64(3)),
     ],
-    "atan2": [*PAIRS, *INTEGER_PAIRS[:6], call(SPECIAL, numbers(1.0)), call(SPECIAL, numbers(-0.0))],
+    "atan2": [
+        *PAIRS,
+        *INTEGER_PAIRS[:6],
+        call(SPECIAL, numbers(1.0)),
+        call(SPECIAL, numbers(-0.0)),
+    ],
     "arctan2": [call(f64(3), f64(3))],
     "hypot": [*PAIRS[:6], call(f16(3), f16(3)), call(i64(3), i64(3))],
-    "copysign": [*PAIRS, *NUMBERS[:6], call(SPECIAL, numbers(-0.0)), call(i64(3), i64(3)), call(f32(3), -0.0)],
-    "nextafter": [call(f32(3).fixed, f32(3).fixed), call(f64(3).fixed, f64().fixed), call(f32(3), f32(3))],
-    "gcd": [call(i64(4), i64(4)), call(i32(2, 3), i32(3)), call(u8(4), u8(4)), call(f32(3), f32(3))],
-    "lcm": [call(i64(4), i64(4)), call(i32(2, 3), i32(3)), call(u8(4), u8(4)), call(f32(3), f32(3))],
-    "logaddexp": [*PAIRS[:6], call(SPECIAL, numbers(inf)), call(SPECIAL, numbers(-inf)), call(f32(3), f32(3))],
+    "copysign": [
+        *PAIRS,
+        *NUMBERS[:6],
+        call(SPECIAL, numbers(-0.0)),
+        call(i64(3), i64(3)),
+        call(f32(3), -0.0),
+    ],
+    "nextafter": [call(f32(3).fixed, f32(3).fixed), call(f64(3).fixed, f64().fixed)],
+    "gcd": [
+        call(i64(4), i64(4)),
+        call(i32(2, 3), i32(3)),
+        call(u8(4), u8(4)),
+        call(f32(3), f32(3)),
+    ],
+    "lcm": [
+        call(i64(4), i64(4)),
+        call(i32(2, 3), i32(3)),
+        call(u8(4), u8(4)),
+        call(f32(3), f32(3)),
+    ],
+    "logaddexp": [
+        *PAIRS[:6],
+        call(SPECIAL, numbers(inf)),
+        call(SPECIAL, numbers(-inf)),
+        call(f32(3), f32(3)),
+    ],
     "logaddexp2": [*PAIRS[:6], call(f32(3), f32(3))],
-    "maximum": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0)), call(f32(3), 1.0)],
+    "maximum": [
+        *PAIRS,
+        *INTEGER_PAIRS,
+        call(SPECIAL, numbers(nan)),
+        call(TIES, numbers(2.0)),
+        call(f32(3), 1.0),
+    ],
     "minimum": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmax": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmin": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
-    "ldexp": [call(f64(3), i64(3)), call(f32(3), f32(3)), call(i64(3), i64(3))],
+    "ldexp": [call(f64(3), i64(3)), call(f32(3), f32(3)), call(i64(3), i64(3), in_place=False)],
     "heaviside": [
         call(SPECIAL.fixed, numbers(0.5)),
         call(f64(3).fixed, f64(3).fixed),
@@ -243,7 +290,7 @@ ARITHMETIC: dict[str, list[Call]] = {
         call(f32(3), 2.0),
         call(2.0, f32(3).within(1, 2)),
         call(numbers([0.0, 0.0, 0.0, 1.0]).fixed, numbers([0.0, nan, inf, -1.0]).fixed),
-        call(numbers([0.0, 0.0, 1.0]), numbers([0.0, 2.0, 3.0])),
+        call(numbers([0.0, 0.0, 1.0]), numbers([0.0, 2.0, 3.0]).fixed),
         call(i64(3).within(1, 4), i64(3).within(1, 4)),
     ],
     "logit": [
@@ -255,7 +302,12 @@ ARITHMETIC: dict[str, list[Call]] = {
     "sinc": [*unary(), *each(numbers([0.0, 1.0, 0.5], "float64"))],
     "deg2rad": unary(),
     "rad2deg": unary(),
-    "nan_to_num": [*unary(), call(SPECIAL, 1.0, 2.0, -2.0), call(SPECIAL_64, nan=3.0), call(i64(3), 1.0)],
+    "nan_to_num": [
+        *unary(),
+        call(SPECIAL, 1.0, 2.0, -2.0),
+        call(SPECIAL_64, nan=3.0),
+        call(i64(3), 1.0),
+    ],
     "clone": unary(),
 }
 ARITHMETIC |= {
@@ -271,7 +323,6 @@ ARITHMETIC |= {
         call(b(3), i64(3), f32(3)),
         call(b(3), f32(3), f64()),
         call(b(), f32(3), f32(3)),
-        call(u8(3), f32(3), f32(3)),
         call(i64(3), f32(3), f32(3)),
         call(b(2), f32(3), f32(3)),
         call(b(3), True, False),
@@ -300,7 +351,12 @@ ARITHMETIC |= {
         call(f64(2), f32()),
     ],
     "zero": each(f32(2, 3), i64(3), b(2), f32()),
-    "copy": [call(f32(2, 3), f32(3)), call(f64(2), f32(2)), call(i64(3), f32(3)), call(f32(3), f32(2))],
+    "copy": [
+        call(f32(2, 3), f32(3)),
+        call(f64(2), f32(2)),
+        call(i64(3), f32(3)),
+        call(f32(3), f32(2)),
+    ],
 }
 
 COMPARED = [*BINARY, call(SPECIAL, SPECIAL), call(TIES, 2.0), call(i64(3), 0.5), call(u8(3), -1)]
@@ -316,7 +372,8 @@ BITS = [
     call(3, i64(3)),
 ]
 SHIFTS = [
-    call(numbers([1, 2, -8], dtype), numbers([0, 3, 2], dtype)) for dtype in ("int64", "int32", "int8")
+    call(numbers([1, 2, -8], dtype), numbers([0, 3, 2], dtype))
+    for dtype in ("int64", "int32", "int8")
 ] + [
     call(numbers([1, 2, 200], "uint8"), numbers([0, 3, 2], "uint8")),
     call(i64(3), 2),
@@ -369,7 +426,11 @@ TRANSCENDENTAL |= {
     name: unary(0.1, 3.0) for name in "log log2 log10 log1p sqrt rsqrt reciprocal".split()
 }
 TRANSCENDENTAL |= {name: unary(-0.9, 0.9) for name in ("asin", "acos", "atanh", "erfinv")}
-TRANSCENDENTAL |= {"acosh": unary(1.1, 3.0), "lgamma": unary(0.2, 4.0, 4.0), "digamma": unary(0.2, 4.0, 4.0)}
+TRANSCENDENTAL |= {
+    "acosh": unary(1.1, 3.0),
+    "lgamma": unary(0.2, 4.0, 4.0),
+    "digamma": unary(0.2, 4.0, 4.0),
+}
 TRANSCENDENTAL |= {
     name: each(f32(3).within(low, high))
     for name, low, high in (

@@ -9,29 +9,40 @@ import pytest
 
 import graphc
 from graphc.ops.function import FUNCTIONS
-from tests.functions.calls import Call
+from tests.functions.calls import Call, Operand
 from tests.functions.runs import attempt, check_gradients, check_same, made
 from tests.functions.table import TABLE
 from tests.torch_peer import torch
 
 CASES = [
-    pytest.param(name, call, id=f"{name}({call})") for name, calls in TABLE.items() for call in calls
+    pytest.param(name, call, id=f"{name}({call})")
+    for name, calls in TABLE.items()
+    for call in calls
 ]
-IN_PLACE = [case for case in CASES if FUNCTIONS[str(case.values[0])].inplace]
+IN_PLACE = [
+    pytest.param(name, call, id=f"{name}_({call})")
+    for name, calls in TABLE.items()
+    for call in calls
+    if FUNCTIONS[name].inplace and call.in_place and isinstance(call.args[0], Operand)
+]
 HOMES = frozenset(
     f"graphc.functions.{module}"
     for module in (
-        "pointwise comparison transcendental reduction shaping joining einsum linear"
+        "arithmetic pointwise selection comparison transcendental reduction shaping joining einsum linear"
     ).split()
 )
 
 
 def method(name: str) -> Callable[..., Any]:
     """The call of a method on the first argument."""
-    return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
+
+    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(x, name)(*args, **kwargs)
+
+    return call
 
 
-def forms(name: str) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
+def forms(name: str, call: Call) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
     """All that a user may call by this name, on graphc and on PyTorch."""
     f = FUNCTIONS[name]
     found: list[tuple[Any, Any]] = []
@@ -40,14 +51,14 @@ def forms(name: str) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
     if f.functional:
         peers = torch.nn.functional
         found.append((getattr(graphc.nn.functional, name), getattr(peers, name)))
-    if f.method:
+    if f.method and isinstance(call.args[0], Operand):
         found.append((method(name), method(name)))
     return found
 
 
 @pytest.mark.parametrize(("name", "call"), CASES)
 def test_function(name: str, call: Call) -> None:
-    for mine, peer in forms(name):
+    for mine, peer in forms(name, call):
         given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
         outcomes = tuple(
             attempt(run, *arguments) for run, arguments in zip((mine, peer), given, strict=True)
@@ -67,7 +78,7 @@ def test_in_place(name: str, call: Call) -> None:
 
     given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
     mine, peer = (attempt(write, *arguments) for arguments in given)
-    check_same(mine, peer, call)
+    check_same(mine, peer, call, in_place=True)
     if peer.error is None:
         check_gradients(mine, peer, given, call)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf, nan
+from typing import Any
 
 from tests.functions.calls import (
     Call,
@@ -97,7 +98,7 @@ def tame(calls: list[Call], low: float, high: float) -> list[Call]:
     return [
         Call(tuple(map(fit, c.args)), c.kwargs, c.says, c.rounding)
         for c in calls
-        if not any(isinstance(x, Operand) and x.values is not None for x in c.args)
+        if all(x.values is None for x in c.args if isinstance(x, Operand))
     ]
 
 
@@ -109,15 +110,18 @@ def fixed(calls: list[Call]) -> list[Call]:
     ]
 
 
-def unary(low: float = -2.0, high: float = 2.0, rounding: float = 1.0) -> list[Call]:
+def unary(low: float = -2.0, high: float = 2.0, **settings: Any) -> list[Call]:
     """Calls with one operand of each kind, floats from ``low`` to ``high``."""
     floats = [x.within(low, high) for x in KINDS]
-    counts = [x for x in COUNTS if x.dtype != "uint8" or low >= 0 or high > 4]
-    return [*each(*floats, *counts, b(3), SPECIAL, SPECIAL_64, rounding=rounding)]
+    return each(*floats, *COUNTS, b(3), SPECIAL, SPECIAL_64, **settings)
 
 
-POSITIVE = tame(BINARY, 1, 3)
-DIVISIONS = [*tame(PAIRS, 1, 5), *tame(INTEGER_PAIRS, 1, 5), *NUMBERS[:-2]]
+POSITIVE = [c for c in tame(BINARY, 1, 3) if c.args != (b(3), True)]
+DIVISIONS = [
+    *tame(PAIRS, 1, 5),
+    *tame(INTEGER_PAIRS, 1, 5),
+    *[c for c in NUMBERS[:-2] if c.args[1] == c.args[1]],
+]
 SIGNS = [
     call(numbers([7, -7, 7, -7], dtype), numbers([3, 3, -3, -3], dtype))
     for dtype in ("int64", "int8", "float32", "float64", "float16")
@@ -174,8 +178,7 @@ ARITHMETIC: dict[str, list[Call]] = {
     "square": unary(),
     "neg": unary(),
     "negative": each(f32(3)),
-    "positive": unary(),
-    "abs": unary(),
+        "abs": unary(),
     "absolute": each(f32(3), i64(3)),
     "sign": unary(),
     "sgn": each(f32(3), i64(3), b(2)),
@@ -278,7 +281,7 @@ ARITHMETIC: dict[str, list[Call]] = {
     "minimum": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmax": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmin": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
-    "ldexp": [call(f64(3), i64(3)), call(f32(3), f32(3)), call(i64(3), i64(3), in_place=False)],
+    "ldexp": [call(f64(3), i64(3).within(0, 4)), call(f32(3), f32(3)), call(i64(3), i64(3), in_place=False)],
     "heaviside": [
         call(SPECIAL.fixed, numbers(0.5)),
         call(f64(3).fixed, f64(3).fixed),
@@ -343,12 +346,12 @@ ARITHMETIC |= {
     ],
     "fill": [
         call(f32(2, 3), 1.5),
-        call(f32(2, 3), f32()),
+        call(f32(2, 3).fixed, f32()),
         call(i64(3), 2),
         call(i64(3), 2.7),
         call(f32(3), f32(3)),
         call(b(3), 2),
-        call(f64(2), f32()),
+        call(f64(2).fixed, f32()),
     ],
     "zero": each(f32(2, 3), i64(3), b(2), f32()),
     "copy": [
@@ -420,16 +423,19 @@ COMPARISONS: dict[str, list[Call]] = {
 
 TRANSCENDENTAL: dict[str, list[Call]] = {
     name: unary()
-    for name in "exp exp2 expm1 sin cos tan atan sinh cosh tanh asinh sigmoid erf erfc relu".split()
+    for name in "exp exp2 expm1 sin cos tan atan sinh cosh tanh sigmoid erf erfc relu".split()
 }
 TRANSCENDENTAL |= {
     name: unary(0.1, 3.0) for name in "log log2 log10 log1p sqrt rsqrt reciprocal".split()
 }
-TRANSCENDENTAL |= {name: unary(-0.9, 0.9) for name in ("asin", "acos", "atanh", "erfinv")}
+TRANSCENDENTAL |= {name: unary(-0.9, 0.9) for name in ("asin", "acos", "erfinv")}
 TRANSCENDENTAL |= {
-    "acosh": unary(1.1, 3.0),
-    "lgamma": unary(0.2, 4.0, 4.0),
-    "digamma": unary(0.2, 4.0, 4.0),
+    "lgamma": unary(0.2, 4.0, rounding=4.0),
+    "digamma": unary(0.2, 4.0, rounding=4.0),
+    # PyTorch has no gradient of the in-place forms of these.
+    "asinh": unary(in_place=False),
+    "acosh": unary(1.1, 3.0, in_place=False),
+    "atanh": unary(-0.9, 0.9, in_place=False),
 }
 TRANSCENDENTAL |= {
     name: each(f32(3).within(low, high))

@@ -62,7 +62,7 @@ def to_numpy(x: Any) -> Any:
     x = x.detach()
     if str(x.dtype) == "torch.bfloat16":
         x = x.float()
-    return x.numpy()
+    return x.numpy(force=True)
 
 
 def tensors(x: Any) -> Iterator[Any]:

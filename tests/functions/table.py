@@ -4,5 +4,16 @@ from __future__ import annotations
 
 from tests.functions.calls import Call
 from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
+from tests.functions.products import PRODUCTS
+from tests.functions.reductions import REDUCTIONS
+from tests.functions.shapes import JOINS, VIEWS
 
-TABLE: dict[str, list[Call]] = {**ARITHMETIC, **COMPARISONS, **TRANSCENDENTAL}
+TABLE: dict[str, list[Call]] = {
+    **ARITHMETIC,
+    **COMPARISONS,
+    **TRANSCENDENTAL,
+    **REDUCTIONS,
+    **VIEWS,
+    **JOINS,
+    **PRODUCTS,
+}

@@ -48,7 +48,7 @@ def forms(name: str, call: Call) -> list[tuple[Callable[..., Any], Callable[...,
     found: list[tuple[Any, Any]] = []
     if f.namespace:
         found.append((getattr(graphc, name), getattr(torch, name)))
-    if f.functional:
+    if f.functional and not f.namespace:
         peers = torch.nn.functional
         found.append((getattr(graphc.nn.functional, name), getattr(peers, name)))
     if f.method and isinstance(call.args[0], Operand):

@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
-from graphc import surface
-from graphc.ir.dtype import bool_ as bool
-from graphc.ir.dtype import float32, float64, int64
+from math import e, inf, nan, pi
+from typing import TYPE_CHECKING, Any
+
+from graphc import autograd as autograd
+from graphc import backends as backends
+from graphc import cuda as cuda
+from graphc import factories, methods, queries, sampling, surface
+from graphc import nn as nn
+from graphc import optim as optim
+from graphc import random as random
+from graphc.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from graphc.compiled import compile
+from graphc.device import Device, device
+from graphc.errors import GraphcError
+from graphc.ir.dtype import (
+    DType,
+    bfloat16,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+)
+from graphc.printing import get_printoptions, set_printoptions
+from graphc.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from graphc.size import Size
 from graphc.tensor import Tensor
+from graphc.threads import get_num_threads, set_num_threads
+from graphc.typename import typename
 
-globals().update(surface.install())
+__version__ = "0.1.0"
 
-from graphc import random, sampling
-from graphc.random import Generator, manual_seed
+dtype = DType
+strided = "torch.strided"
+contiguous_format = "torch.contiguous_format"
+preserve_format = "torch.preserve_format"
+channels_last = "torch.channels_last"
+newaxis = None
 
-sampling.install()
-globals().update(sampling.NAMESPACE)
+_functions = surface.install()
+for _part in (methods, sampling, queries):
+    _part.install()
+globals().update(
+    {
+        **_functions,
+        **sampling.NAMESPACE,
+        **factories.NAMESPACE,
+        **queries.NAMESPACE,
+        **methods.NAMESPACE,
+    }
+)
+
+if TYPE_CHECKING:
+    # The functions of the tables (graphc.ops.function) and the types named as Python's own.
+    def __getattr__(name: str) -> Any: ...

@@ -8,7 +8,6 @@ from graphc.ir.graph import topological
 from graphc.ir.node import Item, Node, origin_of
 from graphc.ops.movement import zeros
 
-
 Hook = Callable[[Node, Node], Node]
 """Given a node and its whole gradient, the gradient to go on with."""
 
@@ -101,5 +100,3 @@ def reachable_leaves(result: Node) -> tuple[Node, ...]:
     """The nodes that need a gradient and have no operand that does: where ``backward`` ends."""
     order = _between([result], frozenset())
     return tuple(x for x in order if not any(operand.requires_grad for operand in x.inputs))
-
-

@@ -28,7 +28,10 @@ class set_grad_enabled:
         recording.grad_enabled = self.mode
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         recording.grad_enabled = self.before
 
@@ -51,7 +54,10 @@ class _Mode:
         recording.grad_enabled = self.enabled
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         recording.grad_enabled = self.stack.pop()
 
@@ -123,9 +129,7 @@ def backward(
     outputs, seeds = _paired(outputs, grad_tensors)
     trace = session.trace
     nodes = tuple(trace.node_of(t) for t in outputs)
-    given = tuple(
-        seed(t, node, s, trace) for t, node, s in zip(outputs, nodes, seeds, strict=True)
-    )
+    given = tuple(seed(t, node, s, trace) for t, node, s in zip(outputs, nodes, seeds, strict=True))
     if inputs is not None:
         inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         targets = [(trace.node_of(t), t) for t in inputs]
@@ -133,9 +137,7 @@ def backward(
         targets = _targets(trace, nodes)
     leaves = tuple(node for node, _ in targets)
     with _kept_open(trace):
-        results = _differentiate(
-            trace, outputs, nodes, given, leaves, retain_graph, create_graph
-        )
+        results = _differentiate(trace, outputs, nodes, given, leaves, retain_graph, create_graph)
         for (_, tensor), node in zip(targets, results, strict=True):
             if node is not None:
                 _accumulate(tensor, node, trace, create_graph)
@@ -269,9 +271,7 @@ def grad(
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     trace = session.trace
     nodes = tuple(trace.node_of(t) for t in outputs)
-    given = tuple(
-        seed(t, node, s, trace) for t, node, s in zip(outputs, nodes, seeds, strict=True)
-    )
+    given = tuple(seed(t, node, s, trace) for t, node, s in zip(outputs, nodes, seeds, strict=True))
     leaves = tuple(trace.node_of(t) for t in inputs)
     if not all(leaf.requires_grad for leaf in leaves):
         raise GraphcRuntimeError("One of the differentiated Tensors does not require grad")

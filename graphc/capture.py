@@ -14,7 +14,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
 from graphc.recording import Trace, pending_tensors, session, setting
 from graphc.storage import Storage
-from graphc.tensor import Tensor
+from graphc.tensor import Tensor, bare
 
 
 @dataclass
@@ -57,17 +57,20 @@ class CapturingTrace(Trace):
         self.read_gradients: dict[int, tuple[Tensor, bool]] = {}
         """Tensors whose ``grad`` mattered on entry, with whether there was one."""
         self.called = _Called()
-        self.owners: dict[int, Any] = {}
+        self.owners: dict[int, tuple[Any, int]] = {}
+        """What was depended on, with the count of its changes at that time."""
 
     def depends_on(self, owner: Any) -> None:
-        self.owners[id(owner)] = owner
+        self.owners.setdefault(id(owner), (owner, owner._structure))
 
     def hyperparameter(self, container: Any, key: Any) -> Node:
         """The number ``container[key]`` as an input that is read again at each call."""
         found = self.hyperparameters.get((id(container), key))
         if found is None:
             storage = Storage(np.array(setting(container, key), np.float64))
-            node = self.leaf(storage, None, key if isinstance(key, str) else "_".join(map(str, key)))
+            node = self.leaf(
+                storage, None, key if isinstance(key, str) else "_".join(map(str, key))
+            )
             found = node, Hyperparameter(container, key, storage)
             self.hyperparameters[id(container), key] = found
         return found[0]
@@ -174,7 +177,7 @@ def _stand_in(trace: CapturingTrace, x: Any, path: str) -> Any:
         node = make_input(
             path, x._storage.type, requires_grad=x.requires_grad, contiguous=contiguous
         )
-        tensor = Tensor()
+        tensor = bare()
         tensor._node, tensor._serial = node, trace.serial
         tensor._requires_grad = x.requires_grad
         tensor._storage = x._storage
@@ -228,12 +231,12 @@ def _close(trace: CapturingTrace, results: Any, keep_grads: bool) -> Captured:
     written = [t for t in live if t._home is not None]
     updates = tuple((trace.home_of(t), trace.node_of(t)) for t in written)
     gradients = _gradients_after(trace, arguments, keep_grads)
-    consumed = {id(t._grad) for t, (_, g) in zip(_set(trace), gradients, strict=True) if g is not t._grad}
+    consumed = {
+        id(t._grad) for t, (_, g) in zip(_set(trace), gradients, strict=True) if g is not t._grad
+    }
     returned = {id(t) for t in tensors_in(results)}
     kept = tuple(
-        t
-        for t in live
-        if t._home is None and t._base is None and id(t) not in returned | consumed
+        t for t in live if t._home is None and t._base is None and id(t) not in returned | consumed
     )
     outputs += [trace.node_of(t) for t in kept]
     return Captured(
@@ -251,7 +254,7 @@ def _close(trace: CapturingTrace, results: Any, keep_grads: bool) -> Captured:
             pair for key, pair in trace.read_gradients.items() if key not in arguments
         ),
         differentiable=differentiable,
-        owners=tuple((owner, owner._structure) for owner in trace.owners.values()),
+        owners=tuple(trace.owners.values()),
     )
 
 
@@ -291,7 +294,11 @@ def tensors_in(x: Any) -> list[Tensor]:
 
 def _put_back(trace: CapturingTrace) -> None:
     """Undo what the function did to tensors held outside."""
-    for t in (*trace.touched.values(), *(t for t, _ in trace.adopted.values()), *pending_tensors(trace)):
+    for t in (
+        *trace.touched.values(),
+        *(t for t, _ in trace.adopted.values()),
+        *pending_tensors(trace),
+    ):
         t._pending, t._node, t._serial, t._home, t._trace = False, None, 0, None, None
     for t, before in trace.gradients.values():
         t._grad = before
@@ -299,7 +306,7 @@ def _put_back(trace: CapturingTrace) -> None:
 
 def _used_up(name: str, gradient: Tensor) -> Tensor:
     """What stands in ``grad`` after a compiled step that used the gradient up."""
-    tensor = Tensor()
+    tensor = bare()
     tensor._node = make_input("grad", gradient._type)
     tensor._error = GraphcRuntimeError(
         f"the gradient{f' of {name}' if name else ''} was used up inside the compiled step: return "

@@ -303,6 +303,8 @@ def compile(
     if target is None:
         return lambda function: compile(function, backend=backend, keep_grads=keep_grads)
     if not callable(target):
-        raise GraphcTypeError(f"compile() takes a module or a function, not {type(target).__name__}")
+        raise GraphcTypeError(
+            f"compile() takes a module or a function, not {type(target).__name__}"
+        )
     compiled = Compiled(target, load_backend(backend), keep_grads)
     return compiled.specialize(*example_inputs) if example_inputs else compiled

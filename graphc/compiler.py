@@ -68,5 +68,3 @@ class LazyProgram:
             self._step = self.program.executable.bind(state)
             self._bound = state
         return self._step(*[leaves[x].array for x in self.inputs])
-
-

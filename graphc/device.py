@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 
@@ -44,10 +45,22 @@ def device(type: str | int | Device, index: int | None = None) -> Device:
     if isinstance(type, int):
         return Device("cuda", type)
     if not isinstance(type, str):
-        raise GraphcTypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
+        raise GraphcTypeError(
+            f"device(): argument 'type' must be str, not {type.__class__.__name__}"
+        )
     found = device_named(type)
     if index is None:
         return found
     if found.index is not None:
-        raise GraphcRuntimeError(f"type (string) must not include an index because index was passed: {type}")
+        raise GraphcRuntimeError(
+            f"type (string) must not include an index because index was passed: {type}"
+        )
     return Device(found.type, index)
+
+
+def usable(given: Any) -> str:
+    """The name of the device that a tensor is asked to be on. Raises where there is none."""
+    found = Device("cpu") if given is None else device(given)
+    if found.type == "cuda":
+        raise GraphcRuntimeError("No CUDA GPUs are available: tensors are on the CPU")
+    return "cpu"

@@ -96,7 +96,7 @@ def _box(node: Node, name: str, x: int, y: int) -> str:
     what = "" if isinstance(node.op, Input) else node.op.name
     types = ", ".join(map(str, node.types))
     return (
-        f'<g><title>{escape(f"{node.op}  {node.origin}")}</title>'
+        f"<g><title>{escape(f'{node.op}  {node.origin}')}</title>"
         f'<rect x="{x}" y="{y}" width="{BOX[0]}" height="{BOX[1]}" rx="4" fill="{fill}" '
         f'stroke="#555"/><text x="{x + 6}" y="{y + 14}">{escape(f"{name} {what}")[:34]}</text>'
         f'<text x="{x + 6}" y="{y + 28}" fill="#666">{escape(types)[:34]}</text></g>'

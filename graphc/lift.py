@@ -17,7 +17,7 @@ from graphc.ops.function import Function
 from graphc.recording import CALLS, Call, Trace, session
 from graphc.storage import Storage
 from graphc.strides import STRICT_VIEWS, can_view, seen_through
-from graphc.tensor import Tensor, wrap
+from graphc.tensor import Tensor, bare, wrap
 
 PACKAGE = str(Path(__file__).parent)
 _SCALARS = frozenset({int, float, bool, str, type(None)})
@@ -71,7 +71,7 @@ def lift(function: Function, *, operator: bool = False) -> Callable[..., Any]:
             if signature is not None:
                 trace.memo[signature] = result
         if type(result) is Node:
-            tensor = Tensor()
+            tensor = Tensor.__new__(Tensor)
             tensor._record(trace, result)
             tensor._grad_name = grad_name
             if view:
@@ -285,7 +285,7 @@ def _seen_through(source: Tensor, storage: Storage, start: Node, node: Node) -> 
     if array is None:
         return None
     root = source._base if source._base is not None else source
-    tensor = Tensor()
+    tensor = bare()
     tensor._storage = Storage(array, storage) if chain else storage
     tensor._base = root
     tensor._chain = source._chain + tuple(chain)

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.ir.node import Node, common_dtype, recording
 from graphc.recording import Trace
 from graphc.storage import Storage
-from graphc.tensor import Tensor
+from graphc.tensor import Tensor, bare
 
 LIMIT = 4
 """Values of one number seen at one place before it becomes an input of the program."""
@@ -42,6 +42,6 @@ def varying(call: Any, trace: Trace, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _leaf(trace: Trace, number: float, node: Node) -> Tensor:
     dtype = common_dtype((node, number))
-    tensor = Tensor()
+    tensor = bare()
     tensor._storage = Storage(np.asarray(number).astype(dtype.numpy))
     return tensor

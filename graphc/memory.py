@@ -9,7 +9,7 @@ import numpy as np
 from graphc.ir.dtype import DType
 from graphc.recording import Detach, close, session
 from graphc.storage import Array, Storage
-from graphc.tensor import Tensor, bump_epoch, from_storage
+from graphc.tensor import Tensor, bare, bump_epoch, from_storage
 
 
 def overwrite(tensor: Tensor, values: Any) -> None:
@@ -38,7 +38,9 @@ def overwrite(tensor: Tensor, values: Any) -> None:
 def zeros_like(tensor: Tensor) -> Tensor:
     """A tensor of zeros of the type and on the device of ``tensor``, which is not recorded."""
     found = tensor._type
-    return from_storage(Storage(np.zeros(found.shape, found.dtype.numpy), device=str(tensor.device)))
+    return from_storage(
+        Storage(np.zeros(found.shape, found.dtype.numpy), device=str(tensor.device))
+    )
 
 
 def full(shape: tuple[int, ...], value: float, dtype: DType, device: str = "cpu") -> Tensor:
@@ -57,7 +59,7 @@ def converted(tensor: Tensor, dtype: DType) -> Tensor:
 def detached(tensor: Tensor) -> Tensor:
     """Another handle on the memory of ``tensor``, which needs no gradient."""
     tensor._value()
-    handle = Tensor()
+    handle = bare()
     handle._storage = tensor._storage
     root = tensor if tensor._base is None else tensor._base
     handle._base, handle._chain, handle._seen = root, (*tensor._chain, Detach()), root._version

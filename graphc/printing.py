@@ -67,9 +67,7 @@ def set_printoptions(
             edgeitems=chosen.edgeitems,
             linewidth=chosen.linewidth,
         )
-    given = dict(
-        precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth
-    )
+    given = dict(precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth)
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     _Current.options = replace(options, **changes, sci_mode=sci_mode)
 
@@ -160,7 +158,9 @@ def _nested(array: Array, indent: int, summarize: bool, write: _Formatter, o: Pr
     if summarize and len(array) > 2 * edge:
         parts = [_nested(array[i], indent + 1, summarize, write, o) for i in rows[:edge]]
         parts.append("...")
-        parts += [_nested(array[i], indent + 1, summarize, write, o) for i in rows[len(rows) - edge :]]
+        parts += [
+            _nested(array[i], indent + 1, summarize, write, o) for i in rows[len(rows) - edge :]
+        ]
     else:
         parts = [_nested(array[i], indent + 1, summarize, write, o) for i in rows]
     between = "," + "\n" * (array.ndim - 1) + " " * (indent + 1)
@@ -216,9 +216,10 @@ def format_tensor(
     return text + ")"
 
 
-def format_parameter(array: Array, *, dtype: str, device: str = "cpu", requires_grad: bool = True) -> str:
+def format_parameter(
+    array: Array, *, dtype: str, device: str = "cpu", requires_grad: bool = True
+) -> str:
     """A parameter as PyTorch prints it."""
     return "Parameter containing:\n" + format_tensor(
         array, dtype=dtype, device=device, requires_grad=requires_grad
     )
-

@@ -331,7 +331,6 @@ def pending_tensors(trace: Trace) -> list[Tensor]:
     return found
 
 
-
 def close() -> None:
     """Compute what is pending: every tensor that somebody still holds."""
     trace = session.trace

@@ -183,9 +183,7 @@ def randn_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> 
     return randn(input.shape, dtype=dtype or input.dtype, **_like(options))
 
 
-def randint_like(
-    input: Tensor, *bounds: int, dtype: DType | None = None, **options: Any
-) -> Tensor:
+def randint_like(input: Tensor, *bounds: int, dtype: DType | None = None, **options: Any) -> Tensor:
     """Integers in [low, high), as many as there are in ``input``."""
     return randint(*bounds, size=input.shape, dtype=dtype or input.dtype, **_like(options))
 
@@ -282,9 +280,7 @@ def _check_weights(input: Tensor, num_samples: int, replacement: bool) -> None:
         return
     weights = input._value().astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
-        raise GraphcRuntimeError(
-            "probability tensor contains either `inf`, `nan` or element < 0"
-        )
+        raise GraphcRuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.sum(-1) <= 0).any():
         raise GraphcRuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
@@ -326,15 +322,11 @@ def bernoulli_(
     return assign(self, _cast(noise < chance, self.dtype), "bernoulli_")
 
 
-def exponential_(
-    self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None
-) -> Tensor:
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers of density λ · exp(-λ · x)."""
     dtype = _floating("exponential_", self.dtype)
     if lambd <= 0:
-        raise GraphcRuntimeError(
-            f"exponential_ expects lambda > 0.0, but found lambda={lambd}"
-        )
+        raise GraphcRuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     numbers = exponential(tuple(self.shape), dtype, lambd, generator)
     return assign(self, numbers, "exponential_")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import graphc.functions
-import graphc.ops
 from graphc.errors import GraphcRuntimeError
-from graphc.ir.node import cast, recording
+from graphc.functions.operands import C_NAMES
+from graphc.history import grad_name
+from graphc.ir.node import Node, cast, origin_of, recording
 from graphc.lift import here, lift
-from graphc.ir.node import origin_of
 from graphc.ops.function import FUNCTIONS
-from graphc.recording import session
+from graphc.ops.sloped import sloped
+from graphc.recording import Detach, session
 from graphc.tensor import Tensor
 
 OPERATORS = {
@@ -23,7 +23,9 @@ OPERATORS = {
     "__mul__": "mul",
     "__rmul__": "mul",
     "__truediv__": "div",
+    "__rtruediv__": "reverse_divide",
     "__pow__": "pow",
+    "__rpow__": "reverse_power",
     "__matmul__": "matmul",
     "__neg__": "neg",
     "__lt__": "lt",
@@ -32,14 +34,27 @@ OPERATORS = {
     "__ge__": "ge",
     "__eq__": "eq",
     "__ne__": "ne",
-    "__invert__": "logical_not",
+    "__invert__": "bitwise_not",
     "__and__": "bitwise_and",
+    "__rand__": "bitwise_and",
     "__or__": "bitwise_or",
+    "__ror__": "bitwise_or",
     "__xor__": "bitwise_xor",
+    "__rxor__": "bitwise_xor",
+    "__lshift__": "bitwise_left_shift",
+    "__rshift__": "bitwise_right_shift",
     "__floordiv__": "floor_divide",
     "__mod__": "remainder",
     "__abs__": "abs",
 }
+REFLECTED = {
+    "__rfloordiv__": "floor_divide",
+    "__rmod__": "remainder",
+    "__rlshift__": "bitwise_left_shift",
+    "__rrshift__": "bitwise_right_shift",
+    "__rmatmul__": "matmul",
+}
+"""Operators that Python calls on the right operand because the left one is no tensor."""
 IN_PLACE_OPERATORS = {
     "__iadd__": "add_",
     "__isub__": "sub_",
@@ -51,6 +66,8 @@ IN_PLACE_OPERATORS = {
     "__ixor__": "bitwise_xor_",
     "__ifloordiv__": "floor_divide_",
     "__imod__": "remainder_",
+    "__ilshift__": "bitwise_left_shift_",
+    "__irshift__": "bitwise_right_shift_",
 }
 
 LIFTED: dict[str, Callable[..., Any]] = {name: lift(f) for name, f in FUNCTIONS.items()}
@@ -61,10 +78,8 @@ def assign(tensor: Tensor, value: Tensor, name: str) -> Tensor:
     trace = session.trace
     node = trace.node_of(value)
     target = tensor._type
-    if recording.grad_enabled and tensor._is_leaf and tensor._requires_grad:
-        raise GraphcRuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation."
-        )
+    if recording.grad_enabled:
+        _check_leaf(tensor)
     if node.shape != target.shape:
         raise GraphcRuntimeError(
             f"{name}: output with shape {list(target.shape)} doesn't match the broadcast shape "
@@ -72,7 +87,8 @@ def assign(tensor: Tensor, value: Tensor, name: str) -> Tensor:
         )
     if node.dtype.category > target.dtype.category:
         raise GraphcRuntimeError(
-            f"result type {node.dtype} can't be cast to the desired output type {target.dtype}"
+            f"result type {C_NAMES[node.dtype.name]} can't be cast to the desired output type "
+            f"{C_NAMES[target.dtype.name]}"
         )
     if node.dtype is not target.dtype:
         key = ("cast", node, target.dtype)
@@ -81,9 +97,40 @@ def assign(tensor: Tensor, value: Tensor, name: str) -> Tensor:
             with origin_of(here(name)):
                 found = trace.memo[key] = cast(node, target.dtype)
         node = found
+    if recording.grad_enabled and tensor.requires_grad and not node.requires_grad:
+        node = _forgetting(tensor, node)
+    name_of_step = _step_name(value, name) if node.requires_grad else ""
     tensor._assign(node)
-    tensor._grad_name = value._grad_name
+    tensor._grad_name = name_of_step
     return tensor
+
+
+def _step_name(value: Tensor, name: str) -> str:
+    if value.requires_grad:
+        return grad_name(value)
+    return "".join(word.capitalize() for word in name.split("_")) + "Backward0"
+
+
+def _forgetting(tensor: Tensor, node: Node) -> Node:
+    """``node``, which needs a gradient as ``tensor`` does whose numbers it takes the place of."""
+    trace = session.trace
+    source = trace.node_of(tensor)
+    key = ("forgetting", node, source)
+    if key not in trace.memo:
+        trace.memo[key] = sloped(node, source, 0.0)
+    return trace.memo[key]  # type: ignore[no-any-return]
+
+
+def _check_leaf(tensor: Tensor) -> None:
+    """Raise where a write would change a leaf of differentiation behind its back."""
+    base = tensor._base
+    for x, what in ((tensor, "a leaf"), (base, "a view of a leaf")):
+        if x is not None and x._is_leaf and x._requires_grad:
+            if x is base and any(isinstance(op, Detach) for op in tensor._chain):
+                continue
+            raise GraphcRuntimeError(
+                f"{what} Variable that requires grad is being used in an in-place operation."
+            )
 
 
 def _in_place(name: str, lifted: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,6 +142,10 @@ def _in_place(name: str, lifted: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _reflected(call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: call(other, self)
+
+
 def install() -> dict[str, Callable[..., Any]]:
     """Give Tensor its methods; the functions of the package's namespace by name."""
     for name, f in FUNCTIONS.items():
@@ -103,9 +154,9 @@ def install() -> dict[str, Callable[..., Any]]:
         if f.inplace:
             setattr(Tensor, f"{name}_", _in_place(f"{name}_", LIFTED[name]))
     for operator, name in OPERATORS.items():
-        if name in LIFTED:
-            setattr(Tensor, operator, LIFTED[name])
+        setattr(Tensor, operator, lift(FUNCTIONS[name], operator=True))
+    for operator, name in REFLECTED.items():
+        setattr(Tensor, operator, _reflected(lift(FUNCTIONS[name], operator=True)))
     for operator, name in IN_PLACE_OPERATORS.items():
-        if hasattr(Tensor, name):
-            setattr(Tensor, operator, getattr(Tensor, name))
+        setattr(Tensor, operator, getattr(Tensor, name))
     return {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.namespace}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from graphc.device import Device, device_named
@@ -10,7 +11,7 @@ from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
-from graphc.recording import Detach, Trace, Variable, close, session
+from graphc.recording import Detach, Trace, Variable, close, look, session
 from graphc.size import Size
 from graphc.storage import Array, Storage
 from graphc.strides import HOST_VIEWS, seen_through
@@ -48,9 +49,18 @@ class Tensor:
     _version = 0
     _name = ""
     _error: Exception | None = None
-    _hooks: dict[int, Hook] | None = None
+    _hooks: OrderedDict[int, Hook] | None = None
     _retains_grad = False
     __array_priority__ = 1000
+
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        """``Tensor(data)`` or ``Tensor(2, 3)``, of the default type; ``tensor`` is the better way."""
+        from graphc.factories import legacy
+
+        self._storage = legacy(data, device)
+
+    def _changed(self) -> None:
+        bump_epoch()
 
     # -- states --------------------------------------------------------------------------------
 
@@ -120,6 +130,8 @@ class Tensor:
         if self._pending or (base is not None and base._pending):
             if base is not None and base._pending:
                 session.trace.node_of(self)
+            if session.trace.differentiating and not session.trace.capturing:
+                return look(self)
             close()
         if self._storage is None or self._error is not None:
             raise self._unrealized()
@@ -138,6 +150,7 @@ class Tensor:
             for op, source in zip(reversed(self._chain), reversed(sources), strict=True):
                 value = op.put(source, value)
             base._assign(value)
+            base._grad_name = "CopySlices"
             self._seen = base._version
         elif self._storage is not None and self._home is None and not self._pending:
             self._home = self._storage
@@ -197,9 +210,7 @@ class Tensor:
                 "var_no_grad = var.detach()."
             )
         if value and not self.dtype.is_floating_point:
-            raise GraphcRuntimeError(
-                "only Tensors of floating point dtype can require gradients"
-            )
+            raise GraphcRuntimeError("only Tensors of floating point dtype can require gradients")
         self._requires_grad = value
         trace = session.trace
         if self._pending and self._serial == trace.serial:
@@ -232,7 +243,9 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise GraphcTypeError(f"assigned grad expected to be a Tensor or None but got {value!r}")
+                raise GraphcTypeError(
+                    f"assigned grad expected to be a Tensor or None but got {value!r}"
+                )
             if value.shape != self.shape:
                 raise GraphcRuntimeError(
                     f"assigned grad has data of a different size: {tuple(value.shape)}, "
@@ -289,7 +302,11 @@ class Tensor:
         if self._type.size != 1:
             raise GraphcRuntimeError(
                 "Boolean value of Tensor with "
-                + ("no values is ambiguous" if not self._type.size else "more than one value is ambiguous")
+                + (
+                    "no values is ambiguous"
+                    if not self._type.size
+                    else "more than one value is ambiguous"
+                )
             )
         return bool(self.item())
 
@@ -301,7 +318,9 @@ class Tensor:
 
     def __index__(self) -> int:
         if self._type.size != 1 or self.dtype.is_floating_point:
-            raise GraphcTypeError("only integer tensors of a single element can be converted to an index")
+            raise GraphcTypeError(
+                "only integer tensors of a single element can be converted to an index"
+            )
         return int(self.item())
 
     def __len__(self) -> int:
@@ -340,9 +359,14 @@ def bump_epoch() -> None:
     Epoch.count += 1
 
 
+def bare() -> Tensor:
+    """A handle that stands for nothing yet."""
+    return Tensor.__new__(Tensor)
+
+
 def wrap(node: Node, trace: Trace, grad_name: str = "") -> Tensor:
     """A new tensor that stands for ``node``."""
-    tensor = Tensor()
+    tensor = bare()
     tensor._record(trace, node)
     tensor._grad_name = grad_name
     return tensor
@@ -350,7 +374,7 @@ def wrap(node: Node, trace: Trace, grad_name: str = "") -> Tensor:
 
 def from_storage(storage: Storage) -> Tensor:
     """A new tensor that holds ``storage``."""
-    tensor = Tensor()
+    tensor = bare()
     tensor._storage = storage
     return tensor
 

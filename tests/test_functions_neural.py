@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.torch_peer import compare, normal, ours, theirs, torch
 
 from graphc.nn import functional
+from tests.torch_peer import compare, normal, ours, theirs, torch
 
 MODULES = functional, torch.nn.functional
 

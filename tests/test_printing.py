@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from graphc.errors import GraphcValueError
 from graphc.printing import format_parameter, format_tensor, get_printoptions, printoptions
 
-DTYPES = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
+DTYPES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+]
 
 
 def shown(values: object, dtype: str = "float32", **options: object) -> str:
@@ -64,7 +75,9 @@ def arrays(draw: st.DrawFn) -> tuple[str, np.ndarray]:
     dtype = draw(st.sampled_from(DTYPES))
     rank = draw(st.integers(0, 4))
     long = draw(st.integers(0, 9)) == 0
-    extents = st.integers(0 if draw(st.integers(0, 19)) == 0 else 1, 400 if long and rank < 2 else 7)
+    extents = st.integers(
+        0 if draw(st.integers(0, 19)) == 0 else 1, 400 if long and rank < 2 else 7
+    )
     shape = tuple(draw(extents) for _ in range(rank))
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     values = rng.normal(size=shape) * 10.0 ** draw(st.integers(-8, 8))

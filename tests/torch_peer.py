@@ -97,9 +97,7 @@ def compare(
         squares = [sum((g * g).sum() for g in found if g is not None) for found in first]
         same(
             grad(squares[0], leaves[0], allow_unused=True, materialize_grads=True),
-            torch.autograd.grad(
-                squares[1], leaves[1], allow_unused=True, materialize_grads=True
-            ),
+            torch.autograd.grad(squares[1], leaves[1], allow_unused=True, materialize_grads=True),
             scale,
         )
 

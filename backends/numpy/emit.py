@@ -24,7 +24,22 @@ RECYCLED = 1 << 20
 """Bytes from which a returned array is taken back for a later call once nobody holds it."""
 SECTION = 250
 """Kernels of one generated function."""
-RESERVED = frozenset({"np", "threading", "arena", "lock", "step", "bind", "parallel", "view", "recycled", "pool", "sys", "work"})
+RESERVED = frozenset(
+    {
+        "np",
+        "threading",
+        "arena",
+        "lock",
+        "step",
+        "bind",
+        "parallel",
+        "view",
+        "recycled",
+        "pool",
+        "sys",
+        "work",
+    }
+)
 
 
 @dataclass
@@ -298,7 +313,12 @@ class Emission:
             self.sections[-1].steps.append(("updates", lines))
 
     def _render(self, state: list[str], inputs: list[str], results: list[str], plan: Plan) -> str:
-        pieces = [*self.functions, *self.numbers.values(), *self.returned, *(x for _, x in self.constants)]
+        pieces = [
+            *self.functions,
+            *self.numbers.values(),
+            *self.returned,
+            *(x for _, x in self.constants),
+        ]
         for section in self.sections:
             pieces += [x for _, lines in section.steps for x in lines]
             pieces += [x for _, x in section.views]
@@ -373,4 +393,3 @@ def _described(kernel: Node) -> str:
     origin = str(kernel.origin)
     types = ", ".join(map(str, kernel.types))
     return f"{origin or kernel.op.name}: {types}"
-

@@ -23,6 +23,7 @@ from graphc.ops.indexing import (
     IndexSum,
     Scatter,
     ScatterAdd,
+    ScatterReduce,
 )
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, Pool
 from graphc.ops.random import (
@@ -131,6 +132,16 @@ def _scatter(name: str, node: Node) -> Rendered:
     )  # fmt: skip
 
 
+def _scatter_reduce(name: str, node: Node) -> Rendered:
+    op, (_, _, index) = node.op, node.inputs
+    assert isinstance(op, ScatterReduce)
+    function = {"mul": "np.multiply", "maximum": "np.maximum", "minimum": "np.minimum"}[op.combine]
+    return special.scatter(
+        name, node.shape, index.shape, node.dtype.name, axis=op.dim, accumulate=True, base=True,
+        function=function, **_origin(node),
+    )  # fmt: skip
+
+
 def _scatter_add(name: str, node: Node) -> Rendered:
     op, (_, index) = node.op, node.inputs
     assert isinstance(op, ScatterAdd)
@@ -200,9 +211,7 @@ def _top_k(name: str, node: Node) -> Rendered:
 def _uniform(name: str, node: Node) -> Rendered:
     op = node.op
     assert isinstance(op, RandomUniform)
-    return special.uniform(
-        name, node.type.size, op.dtype.name, offset=op.offset, **_origin(node)
-    )
+    return special.uniform(name, node.type.size, op.dtype.name, offset=op.offset, **_origin(node))
 
 
 def _normal(name: str, node: Node) -> Rendered:
@@ -269,6 +278,7 @@ HEAVY: dict[str, Heavy] = {
     RandomUniform.name: _uniform,
     Scatter.name: _scatter,
     ScatterAdd.name: _scatter_add,
+    ScatterReduce.name: _scatter_reduce,
     Sort.name: _sort,
     TopK.name: _top_k,
 }

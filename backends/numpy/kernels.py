@@ -8,7 +8,7 @@ from math import prod
 from graphc.backends.numpy.body import COMBINE, Body, Writer, number
 from graphc.backends.numpy.heavy import HEAVY
 from graphc.backends.numpy.tiles import Tiling, collapsed, runs, tiling
-from graphc.backends.numpy.values import Layout, call, cut, literal
+from graphc.backends.numpy.values import Layout, call, cut
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
@@ -120,7 +120,9 @@ def fused(name: str, op: Fused, origin: str, setting: Setting) -> Made:
     shapes = [
         new.shape if new.shape != old.shape else None
         for old, new in zip(
-            (*op.body.inputs, *op.body.outputs), (*flat.body.inputs, *flat.body.outputs), strict=True
+            (*op.body.inputs, *op.body.outputs),
+            (*flat.body.inputs, *flat.body.outputs),
+            strict=True,
         )
     ]
     return _tiled(name, flat, tiles, origin, setting, tuple(shapes))
@@ -179,9 +181,7 @@ def _tiled(
 ) -> Made:
     inputs, outputs = _named(op)
     axis = tiles.axis
-    partial = {
-        x for x in op.body.outputs if isinstance(x.op, Reduce) and axis in x.op.axes
-    }
+    partial = {x for x in op.body.outputs if isinstance(x.op, Reduce) and axis in x.op.axes}
     arrays = dict(zip((*op.body.inputs, *op.body.outputs), (*inputs, *outputs), strict=True))
     local = {x: f"{arrays[x]}_" if x.shape[axis] != 1 else arrays[x] for x in arrays}
     local.update({x: f"{arrays[x]}_part" for x in partial})

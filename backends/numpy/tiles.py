@@ -66,11 +66,13 @@ def runs(op: Fused, operands: list[Layout]) -> list[list[int]]:
     reductions = [x.op.axes for x in op.body.nodes if isinstance(x.op, Reduce)]
     found: list[list[int]] = []
     for axis in range(len(op.space)):
-        if found and all(
-            _crosses(shape, stride, found[-1][-1], axis)
-            for shape, stride in zip(shapes, strides, strict=True)
-        ) and all(
-            (found[-1][-1] in axes) == (axis in axes) for axes in (op.reduced, *reductions)
+        if (
+            found
+            and all(
+                _crosses(shape, stride, found[-1][-1], axis)
+                for shape, stride in zip(shapes, strides, strict=True)
+            )
+            and all((found[-1][-1] in axes) == (axis in axes) for axes in (op.reduced, *reductions))
         ):
             found[-1].append(axis)
         else:

@@ -89,8 +89,10 @@ def _window_elements(x: Node, counts: Sequence[int]) -> tuple[Node, Node, Node]:
         indices.append(index)
     assert inside is not None and flat is not None
     order = (*range(2, dims + 2), 0, 1)
-    found = GatherNd(wrap=False)(permute(x, order), *indices) if dims == 1 else GatherNd()(
-        permute(x, order), *indices
+    found = (
+        GatherNd(wrap=False)(permute(x, order), *indices)
+        if dims == 1
+        else GatherNd()(permute(x, order), *indices)
     )
     reach_count = prod(found.shape[dims : 2 * dims])
     rows = reshape(found, (*counts, reach_count, *x.shape[:2]))
@@ -126,9 +128,7 @@ def _adaptive_avg_pool(input: Node, output_size: Sizes, dims: int) -> Node:
     return unbatched(pooled, input, dims)
 
 
-def _adaptive_max_pool(
-    input: Node, output_size: Sizes, dims: int, return_indices: bool
-) -> Pooled:
+def _adaptive_max_pool(input: Node, output_size: Sizes, dims: int, return_indices: bool) -> Pooled:
     x = batched(f"adaptive_max_pool{dims}d", input, dims)
     sizes = x.shape[2:]
     counts = _output_sizes(output_size, sizes)
@@ -154,45 +154,31 @@ def adaptive_avg_pool1d(input: Node, output_size: Sizes) -> Node:
     return _adaptive_avg_pool(input, output_size, 1)
 
 
-@function(
-    method=False, namespace=False, functional=True, grad_name="AdaptiveAvgPool2DBackward0"
-)
+@function(method=False, namespace=False, functional=True, grad_name="AdaptiveAvgPool2DBackward0")
 def adaptive_avg_pool2d(input: Node, output_size: Sizes) -> Node:
     """The mean of each of ``output_size`` windows of ``[n, c, h, w]``."""
     return _adaptive_avg_pool(input, output_size, 2)
 
 
-@function(
-    method=False, namespace=False, functional=True, grad_name="AdaptiveAvgPool3DBackward0"
-)
+@function(method=False, namespace=False, functional=True, grad_name="AdaptiveAvgPool3DBackward0")
 def adaptive_avg_pool3d(input: Node, output_size: Sizes) -> Node:
     """The mean of each of ``output_size`` windows of ``[n, c, d, h, w]``."""
     return _adaptive_avg_pool(input, output_size, 3)
 
 
 @function(method=False, functional=True, grad_name="SqueezeBackward1")
-def adaptive_max_pool1d(
-    input: Node, output_size: Sizes, return_indices: bool = False
-) -> Pooled:
+def adaptive_max_pool1d(input: Node, output_size: Sizes, return_indices: bool = False) -> Pooled:
     """The largest element of each of ``output_size`` windows of ``[n, c, length]``."""
     return _adaptive_max_pool(input, output_size, 1, return_indices)
 
 
-@function(
-    method=False, namespace=False, functional=True, grad_name="AdaptiveMaxPool2DBackward0"
-)
-def adaptive_max_pool2d(
-    input: Node, output_size: Sizes, return_indices: bool = False
-) -> Pooled:
+@function(method=False, namespace=False, functional=True, grad_name="AdaptiveMaxPool2DBackward0")
+def adaptive_max_pool2d(input: Node, output_size: Sizes, return_indices: bool = False) -> Pooled:
     """The largest element of each of ``output_size`` windows of ``[n, c, h, w]``."""
     return _adaptive_max_pool(input, output_size, 2, return_indices)
 
 
-@function(
-    method=False, namespace=False, functional=True, grad_name="AdaptiveMaxPool3DBackward0"
-)
-def adaptive_max_pool3d(
-    input: Node, output_size: Sizes, return_indices: bool = False
-) -> Pooled:
+@function(method=False, namespace=False, functional=True, grad_name="AdaptiveMaxPool3DBackward0")
+def adaptive_max_pool3d(input: Node, output_size: Sizes, return_indices: bool = False) -> Pooled:
     """The largest element of each of ``output_size`` windows of ``[n, c, d, h, w]``."""
     return _adaptive_max_pool(input, output_size, 3, return_indices)

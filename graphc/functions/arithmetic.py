@@ -213,14 +213,6 @@ def neg(input: Node) -> Node:
     return elementwise("neg", input)
 
 
-@function()
-def positive(input: Node) -> Node:
-    """The tensor itself."""
-    if input.dtype is bool_:
-        raise GraphcRuntimeError("The `+` operator, on a bool tensor is not supported.")
-    return input
-
-
 @function("absolute", inplace=True)
 def abs(input: Node) -> Node:
     """|input|"""

@@ -62,9 +62,7 @@ def _softmax(scores: Node, *, maskable: bool) -> Node:
     return powers / total
 
 
-@function(
-    method=False, namespace=False, grad_name="ScaledDotProductFlashAttentionForCpuBackward0"
-)
+@function(method=False, namespace=False, grad_name="ScaledDotProductFlashAttentionForCpuBackward0")
 def attended(
     query: Node,
     key: Node,
@@ -81,9 +79,7 @@ def attended(
     if grouped:
         key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
     factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
-    result = attention(
-        query, key, value, mask, noise, causal=causal, scale=factor, dropout=dropout
-    )
+    result = attention(query, key, value, mask, noise, causal=causal, scale=factor, dropout=dropout)
     assert isinstance(result, Node)
     return result
 

@@ -6,6 +6,7 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, Operand, check_operands, not_implemented
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise
+from graphc.ir.types import broadcast_shapes
 from graphc.ops.function import function
 from graphc.ops.movement import full
 
@@ -29,6 +30,8 @@ def _compare(name: str, alias: str) -> None:
     def call(input: Operand, other: Operand) -> Node:
         check_operands(name, input, other)
         if mirrored:
+            if isinstance(input, Node) and isinstance(other, Node):
+                broadcast_shapes(input.shape, other.shape)
             return elementwise(mirrored, other, input)
         return elementwise(name, input, other)
 

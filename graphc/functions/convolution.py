@@ -166,7 +166,10 @@ def _convolve_transposed(
             "instead"
         )
     steps, spread = extents("stride", stride, dims), extents("dilation", dilation, dims)
-    margin, extra = extents("padding", padding, dims), extents("output_padding", output_padding, dims)
+    margin, extra = (
+        extents("padding", padding, dims),
+        extents("output_padding", output_padding, dims),
+    )
     if any(e >= s and e >= d for e, s, d in zip(extra, steps, spread, strict=True)):
         raise GraphcRuntimeError(
             "output padding must be smaller than either stride or dilation, but got "
@@ -194,7 +197,16 @@ def conv_transpose1d(
 ) -> Node:
     """What a convolution with this weight would take to the input; weight ``[c, o / groups, k]``."""
     return _convolve_transposed(
-        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -211,7 +223,16 @@ def conv_transpose2d(
 ) -> Node:
     """As ``conv_transpose1d`` in two dimensions."""
     return _convolve_transposed(
-        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -228,7 +249,14 @@ def conv_transpose3d(
 ) -> Node:
     """As ``conv_transpose1d`` in three dimensions."""
     return _convolve_transposed(
-        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose3d",
+        3,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
-
-

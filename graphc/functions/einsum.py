@@ -9,6 +9,7 @@ from string import ascii_letters
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.diagonals import diagonal
 from graphc.ir.node import Node, elementwise
 from graphc.ops.function import function
 from graphc.ops.matmul import MatMul
@@ -19,7 +20,17 @@ Labels = str
 """One letter to a dimension."""
 
 
-@function(method=False, grad_name="ViewBackward0")
+def _einsum_name(equation: str, *operands: Any) -> str:
+    """The name of PyTorch's last step."""
+    given = operands[0] if isinstance(operands[0], list | tuple) else operands
+    subscripts, result = _parsed(equation, given)
+    summed = set("".join(subscripts)) - set(result)
+    if len(given) > 1:
+        return "ViewBackward0" if summed else "MulBackward0"
+    return "SumBackward1" if summed else "PermuteBackward0"
+
+
+@function(method=False, grad_name=_einsum_name)
 def einsum(equation: str, *operands: Any) -> Node:
     """The sum of products that ``equation`` says, such as ``"bij,bjk->bik"``."""
     given: Sequence[Node] = operands
@@ -48,9 +59,14 @@ def _parsed(equation: str, operands: Sequence[Node]) -> tuple[list[Labels], Labe
         )
     for c in text.replace("...", "").replace("->", "").replace(",", ""):
         if c not in ascii_letters:
-            raise GraphcRuntimeError(f"einsum(): invalid subscript given in the equation: '{c}'")
+            raise GraphcRuntimeError(
+                f"einsum(): invalid subscript given at index {equation.index(c)} in the equation "
+                "string, subscripts must be in [a-zA-Z]"
+            )
     spare = [c for c in ascii_letters if c not in text]
-    widths = [x.rank - len(term.replace("...", "")) for x, term in zip(operands, terms, strict=True)]
+    widths = [
+        x.rank - len(term.replace("...", "")) for x, term in zip(operands, terms, strict=True)
+    ]
     widest = max((w for w, term in zip(widths, terms, strict=True) if "..." in term), default=0)
     names = "".join(spare[: max(widest, 0)])
     labels = []
@@ -86,6 +102,7 @@ def _checked(result: Labels, labels: list[Labels]) -> Labels:
 def _extents(operands: Sequence[Node], subscripts: list[Labels]) -> dict[str, int]:
     extents: dict[str, int] = {}
     for position, (x, labels) in enumerate(zip(operands, subscripts, strict=True)):
+        _check_repeats(x, labels, position)
         for axis, (c, n) in enumerate(zip(labels, x.shape, strict=True)):
             known = extents.setdefault(c, n)
             if n != known and 1 not in (n, known):
@@ -97,18 +114,22 @@ def _extents(operands: Sequence[Node], subscripts: list[Labels]) -> dict[str, in
     return extents
 
 
+def _check_repeats(x: Node, labels: Labels, position: int) -> None:
+    """Raise where a label that stands twice in one operand has two extents."""
+    for axis, c in enumerate(labels):
+        extent = x.shape[labels.index(c)]
+        if x.shape[axis] != extent:
+            raise GraphcRuntimeError(
+                f"einsum(): subscript {c} is repeated for operand {position} but the sizes don't "
+                f"match, {x.shape[axis]} != {extent}"
+            )
+
+
 def _without_repeats(x: Node, labels: Labels) -> tuple[Node, Labels]:
     """The diagonal over every label that stands twice in one operand."""
-    from graphc.functions.shaping import diagonal
-
     while len(set(labels)) < len(labels):
         c = next(c for c in labels if labels.count(c) > 1)
         first, second = labels.index(c), labels.rindex(c)
-        if x.shape[first] != x.shape[second]:
-            raise GraphcRuntimeError(
-                f"einsum(): subscript {c} is repeated for operand but the sizes don't match, "
-                f"{x.shape[second]} != {x.shape[first]}"
-            )
         x = diagonal(x, 0, first, second)
         labels = labels[:first] + labels[first + 1 : second] + labels[second + 1 :] + c
     return x, labels

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
+from graphc.functions.diagonals import counted
+from graphc.functions.pieces import cut
 from graphc.functions.reduction import normal_dim
-from graphc.functions.shaping import Extents, cut, sizes
-from graphc.ir.dtype import Scalar, int64
-from graphc.ir.node import Node, cast, const, elementwise, promoted
+from graphc.functions.shaping import Extents, sizes
+from graphc.ir.node import Node, cast, promoted
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops import movement
-from graphc.ops.creation import Arange
-from graphc.ops.elementwise import where
+from graphc.ops.elementwise import sum_to
 from graphc.ops.function import function
+from graphc.ops.indexing import taken
 
 
 @function("concat", "concatenate", method=False)
@@ -86,9 +87,7 @@ def hstack(tensors: Sequence[Node]) -> Node:
 def vstack(tensors: Sequence[Node]) -> Node:
     """The tensors below one another, as matrices."""
     given = _tensors("vstack", tensors)
-    return cat(
-        [x if x.rank > 1 else movement.reshape(x, (1, x.type.size)) for x in given], 0
-    )
+    return cat([x if x.rank > 1 else movement.reshape(x, (1, x.type.size)) for x in given], 0)
 
 
 @function(method=False, grad_name="CatBackward0")
@@ -107,15 +106,13 @@ def dstack(tensors: Sequence[Node]) -> Node:
 def column_stack(tensors: Sequence[Node]) -> Node:
     """Vectors as the columns of a matrix, matrices side by side."""
     given = _tensors("column_stack", tensors)
-    return cat(
-        [x if x.rank > 1 else movement.reshape(x, (x.type.size, 1)) for x in given], 1
-    )
+    return cat([x if x.rank > 1 else movement.reshape(x, (x.type.size, 1)) for x in given], 1)
 
 
 @function(namespace=False)
-def repeat(input: Node, *repeats: Extents) -> Node:
+def repeat(input: Node, *extents: Extents, repeats: Sequence[int] = ()) -> Node:
     """The tensor so many times along each dimension; new dimensions come first."""
-    counts = sizes(repeats, "repeats")
+    counts = sizes(extents or repeats, "repeats")
     if len(counts) < input.rank:
         raise GraphcRuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
@@ -136,9 +133,9 @@ def tiled(x: Node, counts: Shape) -> Node:
 
 
 @function(grad_name="RepeatBackward0")
-def tile(input: Node, *dims: Extents) -> Node:
+def tile(input: Node, *repeats: Extents, dims: Sequence[int] = ()) -> Node:
     """The tensor so many times along each dimension, counted from the last."""
-    counts = sizes(dims, "dims")
+    counts = sizes(repeats or dims, "dims")
     counts = (1,) * (input.rank - len(counts)) + counts
     shape = (1,) * (len(counts) - input.rank) + input.shape
     return tiled(movement.reshape(input, shape), counts)
@@ -156,9 +153,9 @@ def interleaved(input: Node, repeats: int, dim: int | None = None) -> Node:
 
 
 @function()
-def flip(input: Node, *dims: Extents) -> Node:
+def flip(input: Node, *along: Extents, dims: Sequence[int] = ()) -> Node:
     """Reversed along the dimensions."""
-    axes = tuple(sorted(normal_dim(d, input.rank) for d in sizes(dims, "dims")))
+    axes = tuple(sorted(normal_dim(d, input.rank) for d in sizes(along or dims, "dims")))
     if len(set(axes)) < len(axes):
         raise GraphcRuntimeError(f"dim {axes[0]} appears multiple times in the list of dims")
     return movement.Flip(axes)(input) if axes and input.rank else input
@@ -206,6 +203,10 @@ def roll(input: Node, shifts: Extents, dims: Extents | None = None) -> Node:
 def rot90(input: Node, k: int = 1, dims: Sequence[int] = (0, 1)) -> Node:
     """Turned ``k`` times by a quarter from the first of ``dims`` towards the second."""
     a, b = (normal_dim(d, input.rank) for d in dims)
+    if a == b:
+        raise GraphcRuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     order = list(range(input.rank))
     order[a], order[b] = b, a
     turns = k % 4
@@ -216,84 +217,9 @@ def rot90(input: Node, k: int = 1, dims: Sequence[int] = (0, 1)) -> Node:
     return flip(movement.permute(input, tuple(order)), b) if turns else input
 
 
-def counted(size: int, *, start: int = 0, step: int = 1) -> Node:
-    """start, start + step, ...: ``size`` int64 numbers."""
-    return Arange(start, step, size, int64)(*())
-
-
-def band(rows: int, columns: int, diagonal: int) -> Node:
-    """Whether an element of a matrix lies on the diagonal or below it."""
-    row = movement.reshape(counted(rows), (rows, 1))
-    return elementwise("le", counted(columns), row + diagonal)
-
-
-def _check_matrix(name: str, x: Node) -> None:
-    if x.rank < 2:
-        raise GraphcRuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-
-
-@function(inplace=True)
-def tril(input: Node, diagonal: int = 0) -> Node:
-    """Zero above the diagonal."""
-    _check_matrix("tril", input)
-    mask = band(input.shape[-2], input.shape[-1], diagonal)
-    return where(mask, input, const(0, input.dtype))
-
-
-@function(inplace=True)
-def triu(input: Node, diagonal: int = 0) -> Node:
-    """Zero below the diagonal."""
-    _check_matrix("triu", input)
-    mask = band(input.shape[-2], input.shape[-1], diagonal - 1)
-    return where(mask, const(0, input.dtype), input)
-
-
-@function()
-def diag_embed(input: Node, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
-    """Matrices with the last dimension as their diagonal."""
-    count, lead = input.shape[-1], input.shape[:-1]
-    size = count + (offset if offset > 0 else -offset)
-    row, column = counted(size), counted(size)
-    mask = elementwise("eq", movement.reshape(row, (size, 1)) + offset, column)
-    low = (0,) * len(lead)
-    before = offset if offset > 0 else 0
-    padded = movement.Pad((*low, before), (*low, size - count - before), 0)(input)
-    spread = movement.reshape(padded, (*lead, 1, size))
-    matrices = where(mask, spread, const(0, input.dtype))
-    a, b = normal_dim(dim1, matrices.rank), normal_dim(dim2, matrices.rank)
-    if a == b:
-        raise GraphcRuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    rest = iter(range(len(lead)))
-    places = {a: matrices.rank - 2, b: matrices.rank - 1}
-    order = tuple(places[d] if d in places else next(rest) for d in range(matrices.rank))
-    return movement.permute(matrices, order)
-
-
-@function(grad_name="DiagBackward0")
-def diag(input: Node, diagonal: int = 0) -> Node:
-    """A vector as the diagonal of a matrix, or the diagonal of a matrix."""
-    from graphc.functions.shaping import diagonal as diagonal_of
-
-    if input.rank == 1:
-        return diag_embed(input, diagonal)
-    if input.rank != 2:
-        raise GraphcRuntimeError(
-            f"diag(): Supports 1D or 2D tensors. Got {input.rank}D"
-        )
-    return diagonal_of(input, diagonal)
-
-
-@function()
-def diagflat(input: Node, offset: int = 0) -> Node:
-    """All elements as the diagonal of a matrix."""
-    return diag_embed(movement.reshape(input, (input.type.size,)), offset)
-
-
 @function(namespace=False)
 def unfold(input: Node, dimension: int, size: int, step: int) -> Node:
     """All windows of ``size`` along a dimension, every ``step``-th; their elements go last."""
-    from graphc.ops.indexing import take_rows
-
     axis = normal_dim(dimension, input.rank)
     extent = input.shape[axis] if input.rank else 1
     if size > extent:
@@ -304,7 +230,7 @@ def unfold(input: Node, dimension: int, size: int, step: int) -> Node:
         raise GraphcRuntimeError(f"step is {step} but must be > 0")
     count = (extent - size) // step + 1
     starts = movement.reshape(counted(count, step=step), (count, 1))
-    windows = take_rows(input, starts + counted(size), axis)
+    windows = taken(input, starts + counted(size), axis)
     order = [d for d in range(windows.rank) if d != axis + 1]
     return movement.permute(windows, (*order, axis + 1))
 
@@ -317,6 +243,13 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Node, ...]:
         raise GraphcRuntimeError(
             f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
         )
+    for x in given:
+        if x.rank > 1:
+            raise GraphcRuntimeError(
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x.type}"
+            )
+        if x.dtype is not given[0].dtype:
+            raise GraphcRuntimeError("meshgrid expects all tensors to have the same dtype")
     shape = tuple(x.type.size for x in given)
     grids = []
     for i, x in enumerate(given):
@@ -328,7 +261,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Node, ...]:
     return tuple(grids)
 
 
-@function(method=False)
+@function(method=False, grad_name="StackBackward0")
 def cartesian_prod(*tensors: Node) -> Node:
     """All combinations of the elements of vectors, one to a row."""
     if len(tensors) == 1:
@@ -338,11 +271,9 @@ def cartesian_prod(*tensors: Node) -> Node:
     return stack([movement.reshape(x, (size,)) for x in grids], 1)
 
 
-@function()
+@function(namespace=False, grad_name="SumBackward1")
 def sum_to_size(input: Node, *size: Extents) -> Node:
     """Summed over the dimensions along which a tensor of ``size`` would be broadcast."""
-    from graphc.ops.elementwise import sum_to
-
     target = sizes(size)
     if broadcast_shapes(target, input.shape) != input.shape:
         raise GraphcRuntimeError(
@@ -355,23 +286,3 @@ def sum_to_size(input: Node, *size: Extents) -> Node:
 def converted(input: Node, dtype: Any) -> Node:
     """In another element type."""
     return cast(input, dtype)
-
-
-@function(namespace=False, method=False, inplace=True, grad_name="FillDiagonalBackward0")
-def fill_diagonal(input: Node, fill_value: Scalar, wrap: bool = False) -> Node:
-    """``fill_value`` on the main diagonal; with ``wrap`` again below it in tall matrices."""
-    if input.rank < 2:
-        raise GraphcRuntimeError("dimensions must larger than 1")
-    if input.rank > 2 and len(set(input.shape)) > 1:
-        raise GraphcRuntimeError("all dimensions of input must be of equal length")
-    first = counted(input.shape[0])
-    if wrap and input.rank == 2:
-        first = elementwise("remainder", first, input.shape[1] + 1)
-    mask: Node | None = None
-    first = movement.reshape(first, (input.shape[0],) + (1,) * (input.rank - 1))
-    for axis in range(1, input.rank):
-        own = (input.shape[axis],) + (1,) * (input.rank - axis - 1)
-        same = elementwise("eq", first, movement.reshape(counted(input.shape[axis]), own))
-        mask = same if mask is None else elementwise("and", mask, same)
-    assert mask is not None
-    return where(mask, const(fill_value, input.dtype), input)

@@ -6,9 +6,9 @@ from typing import Any
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, c_type, check_tensors
-from graphc.functions.reduction import normal_dims
+from graphc.functions.shaping import expand
 from graphc.ir.dtype import Scalar
-from graphc.ir.node import Node, elementwise, promoted
+from graphc.ir.node import Node, elementwise
 from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import permute, reshape
@@ -17,6 +17,13 @@ from graphc.ops.reduce import Sum
 
 def _extents(x: Node) -> str:
     return "x".join(map(str, x.shape))
+
+
+def _unfit_vector(matrix: Node, vector: Node) -> GraphcRuntimeError:
+    return GraphcRuntimeError(
+        f"size mismatch, got input ({matrix.shape[0]}), mat ({_extents(matrix)}), "
+        f"vec ({vector.shape[0]})"
+    )
 
 
 def _check_types(name: str, x: Node, y: Node) -> None:
@@ -40,15 +47,17 @@ def _check_sum_types(input: Node, mat1: Node, mat2: Node) -> None:
 def _check_rank(name: str, x: Node, rank: int, label: str) -> None:
     if x.rank != rank:
         kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[rank]
-        raise GraphcRuntimeError(f"{name}: {label} must be a {kind}, got {x.rank}-D")
+        raise GraphcRuntimeError(f"{name}: {label} must be a {kind}, got {x.rank}-D tensor")
 
 
 def _matmul_name(input: Any, other: Any) -> str:
     ranks = (input.rank, other.rank)
-    known = {(2, 2): "Mm", (1, 1): "Dot", (2, 1): "Mv", (1, 2): "Squeeze"}
+    known = {(2, 2): "Mm", (1, 1): "Dot", (2, 1): "Mv"}
     if ranks in known:
         return f"{known[ranks]}Backward0"
-    return "ViewBackward0" if min(ranks) == 1 else "UnsafeViewBackward0"
+    if ranks == (1, 2):
+        return "SqueezeBackward4"
+    return "CloneBackward0" if ranks[0] == 2 else "UnsafeViewBackward0"
 
 
 @function(grad_name=_matmul_name)
@@ -83,6 +92,8 @@ def _check_inner(name: str, input: Node, other: Node, x: Node, y: Node) -> None:
             f"{list(input.shape)} and src {list(other.shape)} to have the same number of elements, "
             f"but got {input.shape[0]} and {other.shape[0]} elements respectively"
         )
+    if input.rank == 2 and other.rank == 1:
+        raise _unfit_vector(input, other)
     if input.rank > 2 and other.rank > 2:
         raise GraphcRuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: "
@@ -131,14 +142,11 @@ def mv(input: Node, vec: Node) -> Node:
             f"vector + matrix @ vector expected, got {vec.rank}, {input.rank}, {vec.rank}"
         )
     if input.shape[1] != vec.shape[0]:
-        raise GraphcRuntimeError(
-            f"size mismatch, got input ({input.shape[0]}), mat ({_extents(input)}), "
-            f"vec ({vec.shape[0]})"
-        )
+        raise _unfit_vector(input, vec)
     return matmul(input, vec)
 
 
-@function("vdot")
+@function()
 def dot(input: Node, tensor: Node) -> Node:
     """Σ input · tensor, of two vectors."""
     check_tensors("dot", input, tensor)
@@ -154,29 +162,20 @@ def dot(input: Node, tensor: Node) -> Node:
     return matmul(input, tensor)
 
 
+@function()
+def vdot(input: Node, other: Node) -> Node:
+    """Σ input · other, of two vectors."""
+    return dot(input, other)
+
+
 @function("ger", grad_name="MulBackward0")
 def outer(input: Node, vec2: Node) -> Node:
     """Every element of one vector times every element of the other."""
     check_tensors("outer", input, vec2)
-    if input.rank != 1 or vec2.rank != 1:
-        raise GraphcRuntimeError(
-            f"outer: Expected 1-D argument self, but got {max(input.rank, vec2.rank)}-D"
-        )
+    for label, x in (("self", input), ("vec2", vec2)):
+        if x.rank != 1:
+            raise GraphcRuntimeError(f"outer: Expected 1-D argument {label}, but got {x.rank}-D")
     return elementwise("mul", reshape(input, (*input.shape, 1)), vec2)
-
-
-@function()
-def inner(input: Node, other: Node) -> Node:
-    """Σ over the last dimensions of both."""
-    check_tensors("inner", input, other)
-    if not input.rank or not other.rank:
-        return elementwise("mul", input, other)
-    if input.shape[-1] != other.shape[-1]:
-        raise GraphcRuntimeError(
-            f"inner() the last dimension must match on both input tensors but got shapes "
-            f"{list(input.shape)} and {list(other.shape)}"
-        )
-    return _contracted(input, other, [input.rank - 1], [other.rank - 1])
 
 
 def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node:
@@ -188,13 +187,19 @@ def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node
     return (input if beta == 1 else input * beta) + product
 
 
+def _expanded(input: Node, product: Node) -> Node:
+    """The summand of a product in its shape; an error in PyTorch's words where it does not fit."""
+    return expand(input, product.shape)
+
+
 @function(inplace=True)
 def addmm(input: Node, mat1: Node, mat2: Node, *, beta: Scalar = 1, alpha: Scalar = 1) -> Node:
     """beta · input + alpha · mat1 @ mat2"""
     _check_rank("addmm", mat1, 2, "mat1")
     _check_rank("addmm", mat2, 2, "mat2")
     _check_sum_types(input, mat1, mat2)
-    return _scaled_sum(input, matmul(mat1, mat2), beta, alpha)
+    product = matmul(mat1, mat2)
+    return _scaled_sum(_expanded(input, product), product, beta, alpha)
 
 
 @function(inplace=True)
@@ -225,9 +230,13 @@ def addbmm(input: Node, batch1: Node, batch2: Node, *, beta: Scalar = 1, alpha: 
 
 
 def _linear_name(input: Any, weight: Any, bias: Any = None) -> str:
-    if input.rank == 2:
+    if input.rank == weight.rank == 2:
         return "MmBackward0" if bias is None else "AddmmBackward0"
-    return "ViewBackward0" if input.rank == 1 or bias is not None else "UnsafeViewBackward0"
+    if weight.rank == 1:
+        return "AddBackward0" if bias is not None else _matmul_name(input, weight)
+    if bias is not None:
+        return "ViewBackward0"
+    return "SqueezeBackward4" if input.rank == 1 else "UnsafeViewBackward0"
 
 
 @function(method=False, namespace=False, functional=True, grad_name=_linear_name)
@@ -255,7 +264,11 @@ def linear(input: Node, weight: Node, bias: Node | None = None) -> Node:
     return result if bias is None else result + bias
 
 
-@function(method=False, functional=True, grad_name="AddBackward0")
+def _bilinear_name(input1: Any, input2: Any, weight: Any, bias: Any = None) -> str:
+    return "ViewBackward0" if bias is None else "AddBackward0"
+
+
+@function(method=False, functional=True, grad_name=_bilinear_name)
 def bilinear(input1: Node, input2: Node, weight: Node, bias: Node | None = None) -> Node:
     """input1 · weight · input2 for each output, + bias."""
     lead, count = input1.shape[:-1], weight.shape[0]
@@ -265,109 +278,3 @@ def bilinear(input1: Node, input2: Node, weight: Node, bias: Node | None = None)
     rows = reshape(MatMul()(x, wide), (x.shape[0], count, weight.shape[2]))
     result = reshape(Sum((2,))(rows * y), (*lead, count))
     return result if bias is None else result + bias
-
-
-def _contracted(x: Node, y: Node, left: list[int], right: list[int]) -> Node:
-    """Σ over pairs of dimensions; the other dimensions of x come first, then those of y."""
-    keep_x = [d for d in range(x.rank) if d not in left]
-    keep_y = [d for d in range(y.rank) if d not in right]
-    lead, tail = ([v.shape[d] for d in kept] for v, kept in ((x, keep_x), (y, keep_y)))
-    summed = 1
-    for d in left:
-        summed *= x.shape[d]
-    rows = reshape(permute(x, (*keep_x, *left)), (_size(lead), summed))
-    columns = reshape(permute(y, (*right, *keep_y)), (summed, _size(tail)))
-    return reshape(MatMul()(rows, columns), (*lead, *tail))
-
-
-def _size(extents: list[int]) -> int:
-    size = 1
-    for n in extents:
-        size *= n
-    return size
-
-
-@function(method=False, grad_name="ViewBackward0")
-def tensordot(a: Node, b: Node, dims: Any = 2) -> Node:
-    """Σ over pairs of dimensions: so many at the end of a and the start of b, or those given."""
-    if isinstance(dims, int):
-        left, right = list(range(a.rank - dims, a.rank)), list(range(dims))
-    else:
-        left, right = (list(x) if isinstance(x, list | tuple) else [x] for x in dims)
-        left = [d % a.rank for d in left]
-        right = [d % b.rank for d in right]
-    for i, j in zip(left, right, strict=True):
-        if a.shape[i] != b.shape[j]:
-            raise GraphcRuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} "
-                f"and second has size {b.shape[j]} in dim {j}"
-            )
-    return _contracted(a, b, left, right)
-
-
-@function()
-def trace(input: Node) -> Node:
-    """Σ of the diagonal of a matrix."""
-    from graphc.functions.reduction import sum as total
-    from graphc.functions.shaping import diagonal
-
-    if input.rank != 2:
-        raise GraphcRuntimeError(f"trace: expected a matrix, but got tensor with dim {input.rank}")
-    return total(diagonal(input))
-
-
-@function()
-def kron(input: Node, other: Node) -> Node:
-    """Every element of the first times the whole second."""
-    rank = max(input.rank, other.rank)
-    x, y = (reshape(v, (1,) * (rank - v.rank) + v.shape) for v in promoted((input, other)))
-    left = reshape(x, tuple(m for n in x.shape for m in (n, 1)))
-    right = reshape(y, tuple(m for n in y.shape for m in (1, n)))
-    shape = tuple(m * n for m, n in zip(x.shape, y.shape, strict=True))
-    return reshape(elementwise("mul", left, right), shape)
-
-
-@function()
-def cross(input: Node, other: Node, dim: int | None = None) -> Node:
-    """The cross product of vectors of three elements along ``dim``."""
-    from graphc.functions.joining import cat
-    from graphc.functions.shaping import cut
-    from graphc.ir.types import broadcast_shapes
-    from graphc.ops.movement import expand
-
-    x, y = promoted((input, other))
-    shape = broadcast_shapes(x.shape, y.shape)
-    x, y = expand(x, shape), expand(y, shape)
-    if dim is None:
-        dim = next((d for d, n in enumerate(shape) if n == 3), -1)
-    (axis,) = normal_dims(dim, x.rank)
-    if shape[axis] != 3:
-        raise GraphcRuntimeError(
-            f"linalg.cross: inputs dimension {axis} must have length 3. Got {input.shape[axis]} and "
-            f"{other.shape[axis]}"
-        )
-    a, b = ([cut(v, axis, i, i + 1) for i in range(3)] for v in (x, y))
-    return cat([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)], axis)
-
-
-@function()
-def matrix_power(input: Node, n: int) -> Node:
-    """A square matrix multiplied with itself ``n`` times."""
-    from graphc.functions.joining import band
-    from graphc.ir.node import cast
-    from graphc.ops.movement import expand
-
-    if n < 0:
-        raise GraphcRuntimeError("matrix_power: the inverse of a matrix is not supported")
-    size = input.shape[-1]
-    result: Node | None = None
-    square = input
-    while n:
-        if n & 1:
-            result = square if result is None else MatMul()(result, square)
-        n >>= 1
-        square = MatMul()(square, square) if n else square
-    if result is not None:
-        return result
-    unit = elementwise("xor", band(size, size, 0), band(size, size, -1))
-    return expand(cast(unit, input.dtype), input.shape)

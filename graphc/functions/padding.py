@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
-from graphc.functions.shaping import cut
+from graphc.functions.pieces import cut
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.node import Node
 from graphc.ops.function import function

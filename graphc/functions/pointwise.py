@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
@@ -16,6 +17,7 @@ from graphc.ir.dtype import DType, bool_
 from graphc.ir.node import Node, cast, common_dtype, elementwise, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
+from graphc.ops.sloped import sloped
 
 
 def _rounded(name: str, x: Node) -> Node:
@@ -117,7 +119,7 @@ def _binary(name: str, *aliases: str, floating: bool = False, inplace: bool = Tr
 
 def _check_kind(name: str, dtype: DType) -> None:
     """Raise where there is a function of integers alone or of floats alone."""
-    if name in INTEGRAL and dtype.category != 1 or name in FLOATING and dtype.category != 2:
+    if (name in INTEGRAL and dtype.category != 1) or (name in FLOATING and dtype.category != 2):
         raise not_implemented(f"{name}_cpu", dtype)
 
 
@@ -199,7 +201,9 @@ def logit(input: Node, eps: float | None = None) -> Node:
     (x,) = promoted((input,), floating=True)
     if eps is not None:
         x = clamp(x, eps, 1.0 - eps)
-    return elementwise("log", x / (1.0 - x))
+    outside = elementwise("or", x < 0, x > 1)
+    slope = select(outside, nan, 1.0 / (x * (1.0 - x)))
+    return sloped(elementwise("log", x / (1.0 - x)), x, slope)
 
 
 @function(inplace=True)

@@ -27,9 +27,7 @@ def _windows(
     if any(n < 1 for n in steps):
         raise GraphcRuntimeError("stride should not be zero")
     if any(n < 1 for n in kernel):
-        raise GraphcRuntimeError(
-            f"kernel size should be greater than zero, but got {list(kernel)}"
-        )
+        raise GraphcRuntimeError(f"kernel size should be greater than zero, but got {list(kernel)}")
     for p, k, d in zip(margin, kernel, spread, strict=True):
         if p < 0 or p > (d * (k - 1) + 1) // 2:
             raise GraphcRuntimeError(
@@ -68,9 +66,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Pooled:
     """The largest element of each window of ``[n, c, length]``; with indices, where it is."""
-    return _max_pool(
-        1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @function(method=False, functional=True, grad_name="MaxPool2DWithIndicesBackward0")
@@ -84,9 +80,7 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Pooled:
     """The largest element of each window of ``[n, c, h, w]``; with indices, where it is."""
-    return _max_pool(
-        2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @function(method=False, functional=True, grad_name="MaxPool3DWithIndicesBackward0")
@@ -100,9 +94,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Pooled:
     """The largest element of each window of ``[n, c, d, h, w]``; with indices, where it is."""
-    return _max_pool(
-        3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def _avg_pool(
@@ -133,9 +125,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Node:
     """The mean of each window of ``[n, c, length]``."""
-    return _avg_pool(
-        1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
-    )
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @function(method=False, namespace=False, functional=True, grad_name="AvgPool2DBackward0")

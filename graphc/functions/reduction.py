@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, nan, prod as product
+from math import inf
 from operator import index as integer
 from typing import Any
 
 from graphc.errors import GraphcIndexError, GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, dtype_given
-from graphc.functions.return_types import return_type
 from graphc.ir.dtype import DType, bool_, int64
-from graphc.ir.node import Node, cast, const, elementwise, grad_mode
+from graphc.ir.node import Node, cast, elementwise, grad_mode
 from graphc.ops import reduce
 from graphc.ops.elementwise import where
-from graphc.ops.function import function
-from graphc.ops.movement import full, reshape
+from graphc.ops.function import GradName, function
+from graphc.ops.movement import reshape
 
 Dims = int | Sequence[int] | None
 
@@ -25,7 +24,8 @@ def normal_dim(dim: int, rank: int) -> int:
     dim, limit = integer(dim), max_of(rank, 1)
     if not -limit <= dim < limit:
         raise GraphcIndexError(
-            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})"
+            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], "
+            f"but got {dim})"
         )
     return dim % limit
 
@@ -53,13 +53,13 @@ def dropped(x: Node, axes: tuple[int, ...], keepdim: bool) -> Node:
     return reshape(x, tuple(n for axis, n in enumerate(x.shape) if axis not in axes))
 
 
-def _numbered(whole: str, along: str) -> Any:
-    """The name of a gradient that depends on whether dimensions are given."""
+def _numbered(name: str) -> GradName:
+    """The name of a gradient that PyTorch numbers by whether dimensions are given."""
 
-    def name(input: Any, dim: Any = None, *_: Any, **__: Any) -> str:
-        return whole if dim is None else along
+    def grad_name(input: Any, *dims: Any, **named: Any) -> str:
+        return f"{name}Backward{1 if dims or 'dim' in named else 0}"
 
-    return name
+    return grad_name
 
 
 def _summed(input: Node, dtype: Any) -> Node:
@@ -69,14 +69,16 @@ def _summed(input: Node, dtype: Any) -> Node:
     return input if input.dtype.is_floating_point else cast(input, int64)
 
 
-@function(grad_name=_numbered("SumBackward0", "SumBackward1"))
-def sum(input: Node, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None) -> Node:
+@function(grad_name=_numbered("Sum"))
+def sum(
+    input: Node, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Node:
     """Σ over ``dim``; integers and truth values are summed as int64."""
     axes = normal_dims(dim, input.rank)
     return dropped(reduce.Sum(axes)(_summed(input, dtype)), axes, keepdim)
 
 
-@function(grad_name=_numbered("NansumBackward0", "NansumBackward0"))
+@function()
 def nansum(
     input: Node, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
@@ -98,7 +100,7 @@ def _floats(name: str, input: Node, dtype: Any = None) -> Node:
     return x
 
 
-@function(grad_name=_numbered("MeanBackward0", "MeanBackward1"))
+@function(grad_name=_numbered("Mean"))
 def mean(
     input: Node, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
@@ -108,7 +110,7 @@ def mean(
     return dropped(reduce.mean(x, axes), axes, keepdim)
 
 
-@function()
+@function(grad_name="DivBackward0")
 def nanmean(
     input: Node, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
@@ -118,7 +120,7 @@ def nanmean(
     return sum(_zero_for_nan(x), dim, keepdim) / count
 
 
-@function(grad_name=_numbered("ProdBackward0", "ProdBackward1"))
+@function(grad_name=_numbered("Prod"))
 def prod(
     input: Node, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
@@ -127,94 +129,10 @@ def prod(
     return dropped(reduce.Prod(axes)(_summed(input, dtype)), axes, keepdim)
 
 
-def _squared_spread(
-    name: str, input: Node, dim: Dims, correction: float
-) -> tuple[Node, Node, tuple[int, ...]]:
-    """The variance and the mean over ``dim``, which both keep extent one."""
-    if not input.dtype.is_floating_point:
-        raise GraphcRuntimeError(f"{name} only support floating point and complex dtypes")
-    axes = normal_dims(dim, input.rank)
-    center = reduce.mean(input, axes)
-    away = input - center
-    count = product(input.shape[axis] for axis in axes) - correction
-    return reduce.Sum(axes)(away * away) / (count if count > 0 else 0.0), center, axes
-
-
-def _spread_arguments(
-    dim: Any, unbiased: bool | None, correction: float | None
-) -> tuple[Dims, float]:
-    """Both of PyTorch's ways to say how many degrees of freedom are taken off."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if correction is not None:
-        return dim, correction
-    return dim, 0 if unbiased is False else 1
-
-
-def _root(x: Node) -> Node:
+def square_root(x: Node) -> Node:
     """√x, whose gradient at 0 is 0."""
     at_zero = elementwise("eq", x, 0)
     return where(at_zero, 0.0, elementwise("sqrt", where(at_zero, 1.0, x)))
-
-
-@function()
-def var(
-    input: Node,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Node:
-    """Σ (x - mean)² / (n - correction) over ``dim``; the correction is 1 unless given."""
-    dim, taken = _spread_arguments(dim, unbiased, correction)
-    spread, _, axes = _squared_spread("var", input, dim, taken)
-    return dropped(spread, axes, keepdim)
-
-
-@function()
-def std(
-    input: Node,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Node:
-    """The square root of the variance."""
-    dim, taken = _spread_arguments(dim, unbiased, correction)
-    spread, _, axes = _squared_spread("std", input, dim, taken)
-    return dropped(_root(spread), axes, keepdim)
-
-
-@function(method=False)
-def var_mean(
-    input: Node,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> tuple[Node, Node]:
-    """The variance and the mean."""
-    dim, taken = _spread_arguments(dim, unbiased, correction)
-    spread, center, axes = _squared_spread("var_mean", input, dim, taken)
-    return dropped(spread, axes, keepdim), dropped(center, axes, keepdim)
-
-
-@function(method=False)
-def std_mean(
-    input: Node,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> tuple[Node, Node]:
-    """The standard deviation and the mean."""
-    dim, taken = _spread_arguments(dim, unbiased, correction)
-    spread, center, axes = _squared_spread("std_mean", input, dim, taken)
-    return dropped(_root(spread), axes, keepdim), dropped(center, axes, keepdim)
 
 
 @function(grad_name="LinalgVectorNormBackward0")
@@ -230,13 +148,14 @@ def norm(
     if isinstance(p, str) and p != "fro":
         raise GraphcRuntimeError(f"norm: p='{p}' is not supported; a number or 'fro' is")
     axes = normal_dims(dim, x.rank)
-    return dropped(vector_norm(x, 2.0 if p is None or p == "fro" else float(p), axes), axes, keepdim)
+    exponent = 2.0 if p is None or p == "fro" else float(p)
+    return dropped(vector_norm(x, exponent, axes), axes, keepdim)
 
 
 def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     """(Σ |x|ᵖ)^(1/p) over ``axes``, which keep extent one."""
     if p == 2:
-        return _root(reduce.Sum(axes)(x * x))
+        return square_root(reduce.Sum(axes)(x * x))
     size = elementwise("abs", x)
     if p in (inf, -inf):
         return (reduce.Max if p > 0 else reduce.Min)(axes)(size)
@@ -260,6 +179,8 @@ def logsumexp(input: Node, dim: Dims, keepdim: bool = False) -> Node:
     """ln Σ eˣ over ``dim``, safe from overflow."""
     x = input if input.dtype.is_floating_point else input * 1.0
     axes = normal_dims(dim, x.rank)
+    if not x.type.size:
+        return dropped(elementwise("log", reduce.Sum(axes)(elementwise("exp", x))), axes, keepdim)
     with grad_mode(False):
         largest = reduce.Max(axes)(x)
         largest = where(elementwise("eq", elementwise("abs", largest), inf), 0.0, largest)
@@ -267,93 +188,9 @@ def logsumexp(input: Node, dim: Dims, keepdim: bool = False) -> Node:
     return dropped(elementwise("log", total) + largest, axes, keepdim)
 
 
-def _extreme(name: str, pick: type[reduce.Extreme], place: type[reduce.ArgReduce]) -> None:
-    """Declare max or min: of all, along a dimension with the places, or of two tensors."""
-
-    def call(input: Node, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-        other = dim if isinstance(dim, Node) else other
-        if other is not None:
-            return elementwise("maximum" if name == "max" else "minimum", input, other)
-        if dim is None:
-            if not input.type.size:
-                raise GraphcRuntimeError(
-                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                    "Specify the reduction dim with the 'dim' argument."
-                )
-            axes = tuple(range(input.rank))
-            return dropped(pick(axes)(input), axes, False)
-        axis = normal_dim(dim, input.rank)
-        axes = (axis,) if input.rank else ()
-        places = place(axes)(input)
-        values = _picked(input, places, axis)
-        kind = return_type(name, "values", "indices")
-        return kind(dropped(values, axes, keepdim), dropped(places, axes, keepdim))
-
-    def grad_name(input: Any, dim: Any = None, *_: Any, **__: Any) -> str:
-        if isinstance(dim, Node):
-            return "MaximumBackward0" if name == "max" else "MinimumBackward0"
-        return f"{name.capitalize()}Backward{1 if dim is None else 0}"
-
-    call.__name__ = name
-    call.__doc__ = f"The {name}imum: of all elements, along ``dim`` with its places, or of two tensors."
-    function(grad_name=grad_name)(call)
-
-
-def _picked(x: Node, places: Node, axis: int) -> Node:
-    """The elements of ``x`` at ``places`` along ``axis``; the gradient goes to these alone."""
-    from graphc.ops.indexing import Gather
-
-    return Gather(axis)(x, places) if x.rank else x
-
-
-_extreme("max", reduce.Max, reduce.ArgMax)
-_extreme("min", reduce.Min, reduce.ArgMin)
-
-
-def _amax(name: str, pick: type[reduce.Extreme]) -> None:
-    def call(input: Node, dim: Dims = None, keepdim: bool = False) -> Node:
-        axes = normal_dims(dim, input.rank)
-        return dropped(pick(axes)(input), axes, keepdim)
-
-    call.__name__ = name
-    call.__doc__ = f"The {name[1:]}imum over ``dim``; the gradient is shared among equals."
-    function()(call)
-
-
-_amax("amax", reduce.Max)
-_amax("amin", reduce.Min)
-
-
-@function()
-def aminmax(input: Node, *, dim: int | None = None, keepdim: bool = False) -> tuple[Node, Node]:
-    """The minimum and the maximum."""
-    axes = normal_dims(dim, input.rank)
-    low, high = (dropped(pick(axes)(input), axes, keepdim) for pick in (reduce.Min, reduce.Max))
-    return return_type("aminmax", "min", "max")(low, high)  # type: ignore[no-any-return]
-
-
-def _arg(name: str, place: type[reduce.ArgReduce]) -> None:
-    def call(input: Node, dim: int | None = None, keepdim: bool = False) -> Node:
-        axes = normal_dims(dim, input.rank)
-        if not input.type.size and dim is None:
-            raise GraphcIndexError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                "Specify the reduction dim with the 'dim' argument."
-            )
-        return dropped(place(axes)(input), axes, keepdim)
-
-    call.__name__ = name
-    call.__doc__ = f"The place of the first {name[3:]}imum, counted over all elements or along ``dim``."
-    function()(call)
-
-
-_arg("argmax", reduce.ArgMax)
-_arg("argmin", reduce.ArgMin)
-
-
 def _quantified(name: str, over: type[reduce.Reduce]) -> None:
     def call(input: Node, dim: Dims = None, keepdim: bool = False) -> Node:
-        axes = normal_dims(dim, input.rank)
+        axes = () if dim == () or dim == [] else normal_dims(dim, input.rank)
         found = dropped(over(axes)(cast(input, bool_)), axes, keepdim)
         return cast(found, input.dtype) if input.dtype.name == "uint8" else found
 
@@ -370,44 +207,3 @@ _quantified("all", reduce.All)
 def count_nonzero(input: Node, dim: Dims = None) -> Node:
     """How many elements are not zero."""
     return sum(elementwise("ne", input, 0), dim)
-
-
-def _median(name: str, skip: bool) -> None:
-    def call(input: Node, dim: int | None = None, keepdim: bool = False) -> Any:
-        if dim is None:
-            return _middle(reshape(input, (input.type.size,)), 0, skip, False)[0]
-        axis = normal_dim(dim, input.rank)
-        values, places = _middle(input, axis, skip, keepdim)
-        return return_type(name, "values", "indices")(values, places)
-
-    call.__name__ = name
-    call.__doc__ = "The lower median" + (" of the numbers." if skip else "; nan if there is one.")
-    function()(call)
-
-
-def _middle(x: Node, axis: int, skip: bool, keepdim: bool) -> tuple[Node, Node]:
-    """The value in the middle of the sorted numbers, and where it stood."""
-    from graphc.ir.node import Item
-    from graphc.ops.sort import Sort
-
-    if not x.rank:
-        return x, const(0, int64)
-    if not x.shape[axis]:
-        if x.rank == 1:
-            return const(nan, x.dtype), const(0, int64)
-        raise GraphcIndexError(f"median(): Expected reduction dim {axis} to have non-zero size.")
-    both = Sort(axis)(x)
-    numbers = reduce.Sum((axis,))(cast(elementwise("eq", x, x), int64))
-    middle = elementwise("floor_divide", elementwise("maximum", numbers - 1, 0), 2)
-    if not skip:
-        last = x.shape[axis] - 1
-        whole = elementwise("eq", numbers, last + 1)
-        # nan stands last.
-        middle = where(whole, full(middle.shape, const(last // 2, int64)), last)
-    axes = (axis,)
-    values, places = (_picked(Item(i)(both), middle, axis) for i in (0, 1))
-    return dropped(values, axes, keepdim), dropped(places, axes, keepdim)
-
-
-_median("median", skip=False)
-_median("nanmedian", skip=True)

@@ -11,7 +11,7 @@ RETURN_TYPES: dict[str, type[Any]] = {}
 def return_type(name: str, *fields: str) -> type[Any]:
     """The tuple with named fields that prints as ``torch.return_types.name``; one for each name."""
     if name not in RETURN_TYPES:
-        base = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024
+        base = namedtuple(name, fields)  # type: ignore[misc]
         RETURN_TYPES[name] = type(name, (base,), {"__slots__": (), "__repr__": _shown})
         RETURN_TYPES[name].__module__ = "torch.return_types"
     return RETURN_TYPES[name]

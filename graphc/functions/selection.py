@@ -6,6 +6,7 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, Operand, c_type, check_operands, numbered
 from graphc.ir.dtype import Scalar, bool_
 from graphc.ir.node import Node, cast, const, promoted
+from graphc.ir.types import broadcast_shapes
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
 
@@ -81,6 +82,11 @@ def copy(input: Node, src: Node, non_blocking: bool = False) -> Node:
     """``src``, broadcast and converted to the type of ``input``."""
     from graphc.ops.movement import expand
 
+    shape = broadcast_shapes(input.shape, src.shape)
+    if shape != input.shape:
+        raise GraphcRuntimeError(
+            f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
     return expand(cast(src, input.dtype), input.shape)
 
 

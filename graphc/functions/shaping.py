@@ -7,7 +7,8 @@ from math import prod
 from operator import index as integer
 from typing import Any
 
-from graphc.errors import GraphcIndexError, GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.functions.operands import C_NAMES
 from graphc.functions.reduction import normal_dim
 from graphc.ir.node import Node, Op
 from graphc.ir.types import Shape, broadcast_shapes
@@ -50,15 +51,16 @@ def completed(shape: Shape, size: int) -> Shape:
 
 
 @function(view=True, grad_name="ViewBackward0")
-def reshape(input: Node, *shape: Extents) -> Node:
+def reshape(input: Node, *extents: Extents, shape: Sequence[int] = ()) -> Node:
     """The same elements in another shape; one extent may be -1."""
-    return movement.reshape(input, completed(sizes(shape, "shape"), input.type.size))
+    given = sizes(extents or shape, "shape")
+    return movement.reshape(input, completed(given, input.type.size))
 
 
 @function(view=True, grad_name="ViewBackward0", namespace=False)
-def view(input: Node, *shape: Extents) -> Node:
+def view(input: Node, *extents: Extents, size: Sequence[int] = ()) -> Node:
     """The same memory in another shape; one extent may be -1."""
-    return reshape(input, *shape)
+    return reshape(input, *extents, shape=size)
 
 
 @function(view=True, grad_name="ViewBackward0", namespace=False)
@@ -105,7 +107,11 @@ def ravel(input: Node) -> Node:
     return movement.reshape(input, (input.type.size,))
 
 
-@function(view=True)
+def _squeeze_name(input: Any, dim: Any = None) -> str:
+    return f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, Sequence) else 1}"
+
+
+@function(view=True, grad_name=_squeeze_name)
 def squeeze(input: Node, dim: int | Sequence[int] | None = None) -> Node:
     """Without the dimensions of extent one, or without those of ``dim`` that are."""
     chosen = range(input.rank) if dim is None else dim if isinstance(dim, Sequence) else [dim]
@@ -121,7 +127,7 @@ def unsqueeze(input: Node, dim: int) -> Node:
     return movement.reshape(input, (*input.shape[:axis], 1, *input.shape[axis:]))
 
 
-@function("swapaxes", "swapdims", view=True)
+@function("swapdims", view=True)
 def transpose(input: Node, dim0: int, dim1: int) -> Node:
     """Two dimensions exchanged."""
     order = list(range(input.rank))
@@ -129,6 +135,12 @@ def transpose(input: Node, dim0: int, dim1: int) -> Node:
     if order:
         order[a], order[b] = order[b], order[a]
     return movement.permute(input, tuple(order))
+
+
+@function(view=True, grad_name="TransposeBackward0")
+def swapaxes(input: Node, axis0: int, axis1: int) -> Node:
+    """Two dimensions exchanged."""
+    return transpose(input, axis0, axis1)
 
 
 @function(view=True)
@@ -153,33 +165,35 @@ def adjoint(input: Node) -> Node:
 
 
 @function(view=True)
-def permute(input: Node, *dims: Extents) -> Node:
+def permute(input: Node, *order: Extents, dims: Sequence[int] = ()) -> Node:
     """The dimensions in another order."""
-    given = sizes(dims, "dims")
+    given = sizes(order or dims, "dims")
     if len(given) != input.rank:
         raise GraphcRuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             "length of the desired ordering of dimensions i.e. input.dim() = "
             f"{input.rank} is not equal to len(dims) = {len(given)}"
         )
-    order = tuple(normal_dim(d, input.rank) for d in given)
-    if len(set(order)) < len(order):
+    axes = tuple(normal_dim(d, input.rank) for d in given)
+    if len(set(axes)) < len(axes):
         raise GraphcRuntimeError("permute(): duplicate dims are not allowed.")
-    return movement.permute(input, order)
+    return movement.permute(input, axes)
 
 
 @function("moveaxis", view=True, grad_name="PermuteBackward0")
 def movedim(input: Node, source: Extents, destination: Extents) -> Node:
     """The dimensions ``source`` moved to ``destination``, the others in their order."""
-    start, end = (
-        [normal_dim(d, input.rank) for d in (x if isinstance(x, Sequence) else [x])]
-        for x in (source, destination)
-    )
+    given = [list(x) if isinstance(x, Sequence) else [x] for x in (source, destination)]
+    start, end = ([normal_dim(d, input.rank) for d in dims] for dims in given)
     if len(start) != len(end):
         raise GraphcRuntimeError(
             "movedim: Invalid source or destination dims: source "
-            f"({start} dims) should contain the same number of dims as destination ({end} dims)"
+            f"({given[0]} dims) should contain the same number of dims as destination "
+            f"({given[1]} dims)"
         )
+    for label, dims in (("source", start), ("destination", end)):
+        if len(set(dims)) < len(dims):
+            raise GraphcRuntimeError(f"movedim: repeated dim in `{label}` ({dims})")
     rest = iter([d for d in range(input.rank) if d not in start])
     moved = dict(zip(end, start, strict=True))
     order = [moved[d] if d in moved else next(rest) for d in range(input.rank)]
@@ -187,14 +201,17 @@ def movedim(input: Node, source: Extents, destination: Extents) -> Node:
 
 
 @function(view=True, namespace=False)
-def expand(input: Node, *size: Extents, implicit: bool = False) -> Node:
+def expand(
+    input: Node, *extents: Extents, size: Sequence[int] = (), implicit: bool = False
+) -> Node:
     """Dimensions of extent one repeated without a copy; -1 leaves an extent as it is."""
-    target = sizes(size)
+    target = sizes(extents or size)
     lead = len(target) - input.rank
     if lead < 0:
         raise GraphcRuntimeError(
-            f"expand: the number of sizes provided ({len(target)}) must be greater or equal to the "
-            f"number of dimensions in the tensor ({input.rank})"
+            f"expand(torch.{C_NAMES[input.dtype.name]}Tensor{{{list(input.shape)}}}, "
+            f"size={list(target)}): the number of sizes provided ({len(target)}) must be greater "
+            f"or equal to the number of dimensions in the tensor ({input.rank})"
         )
     shape = []
     for axis, n in enumerate(target):
@@ -234,186 +251,6 @@ def broadcast_tensors(*tensors: Node) -> tuple[Node, ...]:
     return tuple(movement.expand(x, shape) for x in given)
 
 
-def cut(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
-    """The elements of ``x`` from ``start`` to before ``stop`` along one dimension."""
-    if (start, stop, step) == (0, x.shape[axis], 1):
-        return x
-    ranges = [(0, n, 1) for n in x.shape]
-    ranges[axis] = (start, stop, step)
-    starts, stops, steps = zip(*ranges, strict=True)
-    return movement.Slice(starts, stops, steps)(x)
-
-
-@function(view=True)
-def narrow(input: Node, dim: int, start: int, length: int) -> Node:
-    """``length`` elements from ``start`` on along ``dim``."""
-    axis = _axis("narrow", dim, input)
-    extent = input.shape[axis]
-    if not -extent <= start <= extent:
-        raise GraphcIndexError(
-            f"Dimension out of range (expected to be in range of [{-extent}, {extent}], "
-            f"but got {start})"
-        )
-    first = start + extent if start < 0 else start
-    if length < 0:
-        raise GraphcRuntimeError("narrow(): length must be non-negative.")
-    if first + length > extent:
-        raise GraphcRuntimeError(
-            f"start ({first}) + length ({length}) exceeds dimension size ({extent})."
-        )
-    return cut(input, axis, first, first + length)
-
-
-def _axis(name: str, dim: int, x: Node) -> int:
-    if not x.rank:
-        raise GraphcRuntimeError(f"{name}() cannot be applied to a 0-dim tensor.")
-    return normal_dim(dim, x.rank)
-
-
-@function(view=True)
-def select(input: Node, dim: int, index: int) -> Node:
-    """The elements at ``index`` along ``dim``, which goes."""
-    if not input.rank:
-        raise GraphcIndexError("select() cannot be applied to a 0-dim tensor.")
-    axis = normal_dim(dim, input.rank)
-    extent = input.shape[axis]
-    if not -extent <= index < extent:
-        raise GraphcIndexError(
-            f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
-            f"dimension {axis}"
-        )
-    first = index % extent
-    row = cut(input, axis, first, first + 1)
-    return movement.reshape(row, (*input.shape[:axis], *input.shape[axis + 1 :]))
-
-
-@function(view=True)
-def unbind(input: Node, dim: int = 0) -> tuple[Node, ...]:
-    """The elements along ``dim``, each a tensor without it."""
-    axis = _axis("unbind", dim, input)
-    return tuple(select(input, axis, i) for i in range(input.shape[axis]))
-
-
-def _pieces(x: Node, axis: int, lengths: Sequence[int]) -> tuple[Node, ...]:
-    pieces, begin = [], 0
-    for length in lengths:
-        pieces.append(cut(x, axis, begin, begin + length))
-        begin += length
-    return tuple(pieces)
-
-
-@function(view=True)
-def split(input: Node, split_size: Extents, dim: int = 0) -> tuple[Node, ...]:
-    """Pieces of ``split_size`` along ``dim``, the last one perhaps smaller, or of the sizes given."""
-    axis = _axis("split", dim, input)
-    extent = input.shape[axis]
-    if isinstance(split_size, Sequence):
-        if sum(split_size) != extent or any(n < 0 for n in split_size):
-            raise GraphcRuntimeError(
-                "split_with_sizes expects split_sizes to sum exactly to "
-                f"{extent} (input tensor's size at dimension {axis}), but got split_sizes="
-                f"{list(split_size)}"
-            )
-        return _pieces(input, axis, split_size)
-    if split_size < 0:
-        raise GraphcRuntimeError(
-            f"split expects split_size be non-negative, but got split_size={split_size}"
-        )
-    if split_size == 0 and extent:
-        raise GraphcRuntimeError(
-            "split_size can only be 0 if dimension size is 0, but got dimension size of "
-            f"{extent}"
-        )
-    count = max(1, -(-extent // split_size)) if split_size else 1
-    lengths = [min(split_size, extent - i * split_size) for i in range(count)]
-    return _pieces(input, axis, lengths)
-
-
-@function(view=True, grad_name="SplitWithSizesBackward0")
-def split_with_sizes(input: Node, split_sizes: Sequence[int], dim: int = 0) -> tuple[Node, ...]:
-    """Pieces of the sizes given along ``dim``."""
-    return split(input, list(split_sizes), dim)
-
-
-@function("unsafe_chunk", view=True, grad_name="SplitBackward0")
-def chunk(input: Node, chunks: int, dim: int = 0) -> tuple[Node, ...]:
-    """At most ``chunks`` pieces of equal size along ``dim``, the last one perhaps smaller."""
-    axis = _axis("chunk", dim, input)
-    if chunks < 1:
-        raise GraphcRuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    extent = input.shape[axis]
-    if not extent:
-        return _pieces(input, axis, [0] * chunks)
-    return split(input, -(-extent // chunks), axis)
-
-
-@function(view=True, grad_name="SliceBackward0")
-def tensor_split(
-    input: Node, indices_or_sections: int | Sequence[int], dim: int = 0
-) -> tuple[Node, ...]:
-    """As many pieces as equal as can be, or pieces that end at the indices."""
-    axis = _axis("tensor_split", dim, input)
-    extent = input.shape[axis]
-    if isinstance(indices_or_sections, int):
-        if indices_or_sections < 1:
-            raise GraphcRuntimeError(
-                f"number of sections must be larger than 0, got {indices_or_sections}"
-            )
-        least, more = divmod(extent, indices_or_sections)
-        return _pieces(input, axis, [least + (i < more) for i in range(indices_or_sections)])
-    ends = [slice(0, i).indices(extent)[1] for i in indices_or_sections]
-    bounds = zip([0, *ends], [*ends, extent], strict=True)
-    return tuple(cut(input, axis, a, max(a, b)) for a, b in bounds)
-
-
-def _declare_split(name: str, axis: int) -> None:
-    def call(input: Node, indices_or_sections: int | Sequence[int]) -> tuple[Node, ...]:
-        least = axis + 1
-        if input.rank < least:
-            raise GraphcRuntimeError(
-                f"torch.{name} requires a tensor with at least {least} dimension"
-                f"{'s' if least > 1 else ''}, but got a tensor with {input.rank} dimensions!"
-            )
-        dim = 0 if input.rank == 1 else axis
-        if isinstance(indices_or_sections, int) and input.shape[dim] % indices_or_sections:
-            raise GraphcRuntimeError(
-                f"torch.{name} attempted to split along dimension {dim}, but the size of the "
-                f"dimension {input.shape[dim]} is not divisible by the split_size "
-                f"{indices_or_sections}!"
-            )
-        return tensor_split(input, indices_or_sections, dim)
-
-    call.__name__ = name
-    call.__doc__ = f"``tensor_split`` along dimension {axis}."
-    function(view=True)(call)
-
-
-_declare_split("vsplit", 0)
-_declare_split("dsplit", 2)
-
-
-@function(view=True)
-def hsplit(input: Node, indices_or_sections: int | Sequence[int]) -> tuple[Node, ...]:
-    """``tensor_split`` along dimension 1, of a vector along its one."""
-    return tensor_split(input, indices_or_sections, 0 if input.rank == 1 else 1)
-
-
-@function(view=True)
-def diagonal(input: Node, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
-    """The diagonal over two dimensions, which goes last."""
-    a, b = normal_dim(dim1, input.rank), normal_dim(dim2, input.rank)
-    if a == b:
-        raise GraphcRuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    rest = tuple(axis for axis in range(input.rank) if axis not in (a, b))
-    lead = tuple(input.shape[axis] for axis in rest)
-    rows, columns = input.shape[a], input.shape[b]
-    count = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    flat = movement.reshape(movement.permute(input, (*rest, a, b)), (*lead, rows * columns))
-    first = offset if offset >= 0 else -offset * columns
-    stop = first + (count - 1) * (columns + 1) + 1 if count else first
-    return cut(flat, flat.rank - 1, min(first, rows * columns), stop, columns + 1)
-
-
 @function(view=True, namespace=False)
 def detach(input: Node) -> Node:
     """The same memory, through which no gradient flows."""
@@ -429,7 +266,12 @@ def _at_least(name: str, rank: int) -> None:
 
     call.__name__ = name
     call.__doc__ = f"Each tensor with at least {rank} dimension{'s' if rank > 1 else ''}."
-    function(method=False, grad_name="ViewBackward0")(call)
+
+    def grad_name(first: Any, *_: Any) -> str:
+        x = first[0] if isinstance(first, list | tuple) else first
+        return "UnsqueezeBackward0" if 0 < x.rank < rank else "ViewBackward0"
+
+    function(method=False, grad_name=grad_name)(call)
 
 
 def _raised(x: Node, rank: int) -> Node:

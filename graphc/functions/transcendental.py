@@ -17,10 +17,36 @@ ALIASES = {
     "atanh": "arctanh",
 }
 GRAD_NAMES = {"log1p": "Log1P"}
-NAMES = (
-    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan "
-    "sinh cosh tanh asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma"
-).split()
+NAMES = [
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "reciprocal",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "sigmoid",
+    "erf",
+    "erfc",
+    "erfinv",
+    "lgamma",
+    "digamma",
+]
 
 
 def _declare(name: str) -> None:

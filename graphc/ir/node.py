@@ -297,7 +297,9 @@ def const(value: Scalar, dtype: DType) -> Node:
     if dtype.category == 2:
         number: Scalar = float(value)
     elif dtype.category == 1:
-        number = int(np.asarray(int(value)).astype(dtype.numpy)) if abs(value) < 2**63 else int(value)
+        number = (
+            int(np.asarray(int(value)).astype(dtype.numpy)) if abs(value) < 2**63 else int(value)
+        )
     else:
         number = bool(value)
     return Node(Const(number, dtype), (), TensorType((), dtype), requires_grad=False)

@@ -15,7 +15,15 @@ from graphc.storage import Array
 from graphc.tensor import Tensor
 
 _LINEAR = frozenset(
-    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
+    [
+        "linear",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+    ]
 )
 
 

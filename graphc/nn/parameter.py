@@ -19,7 +19,9 @@ def _share(tensor: Tensor, data: Tensor | None) -> None:
         tensor._storage = Storage(np.empty((0,), get_default_dtype().numpy))
         return
     if not isinstance(data, Tensor):
-        raise GraphcTypeError(f"{type(tensor).__name__} data must be a Tensor, not {type(data).__name__}")
+        raise GraphcTypeError(
+            f"{type(tensor).__name__} data must be a Tensor, not {type(data).__name__}"
+        )
     data._value()
     tensor._storage = data._storage
     if data._base is not None:
@@ -53,7 +55,9 @@ class Parameter(Tensor):
         return rebuild_parameter, (self._value(), self._requires_grad, type(self))
 
 
-def rebuild_parameter(array: Any, requires_grad: bool, kind: type[Parameter] = Parameter) -> Parameter:
+def rebuild_parameter(
+    array: Any, requires_grad: bool, kind: type[Parameter] = Parameter
+) -> Parameter:
     """A parameter from its numbers, as unpickling makes it."""
     parameter = kind.__new__(kind)
     parameter._storage = Storage(array)
@@ -75,7 +79,9 @@ class Buffer(Tensor):
             self.requires_grad = True
 
 
-def new_parameter(shape: tuple[int, ...], device: Any = None, dtype: DType | None = None) -> Parameter:
+def new_parameter(
+    shape: tuple[int, ...], device: Any = None, dtype: DType | None = None
+) -> Parameter:
     """A parameter of ``shape`` whose numbers are still to be set."""
     return Parameter(new_tensor(shape, None, device, dtype))
 

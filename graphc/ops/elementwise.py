@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType, bool_
 from graphc.ir.node import Const, Node, Op, cast, const, elementwise, is_const

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from graphc.errors import GraphcIndexError, GraphcRuntimeError
 from graphc.ir.dtype import int64
-from graphc.ir.node import Node, Op, cast
+from graphc.ir.node import Node, Op, cast, const
 from graphc.ir.types import Shape, TensorType, broadcast_shapes
-from graphc.ops.elementwise import equal, number, sum_to, where
+from graphc.ops.elementwise import And, equal, number, sum_to, where
 from graphc.ops.movement import permute, reshape, zeros
 
 
@@ -66,6 +66,47 @@ class Scatter(Op, name="scatter"):
 
 
 @dataclass(frozen=True)
+class ScatterReduce(Op, name="scatter_reduce"):
+    """x combined with values[i, j] at [index[i, j], j] along dimension 0, and so on."""
+
+    dim: int
+    combine: str
+    """An elementwise primitive in which order does not matter: mul, maximum or minimum."""
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return Scatter(self.dim).infer(types)
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        below = self._of_product if self.combine == "mul" else self._shared
+        return *below(node, dy), None
+
+    def _shared(self, node: Node, dy: Node) -> tuple[Node, Node]:
+        """An extreme's gradient goes in equal parts to all that equal it."""
+        x, values, index = node.inputs
+        own = equal(x, node)
+        theirs = equal(values, Gather(self.dim)(node, index))
+        counts = ScatterAdd(self.dim, x.shape)(cast(theirs, dy.dtype), index) + cast(own, dy.dtype)
+        share = dy / counts
+        return where(own, share, 0.0), where(theirs, Gather(self.dim)(share, index), 0.0)
+
+    def _of_product(self, node: Node, dy: Node) -> tuple[Node, Node]:
+        """To each factor the product of the others: y / x, but where x is zero the product without.
+
+        Where two values of one place are zero, what remains has a zero among its factors.
+        """
+        x, values, index = node.inputs
+        along = Gather(self.dim)
+        nonzero = where(equal(x, number(0, x)), 1.0, x)
+        from_x = dy * self(nonzero, values, index) / nonzero
+        zero = equal(values, number(0, values))
+        count = ScatterAdd(self.dim, x.shape)(cast(zero, int64), index)
+        alone = And()(zero, equal(along(count, index), const(1, int64)))
+        without = along(dy * self(x, where(alone, 1.0, values), index), index)
+        others = along(dy * node, index) / where(zero, 1.0, values)
+        return from_x, where(alone, without, others)
+
+
+@dataclass(frozen=True)
 class GatherNd(Op, name="gather_nd"):
     """The elements of x at index tensors for its leading dimensions.
 
@@ -79,7 +120,9 @@ class GatherNd(Op, name="gather_nd"):
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         x, *indices = types
-        return TensorType((*check_indices(self.name, x, indices), *x.shape[len(indices) :]), x.dtype)
+        return TensorType(
+            (*check_indices(self.name, x, indices), *x.shape[len(indices) :]), x.dtype
+        )
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
         x, *indices = node.inputs
@@ -158,7 +201,7 @@ def check_along(name: str, dim: int, index: TensorType, x: TensorType, what: str
     if any(n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if d != dim):
         raise GraphcRuntimeError(
             f"Size does not match at dimension {_first_larger(dim, index, x)} expected index "
-            f"{list(index.shape)} to be no larger than {what} {list(x.shape)} apart from "
+            f"{list(index.shape)} to be no larger than self {list(x.shape)} apart from "
             f"dimension {dim}"
         )
 

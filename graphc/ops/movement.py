@@ -33,7 +33,9 @@ class Reshape(View, name="reshape"):
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         (x,) = types
         if prod(self.shape) != x.size:
-            raise GraphcRuntimeError(f"shape '{list(self.shape)}' is invalid for input of size {x.size}")
+            raise GraphcRuntimeError(
+                f"shape '{list(self.shape)}' is invalid for input of size {x.size}"
+            )
         return TensorType(self.shape, x.dtype)
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
@@ -77,7 +79,9 @@ class Expand(View, name="expand"):
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         (x,) = types
         lead = len(self.shape) - x.rank
-        if lead < 0 or any(m not in (1, n) for m, n in zip(x.shape, self.shape[lead:], strict=True)):
+        if lead < 0 or any(
+            m not in (1, n) for m, n in zip(x.shape, self.shape[lead:], strict=True)
+        ):
             raise GraphcRuntimeError(
                 f"expand: the expanded size {self.shape} must match the existing size {x.shape} "
                 "at dimensions of extent other than one"
@@ -195,7 +199,9 @@ class Concat(Op, name="concat"):
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         first = types[0]
         for other in types[1:]:
-            same = [i == self.dim or m == n for i, (m, n) in enumerate(zip(first.shape, other.shape))]
+            same = [
+                i == self.dim or m == n for i, (m, n) in enumerate(zip(first.shape, other.shape))
+            ]
             if other.rank != first.rank or not all(same):
                 raise GraphcRuntimeError(
                     f"cat: sizes of tensors must match except in dimension {self.dim}, "

@@ -9,7 +9,7 @@ from graphc.errors import GraphcIndexError
 from graphc.ir.dtype import DType, bool_, int64
 from graphc.ir.node import Node, Op, cast
 from graphc.ir.types import TensorType
-from graphc.ops.elementwise import equal, where
+from graphc.ops.elementwise import equal
 from graphc.ops.movement import expand
 
 
@@ -24,7 +24,8 @@ class Reduce(Op):
         (x,) = types
         if self.needs_elements and any(x.shape[axis] == 0 for axis in self.axes):
             raise GraphcIndexError(
-                f"{self.name}: expected reduction dim {list(self.axes)} to have non-zero size, got {x}"
+                f"{self.name}: expected reduction dim {list(self.axes)} to have non-zero size, "
+                f"got {x}"
             )
         shape = tuple(1 if axis in self.axes else n for axis, n in enumerate(x.shape))
         return TensorType(shape, self.result_dtype(x.dtype))
@@ -64,8 +65,9 @@ class Extreme(Reduce):
         """Shared evenly among all elements that equal the extreme, as PyTorch's amax does."""
         (x,) = node.inputs
         mask = equal(x, node)
-        count = Sum(self.axes)(cast(mask, dy.dtype))
-        return (where(mask, expand(dy / count, x.shape), 0.0),)
+        share = cast(mask, dy.dtype)
+        # Nothing equals nan, whose gradient so is nan.
+        return (share * (dy / Sum(self.axes)(share)),)
 
 
 class Max(Extreme, name="max"):

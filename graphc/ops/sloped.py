@@ -12,7 +12,10 @@ from graphc.ops.elementwise import sum_to
 
 @dataclass(frozen=True)
 class Sloped(Op, name="sloped"):
-    """The first operand; its derivative with respect to the second, elementwise, is the third."""
+    """The first operand; its derivative with respect to the second, elementwise, is the third.
+
+    Of further operands it has the derivatives that it was given by another ``sloped`` alone.
+    """
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         value, x, slope = types
@@ -21,11 +24,13 @@ class Sloped(Op, name="sloped"):
         return value
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
-        _, x, slope = node.inputs
-        return None, sum_to(dy * slope, x.shape), None
+        value, x, slope = node.inputs
+        # A value that is itself given a slope has one with respect to another operand.
+        others = dy if isinstance(value.op, Sloped) else None
+        return others, sum_to(dy * slope, x.shape), None
 
 
 def sloped(value: Node, x: Node, slope: Node | float) -> Node:
-    """``value`` with the derivative ``slope`` with respect to ``x`` and no other."""
+    """``value`` with the derivative ``slope`` with respect to ``x``, and those given before."""
     third = slope if isinstance(slope, Node) else const(slope, value.dtype)
     return Sloped()(value, x, third)

@@ -17,7 +17,7 @@ from graphc.passes.groups import (
     is_fusible,
     is_reduction,
     read_by,
-    source_of,
+    sources,
 )
 
 
@@ -39,7 +39,9 @@ class Fused(Op, name="fused"):
 
     def __str__(self) -> str:
         names = "+".join(
-            x.op.name for x in self.body.nodes if x.inputs and not isinstance(x.op, Reshape | Expand)
+            x.op.name
+            for x in self.body.nodes
+            if x.inputs and not isinstance(x.op, Reshape | Expand)
         )
         return f"fused[{names}]"
 
@@ -145,8 +147,7 @@ def _emit_group(
     arguments: list[Node] = []
     for node in members:
         operands = []
-        for operand in node.inputs:
-            found = source_of(operand)
+        for operand, found in zip(node.inputs, sources(node), strict=True):
             if found is not None and found[0] in inside:
                 operands.append(inside[found[0]])
             elif isinstance(operand.op, Const):
@@ -189,8 +190,4 @@ def _member(group: Group, node: Node, operands: tuple[Node, ...]) -> Node:
     if hasattr(op, "axes"):
         op = type(op)(tuple(sorted(group.axes_of(node))))  # type: ignore[call-arg]
     result = op.infer(tuple(x.type for x in operands))
-    return Node(
-        op, operands, result, requires_grad=False, device=node.device, origin=node.origin
-    )
-
-
+    return Node(op, operands, result, requires_grad=False, device=node.device, origin=node.origin)

@@ -12,7 +12,7 @@ from math import prod
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.types import Shape
+from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops.elementwise import Cast, Elementwise, Where
 from graphc.ops.movement import Expand, Reshape
 from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
@@ -96,10 +96,36 @@ def source_of(operand: Node) -> tuple[Node, AxisMap] | None:
     return node, tuple(maps)
 
 
+def sources(node: Node) -> tuple[tuple[Node, AxisMap] | None, ...]:
+    """For each operand the node behind the views that a group absorbs, as ``source_of`` says.
+
+    A broadcast is absorbed only if the result is as large without it: a reduction counts each
+    copy along its axes, and an elementwise result that is to be spread out must be so somewhere.
+    """
+    if not is_fusible(node):
+        return (None,) * len(node.inputs)
+    found = [source_of(operand) for operand in node.inputs]
+    if isinstance(node.op, Reduce):
+        (x,), (source,) = node.inputs, found
+        spread = source and any(source[1][a] is None and x.shape[a] != 1 for a in node.op.axes)
+        return (None,) if spread else (source,)
+    shapes = [_narrow(x, source) for x, source in zip(node.inputs, found, strict=True)]
+    if broadcast_shapes(*shapes) == node.shape:
+        return tuple(found)
+    pairs = zip(node.inputs, shapes, found, strict=True)
+    return tuple(source if x.shape == shape else None for x, shape, source in pairs)
+
+
+def _narrow(operand: Node, source: tuple[Node, AxisMap] | None) -> Shape:
+    """The shape of an operand without its broadcasts."""
+    if source is None:
+        return operand.shape
+    return tuple(1 if axis is None else n for axis, n in zip(source[1], operand.shape, strict=True))
+
+
 def read_by(node: Node) -> Iterator[Node]:
     """The nodes whose values ``node`` reads, through the views that a group absorbs."""
-    for operand in node.inputs:
-        found = source_of(operand) if is_fusible(node) else None
+    for operand, found in zip(node.inputs, sources(node), strict=True):
         yield operand if found is None else found[0]
 
 
@@ -155,8 +181,7 @@ class Grouping:
     def _crossing(self, a: Group, b: Group) -> Iterator[tuple[Node, Node, AxisMap, int]]:
         """The edges from ``a`` to ``b``, with the axes on which their ends meet."""
         for above in b.nodes:
-            for operand in above.inputs:
-                found = source_of(operand)
+            for operand, found in zip(above.inputs, sources(above), strict=True):
                 if found is not None and self.of[found[0]] is a:
                     yield found[0], above, found[1], operand.rank
 
@@ -200,9 +225,7 @@ class Grouping:
         return row <= (WHOLE_LIMIT if alone else ROW_LIMIT)
 
     def _merge(self, a: Group, b: Group, into: _Into, needed: frozenset[int]) -> None:
-        reduced = (
-            into.from_a(a.reduced) | into.from_b(b.reduced) | into.from_a(needed) | into.row
-        )
+        reduced = into.from_a(a.reduced) | into.from_b(b.reduced) | into.from_a(needed) | into.row
         big, small = (a, b) if len(a.nodes) >= len(b.nodes) else (b, a)
         for group, move in ((a, into.a), (b, into.b)):
             if move is not None:
@@ -294,4 +317,3 @@ def _alignment(
 
 def _reductions(group: Group) -> bool:
     return any(is_reduction(node) for node in group.nodes)
-

@@ -57,9 +57,7 @@ def _match(pattern: Node, node: Node, holes: frozenset[Node], found: dict[Node, 
         orders.append(node.inputs[::-1])
     for operands in orders:
         trial = dict(found)
-        if all(
-            _match(p, x, holes, trial) for p, x in zip(pattern.inputs, operands, strict=True)
-        ):
+        if all(_match(p, x, holes, trial) for p, x in zip(pattern.inputs, operands, strict=True)):
             found.update(trial)
             return True
     return False

@@ -96,7 +96,9 @@ def _narrowed(node: Node) -> Node | None:
     operands = list(node.inputs)
     for i, x in enumerate(operands):
         number = uniform(x)
-        shorter = number if number is not None else x.inputs[0] if isinstance(x.op, Expand) else None
+        shorter = (
+            number if number is not None else x.inputs[0] if isinstance(x.op, Expand) else None
+        )
         if shorter is None or shorter is x:
             continue
         trial = [*operands[:i], shorter, *operands[i + 1 :]]
@@ -219,5 +221,3 @@ def _structure(node: Node) -> Node | None:
 def simplify(graph: Graph) -> Graph:
     """The graph without what changes nothing, and with cheaper equals."""
     return rewrite(graph, RULES, also=_structure)
-
-

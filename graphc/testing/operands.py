@@ -74,9 +74,7 @@ class Operand:
         return source
 
 
-def draw(
-    dtype: DType, *shape: int, low: float = -2.0, high: float = 2.0, seed: int = 0
-) -> Array:
+def draw(dtype: DType, *shape: int, low: float = -2.0, high: float = 2.0, seed: int = 0) -> Array:
     """Numbers from ``low`` to before ``high``, floats spread evenly; truth values at random."""
     rng = np.random.default_rng([seed, *shape])
     if dtype.category == 0:

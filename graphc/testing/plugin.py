@@ -20,7 +20,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Repeat a test for each backend and, where it takes one, each case of the table."""
     if "backend" in metafunc.fixturenames:
         names = metafunc.config.getoption("--backend", default=None) or usable()
-        metafunc.parametrize("backend", [backends.find(x) for x in names], ids=names, scope="session")
+        metafunc.parametrize(
+            "backend", [backends.find(x) for x in names], ids=names, scope="session"
+        )
     if "case" in metafunc.fixturenames:
         chosen = list(cases())
         metafunc.parametrize("case", chosen, ids=[f"{row.name}-{d.name}" for row, d in chosen])

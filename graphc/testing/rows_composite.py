@@ -77,9 +77,7 @@ def _torch_attended(torch: object, op: Composite, *given: object) -> object:
     query, key, value, mask, _ = _arguments(op, given)
     options = dict(op.options)
     function = torch.nn.functional.scaled_dot_product_attention  # type: ignore[attr-defined]
-    return function(
-        query, key, value, mask, is_causal=options["causal"], scale=options["scale"]
-    )
+    return function(query, key, value, mask, is_causal=options["causal"], scale=options["scale"])
 
 
 ROWS = (

@@ -85,9 +85,12 @@ def _places(op: Window, kernel: Shape, sizes: Shape) -> Iterator[tuple[Shape, tu
     """Each place in the kernel, with what it meets of the padded input for outputs of ``sizes``."""
     for place in product(*map(range, kernel)):
         begins = [k * d for k, d in zip(place, op.dilation, strict=True)]
-        yield place, tuple(
-            slice(begin, begin + (n - 1) * step + 1, step)
-            for begin, n, step in zip(begins, sizes, op.stride, strict=True)
+        yield (
+            place,
+            tuple(
+                slice(begin, begin + (n - 1) * step + 1, step)
+                for begin, n, step in zip(begins, sizes, op.stride, strict=True)
+            ),
         )
 
 

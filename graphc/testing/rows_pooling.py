@@ -53,10 +53,13 @@ def _windows(op: Pool, sizes: Shape, out: Shape) -> Iterator[tuple[Shape, list[S
     """Each place in the output with the places of its window, those outside the input too."""
     for place in product(*map(range, out)):
         begin = [i * s - p for i, s, p in zip(place, op.stride, op.padding, strict=True)]
-        yield place, [
-            tuple(b + o * d for b, o, d in zip(begin, offset, op.dilation, strict=True))
-            for offset in product(*map(range, op.kernel))
-        ]
+        yield (
+            place,
+            [
+                tuple(b + o * d for b, o, d in zip(begin, offset, op.dilation, strict=True))
+                for offset in product(*map(range, op.kernel))
+            ],
+        )
 
 
 def _inside(place: Shape, sizes: Shape) -> bool:

@@ -15,7 +15,9 @@ from graphc.testing.operands import Array
 from graphc.testing.table import EXACT, INTEGERS, SINGLES, Reference, Row, Sample, Tolerance, sample
 
 OWN = "graphc's generator is its own: PyTorch draws other numbers from a seed"
-ANGLES = Tolerance("an angle and a radius, each rounded, through logarithm, root and cosine", 16, 32)
+ANGLES = Tolerance(
+    "an angle and a radius, each rounded, through logarithm, root and cosine", 16, 32
+)
 
 STATES = ((0, 0), (42, 7), (2**40 + 3, 2**33 - 2), (-1, 5))
 SHAPES: tuple[Shape, ...] = ((), (7,), (3, 5), (0, 2), (1000,))
@@ -64,9 +66,7 @@ def _normal(op: ops.RandomNormal, state: Array) -> Array:
             (((w[i] >> 8) + 1) * 2.0**-24, (w[i + 1] >> 8) * 2.0**-24) for i in range(0, len(w), 2)
         ]
     else:
-        units = [
-            (1 - _unit(*w[i : i + 2]), _unit(*w[i + 2 : i + 4])) for i in range(0, len(w), 4)
-        ]
+        units = [(1 - _unit(*w[i : i + 2]), _unit(*w[i + 2 : i + 4])) for i in range(0, len(w), 4)]
     found = []
     for u, v in units:
         radius, angle = math.sqrt(-2 * math.log(u)), 2 * math.pi * v

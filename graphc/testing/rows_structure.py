@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from graphc.ir.dtype import DType, bfloat16, dtype_named, float16, int64
+from graphc.ir.dtype import DType
 from graphc.ir.node import Const, Op
 from graphc.ops.composite import Border
 from graphc.ops.creation import Arange
@@ -14,7 +14,7 @@ from graphc.ops.elementwise import Cast
 from graphc.ops.sloped import Sloped
 from graphc.recording import Detach, Variable
 from graphc.testing.operands import Array, draw, extremes
-from graphc.testing.samples import ANY, unary
+from graphc.testing.samples import unary
 from graphc.testing.table import ALL, EXACT, FLOATS, NUMBERS, ROUNDED, Row, Sample, sample
 
 
@@ -94,4 +94,3 @@ ROWS = (
     Row("sloped", FLOATS, _sloped, lambda op, value, x, slope: value, None,
         derivative=_slope, own="a derivative by formula is part of no function of PyTorch's"),
 )  # fmt: skip
-

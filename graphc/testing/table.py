@@ -10,8 +10,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from graphc.ir.dtype import DType, bfloat16, bool_, dtype_named, float16, float32, float64
-from graphc.ir.dtype import int8, int16, int32, int64, uint8
+from graphc.ir.dtype import (
+    DType,
+    bfloat16,
+    bool_,
+    dtype_named,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
 from graphc.ir.node import Op
 from graphc.ops.composite import Composite
 from graphc.testing.operands import Array, Layout, Operand

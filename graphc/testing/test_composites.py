@@ -6,11 +6,11 @@ import pytest
 
 from graphc.backend import Backend
 from graphc.ir.dtype import DType
+from graphc.ir.graph import Graph
 from graphc.ops.composite import COMPOSITES, Composite
+from graphc.passes.open_composites import open_composites
 from graphc.testing.programs import check, run, run_uses, use
 from graphc.testing.table import samples_of, table
-from graphc.ir.graph import Graph
-from graphc.passes.open_composites import open_composites
 
 CASES = [(name, dtype) for name in COMPOSITES for dtype in table()[name].dtypes]
 

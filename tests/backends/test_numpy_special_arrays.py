@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.backends.special_runner import FLOATS, close, random, rubbish, run
 
 from graphc.backends.numpy import special
+from tests.backends.special_runner import FLOATS, close, random, rubbish, run
 
 torch = pytest.importorskip("torch", reason="the peers extra compares the kernels with PyTorch")
 functional = torch.nn.functional

@@ -178,7 +178,7 @@ ARITHMETIC: dict[str, list[Call]] = {
     "square": unary(),
     "neg": unary(),
     "negative": each(f32(3)),
-        "abs": unary(),
+    "abs": unary(),
     "absolute": each(f32(3), i64(3)),
     "sign": unary(),
     "sgn": each(f32(3), i64(3), b(2)),
@@ -281,7 +281,11 @@ ARITHMETIC: dict[str, list[Call]] = {
     "minimum": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmax": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmin": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
-    "ldexp": [call(f64(3), i64(3).within(0, 4)), call(f32(3), f32(3)), call(i64(3), i64(3), in_place=False)],
+    "ldexp": [
+        call(f64(3), i64(3).within(0, 4)),
+        call(f32(3), f32(3)),
+        call(i64(3), i64(3), in_place=False),
+    ],
     "heaviside": [
         call(SPECIAL.fixed, numbers(0.5)),
         call(f64(3).fixed, f64(3).fixed),
@@ -423,10 +427,26 @@ COMPARISONS: dict[str, list[Call]] = {
 
 TRANSCENDENTAL: dict[str, list[Call]] = {
     name: unary()
-    for name in "exp exp2 expm1 sin cos tan atan sinh cosh tanh sigmoid erf erfc relu".split()
+    for name in [
+        "exp",
+        "exp2",
+        "expm1",
+        "sin",
+        "cos",
+        "tan",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "sigmoid",
+        "erf",
+        "erfc",
+        "relu",
+    ]
 }
 TRANSCENDENTAL |= {
-    name: unary(0.1, 3.0) for name in "log log2 log10 log1p sqrt rsqrt reciprocal".split()
+    name: unary(0.1, 3.0)
+    for name in ["log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal"]
 }
 TRANSCENDENTAL |= {name: unary(-0.9, 0.9) for name in ("asin", "acos", "erfinv")}
 TRANSCENDENTAL |= {

@@ -62,7 +62,12 @@ PRODUCTS: dict[str, list[Call]] = {
         call(f64(0), f64(0)),
     ],
     "vdot": [call(f64(3), f64(3))],
-    "outer": [call(f64(3), f64(2)), call(i64(3), f32(2)), call(MATRIX, f64(3)), call(f64(3), MATRIX)],
+    "outer": [
+        call(f64(3), f64(2)),
+        call(i64(3), f32(2)),
+        call(MATRIX, f64(3)),
+        call(f64(3), MATRIX),
+    ],
     "ger": [call(f64(3), f64(2))],
     "inner": [
         call(f64(3), f64(3)),

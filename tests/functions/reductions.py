@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from math import inf, nan
 
-from tests.functions.calls import Call, DTypeNamed, b, bf16, call, each, f16, f32, f64, i32, i64, numbers, u8
+from tests.functions.calls import (
+    Call,
+    DTypeNamed,
+    b,
+    bf16,
+    call,
+    each,
+    f16,
+    f32,
+    f64,
+    i32,
+    i64,
+    numbers,
+    u8,
+)
 
 HOLES = numbers([[1.0, nan, 3.0], [nan, -2.0, 0.5]])
 TIES = numbers([[1.0, 2.0, 2.0], [0.0, -1.0, 0.0]])

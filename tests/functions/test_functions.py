@@ -27,9 +27,23 @@ IN_PLACE = [
 ]
 HOMES = frozenset(
     f"graphc.functions.{module}"
-    for module in (
-        "arithmetic pointwise selection comparison transcendental reduction shaping joining einsum linear"
-    ).split()
+    for module in [
+        "algebra",
+        "arithmetic",
+        "comparison",
+        "diagonals",
+        "einsum",
+        "extremes",
+        "joining",
+        "linear",
+        "pieces",
+        "pointwise",
+        "reduction",
+        "selection",
+        "shaping",
+        "transcendental",
+        "variance",
+    ]
 )
 
 

@@ -33,12 +33,18 @@ def body(graph: Graph) -> list[str]:
         (X - 0.0, ["return %x"]),
         (X + X, ["%1: f32[2, 3] = mul(%x, 2.0)", "return %1"]),
         (Neg()(Neg()(X)), ["return %x"]),
-        (X + Neg()(X * 2.0), ["%1: f32[2, 3] = mul(%x, 2.0)", "%2: f32[2, 3] = sub(%x, %1)", "return %2"]),
+        (
+            X + Neg()(X * 2.0),
+            ["%1: f32[2, 3] = mul(%x, 2.0)", "%2: f32[2, 3] = sub(%x, %1)", "return %2"],
+        ),
         (elementwise("pow", X, 2.0), ["%1: f32[2, 3] = mul(%x, %x)", "return %1"]),
         (X * Expand((2, 3))(const(1.0, float32)), ["return %x"]),
         (Permute((1, 0))(Permute((1, 0))(X)), ["return %x"]),
         (Reshape((2, 3))(Reshape((6,))(X)), ["return %x"]),
-        (Sum((0,))(Reshape((1, 2, 3))(X)), ["%1: f32[1, 2, 3] = reshape[1, 2, 3](%x)", "return %1"]),
+        (
+            Sum((0,))(Reshape((1, 2, 3))(X)),
+            ["%1: f32[1, 2, 3] = reshape[1, 2, 3](%x)", "return %1"],
+        ),
         (
             Permute((1, 0))(MatMul()(X, Y)),
             [

@@ -45,9 +45,16 @@ def _along(shape: Shape, index_shape: Shape, axis: int) -> tuple[list[str], list
             steps.append(f"grid += {_arange(size, stride, len(groups) - at - 1)}")
     checks = [
         f"if index.size and (index.min() < 0 or index.max() >= {shape[axis]}):",
-        f'    raise IndexError("index out of bounds for dimension {axis} with size {shape[axis]}")',
+        f"    offenders = index[(index < 0) | (index >= {shape[axis]})]",
+        *_raise("RuntimeError", axis, shape[axis]),
     ]
     return checks, steps
+
+
+def _raise(error: str, axis: int, size: int) -> list[str]:
+    """The lines that report the first of the offenders."""
+    message = f"is out of bounds for dimension {axis} with size {size}"
+    return [f'    raise {error}(f"index {{offenders[0]}} {message}")']
 
 
 def gather(
@@ -83,12 +90,14 @@ def scatter(
     axis: int,
     accumulate: bool,
     base: bool,
+    function: str = "np.add",
     origin: str = "Scatter along an axis.",
 ) -> Rendered:
     """out = x, then out[index[i, j], j] += source[i, j] for axis 0; x is zero without `base`.
 
-    Rendered as `name(x, source, index, out, *scratch)`, or without x. Sums are in the order of
-    the source, whatever the machine; without `accumulate` the last of several stays.
+    Rendered as `name(x, source, index, out, *scratch)`, or without x. Sums, or what else the
+    `function` accumulates, are in the order of the source, whatever the machine; without
+    `accumulate` the last of several stays.
     """
     axis = normal_axis(axis, len(out_shape))
     checks, steps = _along(out_shape, index_shape, axis)
@@ -103,7 +112,7 @@ def scatter(
         steps=steps,
         base="x" if base else "0",
         spread=False,
-        add=accumulate,
+        function=function if accumulate else "",
     )
     return Rendered(text, ((index_shape, "int64"),))
 
@@ -203,7 +212,8 @@ def _at_arrays(
         size, stride = x_shape[axis], _strides(x_shape)[axis]
         checks += [
             f"if {name}.size and ({name}.min() < {-size} or {name}.max() >= {size}):",
-            f'    raise IndexError("index out of bounds for dimension {axis} with size {size}")',
+            f"    offenders = {name}[({name} < {-size}) | ({name} >= {size})]",
+            *_raise("IndexError", axis, size),
         ]
         factor = f" * {stride}" if stride != 1 else ""
         terms.append(f"({name} % {size})" + (f"[...{tail}]" if tail else "") + factor)
@@ -266,7 +276,7 @@ def index_put(
         steps=steps,
         base="x" if base else "0",
         spread=spread,
-        add=accumulate,
+        function="np.add" if accumulate else "",
     )
     return Rendered(text, ((shape, "int64"), (shape, dtype))[: 1 + spread])
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import weakref
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphc.errors import GraphcRuntimeError
+from graphc.handles import Flags, Hook, Hooks, RemovableHandle, register
 from graphc.ir.node import Item, Node, recording
 from graphc.ops.composite import Composite
 from graphc.recording import session
@@ -17,11 +17,6 @@ from graphc.tensor import Tensor, wrap
 
 if TYPE_CHECKING:
     from graphc.nn.modules.module import Module
-
-Hook = Callable[..., Any]
-Hooks = OrderedDict[int, Hook]
-Flags = OrderedDict[int, bool]
-_numbers = itertools.count()
 
 HOOK_TABLES = (
     "_backward_pre_hooks",
@@ -40,46 +35,6 @@ HOOK_TABLES = (
 
 global_forward_hooks: Hooks = OrderedDict()
 global_forward_pre_hooks: Hooks = OrderedDict()
-
-
-class RemovableHandle:
-    """What removes a hook again; a context that removes it at its end."""
-
-    def __init__(self, owner: Any, hooks: Hooks, *flags: Flags) -> None:
-        self.id = next(_numbers)
-        self._owner = weakref.ref(owner)
-        self._holders = [weakref.ref(hooks), *(weakref.ref(flag) for flag in flags)]
-
-    def remove(self) -> None:
-        """Take the hook away."""
-        for reference in self._holders:
-            holder = reference()
-            if holder is not None:
-                holder.pop(self.id, None)
-        owner = self._owner()
-        if owner is not None:
-            owner._changed()
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-
-def register(
-    owner: Any, hooks: Hooks, hook: Hook, *flags: tuple[Flags, bool], prepend: bool = False
-) -> RemovableHandle:
-    """Add ``hook`` to ``hooks``, and its number to each of ``flags`` that is set."""
-    handle = RemovableHandle(owner, hooks, *(holder for holder, _ in flags))
-    hooks[handle.id] = hook
-    for holder, value in flags:
-        if value:
-            holder[handle.id] = True
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    owner._changed()
-    return handle
 
 
 class Hooked:
@@ -152,7 +107,9 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
     result = None
     try:
         args, kwargs = _before(module, args, kwargs)
-        backward = _Backward(module) if module._backward_hooks or module._backward_pre_hooks else None
+        backward = (
+            _Backward(module) if module._backward_hooks or module._backward_pre_hooks else None
+        )
         if backward is not None:
             args = backward.watch_inputs(args)
         result = module.forward(*args, **kwargs)
@@ -197,9 +154,7 @@ def _after(
     return result
 
 
-def _run_after(
-    module: Module, number: int, hook: Hook, args: Any, kwargs: Any, result: Any
-) -> Any:
+def _run_after(module: Module, number: int, hook: Hook, args: Any, kwargs: Any, result: Any) -> Any:
     if number in module._forward_hooks_with_kwargs:
         return hook(module, args, kwargs, result)
     return hook(module, args, result)
@@ -256,7 +211,12 @@ class _Backward:
             replaced = hook(self.module, self.of_outputs)
             if replaced is not None:
                 self.of_outputs = replaced if isinstance(replaced, tuple) else (replaced,)
-        if not self.input_places:
+        if not self.input_places and self.module._backward_hooks:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module "
+                "outputs since no inputs require gradients.",
+                stacklevel=2,
+            )
             self._run_hooks((None,) * self.inputs)
         return _gather(self.of_outputs, self.output_places)
 

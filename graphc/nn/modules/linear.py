@@ -39,7 +39,9 @@ class Linear(Module):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = new_parameter((out_features, in_features), device, dtype)
-        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
+        self.register_parameter(
+            "bias", new_parameter((out_features,), device, dtype) if bias else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -71,11 +73,15 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         if in1_features <= 0:
-            raise GraphcValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
+            raise GraphcValueError(
+                f"in1_features must be > 0, but got (in1_features={in1_features})"
+            )
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features
         self.weight = new_parameter((out_features, in1_features, in2_features), device, dtype)
-        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
+        self.register_parameter(
+            "bias", new_parameter((out_features,), device, dtype) if bias else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -331,7 +331,9 @@ class MultiMarginLoss(_WeightedLoss):
 
 def _require_positive(name: str, margin: float) -> None:
     if margin <= 0:
-        raise GraphcValueError(f"{name}: expected margin to be greater than 0, got {margin} instead")
+        raise GraphcValueError(
+            f"{name}: expected margin to be greater than 0, got {margin} instead"
+        )
 
 
 class TripletMarginLoss(_Loss):
@@ -377,7 +379,9 @@ class TripletMarginWithDistanceLoss(_Loss):
     ) -> None:
         super().__init__(reduction=reduction)
         _require_positive("TripletMarginWithDistanceLoss", margin)
-        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.distance_function = (
+            PairwiseDistance() if distance_function is None else distance_function
+        )
         self.margin, self.swap = margin, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:

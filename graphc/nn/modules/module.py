@@ -20,18 +20,7 @@ from graphc.nn.modules.movable import Movable
 from graphc.nn.parameter import Buffer, Parameter
 from graphc.recording import session
 from graphc.tensor import Tensor, bump_epoch
-
-def typename(x: object) -> str:
-    """The name of an object's type as PyTorch's messages give it."""
-    if isinstance(x, Tensor):
-        names = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16"}
-        names |= {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char"}
-        names |= {"uint8": "Byte", "bool": "Bool"}
-        where = "cuda." if x.device.type == "cuda" else ""
-        return f"torch.{where}{names[x.dtype.name]}Tensor"
-    module = type(x).__module__
-    name = type(x).__qualname__
-    return name if module == "builtins" else f"{module}.{name}"
+from graphc.typename import typename
 
 
 def indented(text: str) -> str:
@@ -227,14 +216,20 @@ class Module(Members, Hooked, Movable):
     def __delattr__(self, name: str) -> None:
         for table in (self._parameters, self._buffers, self._modules):
             if name in table:
-                del table[name]  # type: ignore[attr-defined]
+                del table[name]
                 self._non_persistent_buffers_set.discard(name)
                 self._changed()
                 return
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        names = [*dir(type(self)), *self.__dict__, *self._parameters, *self._modules, *self._buffers]
+        names = [
+            *dir(type(self)),
+            *self.__dict__,
+            *self._parameters,
+            *self._modules,
+            *self._buffers,
+        ]
         return sorted(name for name in names if not name[0].isdigit())
 
     def __setstate__(self, values: dict[str, Any]) -> None:

@@ -51,7 +51,9 @@ def save_state(module: Module, destination: Any, prefix: str, keep_vars: bool) -
     module._save_to_state_dict(destination, prefix, keep_vars)
     for name, child in module._modules.items():
         if child is not None:
-            child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+            child.state_dict(
+                destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+            )
     for hook in module._state_dict_hooks.values():
         replaced = hook(module, destination, prefix, metadata)
         if replaced is not None:

@@ -1,0 +1,162 @@
+"""Running results along a dimension: sums, products and extremes of all elements so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
+from graphc.functions.operands import C_NAMES, dtype_given
+from graphc.functions.reduction import normal_dim
+from graphc.functions.return_types import return_type
+from graphc.ir.dtype import DType, bool_, int64
+from graphc.ir.node import Node, cast, const, elementwise, grad_mode
+from graphc.ops.creation import Arange
+from graphc.ops.elementwise import And, Ne, Not, Or, where
+from graphc.ops.function import function
+from graphc.ops.indexing import Gather
+from graphc.ops.movement import Concat, Pad, Slice, expand, reshape
+from graphc.ops.scan import CumProd, CumSum, Scan
+from graphc.ops.sloped import sloped
+
+
+def _scanned(scan: type[Scan], input: Node, dim: int, dtype: Any) -> Node:
+    axis = normal_dim(dim, input.rank)
+    x = input if dtype is None else cast(input, dtype_given(dtype))
+    if dtype is None and not x.dtype.is_floating_point:
+        x = cast(x, int64)
+    return scan(axis)(x) if x.rank else x
+
+
+@function(inplace=True)
+def cumsum(input: Node, dim: int, *, dtype: DType | None = None) -> Node:
+    """Σ of each element and all before it along ``dim``; integers as int64."""
+    return _scanned(CumSum, input, dim, dtype)
+
+
+@function(inplace=True)
+def cumprod(input: Node, dim: int, *, dtype: DType | None = None) -> Node:
+    """The product of each element and all before it along ``dim``; integers as int64."""
+    return _scanned(CumProd, input, dim, dtype)
+
+
+def _moved(x: Node, axis: int, step: int, filling: Any) -> Node:
+    """``x`` moved on by ``step`` along ``axis``; what comes in is ``filling``."""
+    low = tuple(step if d == axis else 0 for d in range(x.rank))
+    padded = Pad(low, (0,) * x.rank, filling)(x)
+    return Slice((0,) * x.rank, x.shape, (1,) * x.rank)(padded)
+
+
+def _steps(extent: int) -> list[int]:
+    """1, 2, 4, ...: after each, a running result covers twice as many elements."""
+    return [1 << i for i in range(max(0, extent - 1).bit_length())]
+
+
+def _cumulative_extreme(name: str) -> None:
+    """Declare cummax or cummin: with the places, of equals the last."""
+
+    def call(input: Node, dim: int) -> tuple[Node, Node]:
+        axis = normal_dim(dim, input.rank)
+        kind = return_type(name, "values", "indices")
+        if not input.rank:
+            return kind(input, const(0, int64))  # type: ignore[no-any-return]
+        with grad_mode(False):
+            places = _running_places(input, axis, name == "cummax")
+        return kind(Gather(axis)(input, places), places)  # type: ignore[no-any-return]
+
+    call.__name__ = name
+    call.__doc__ = f"The {name[3:]}imum of each element and all before it, and where it stands."
+    function()(call)
+
+
+def _running_places(x: Node, axis: int, largest: bool) -> Node:
+    """Where the extreme of each element and all before it stands; nan is as extreme as can be."""
+    extent = x.shape[axis]
+    numbers = Arange(0, 1, extent, int64)()
+    places = expand(reshape(numbers, (extent, *(1,) * (x.rank - axis - 1))), x.shape)
+    # An order of truth values is that of integers.
+    best = cast(x, int64) if x.dtype is bool_ else x
+    for step in _steps(extent):
+        earlier, stood = (_moved(v, axis, step, 0) for v in (best, places))
+        better = earlier <= best if largest else best <= earlier
+        stays = Or()(_is_nan(best), And()(Not()(_is_nan(earlier)), better))
+        stays = Or()(stays, expand(reshape(numbers < step, _column(x, axis)), x.shape))
+        best, places = where(stays, best, earlier), where(stays, places, stood)
+    return places
+
+
+def _column(x: Node, axis: int) -> tuple[int, ...]:
+    """A shape that varies along ``axis`` alone."""
+    return (x.shape[axis], *(1,) * (x.rank - axis - 1))
+
+
+def _is_nan(x: Node) -> Node:
+    return Ne()(x, x)
+
+
+_cumulative_extreme("cummax")
+_cumulative_extreme("cummin")
+
+
+@function()
+def logcumsumexp(input: Node, dim: int) -> Node:
+    """ln Σ eˣ of each element and all before it along ``dim``, safe from overflow."""
+    if not input.dtype.is_floating_point:
+        raise GraphcNotImplementedError(
+            f"\"logcumsumexp_out_cpu\" not implemented for '{C_NAMES[input.dtype.name]}'"
+        )
+    axis = normal_dim(dim, input.rank)
+    if not input.rank:
+        return input
+    total = input
+    for step in _steps(input.shape[axis]):
+        total = _log_add(total, _moved(total, axis, step, float("-inf")))
+    return total
+
+
+def _log_add(x: Node, y: Node) -> Node:
+    """ln(eˣ + eʸ), whose gradient is zero where both are -inf."""
+    with grad_mode(False):
+        value = elementwise("logaddexp", x, y)
+    empty = elementwise("eq", value, float("-inf"))
+    result = value
+    for operand in (x, y):
+        result = sloped(result, operand, where(empty, 0.0, elementwise("exp", operand - value)))
+    return result
+
+
+@function(grad_name="SubBackward0")
+def diff(
+    input: Node,
+    n: int = 1,
+    dim: int = -1,
+    prepend: Node | None = None,
+    append: Node | None = None,
+) -> Node:
+    """Each element less the one before it along ``dim``, ``n`` times over."""
+    if not input.rank:
+        raise GraphcRuntimeError("diff expects input to be at least one-dimensional")
+    axis = normal_dim(dim, input.rank)
+    if n < 0:
+        raise GraphcRuntimeError(f"order must be non-negative but got {n}")
+    for other in (prepend, append):
+        if other is not None and other.rank != input.rank:
+            raise GraphcRuntimeError(
+                "diff expects prepend or append to be the same dimension as input"
+            )
+    if not n:
+        return input
+    parts = [x for x in (prepend, input, append) if x is not None]
+    x = Concat(axis)(*parts) if len(parts) > 1 else input
+    less: Callable[[Node, Node], Node] = lambda a, b: elementwise("sub", a, b)
+    if x.dtype is bool_:
+        less = lambda a, b: elementwise("xor", a, b)
+    for _ in range(min(n, x.shape[axis])):
+        x = less(_between(x, axis, 1, x.shape[axis]), _between(x, axis, 0, x.shape[axis] - 1))
+    return x
+
+
+def _between(x: Node, axis: int, start: int, stop: int) -> Node:
+    starts = tuple(start if d == axis else 0 for d in range(x.rank))
+    stops = tuple(max(stop, start) if d == axis else n for d, n in enumerate(x.shape))
+    return Slice(starts, stops, (1,) * x.rank)(x)

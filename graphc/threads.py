@@ -1,0 +1,32 @@
+"""How many threads share the work of a large kernel."""
+
+from __future__ import annotations
+
+import os
+
+from graphc.errors import GraphcRuntimeError
+from graphc.recording import session
+
+LIMIT = 16
+"""More threads than this only wait for memory."""
+
+
+class _Current:
+    count = min(
+        LIMIT,
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    )
+
+
+def get_num_threads() -> int:
+    """The threads that share a large kernel: by default one for each CPU, 16 at most."""
+    return _Current.count
+
+
+def set_num_threads(count: int) -> None:
+    """Let ``count`` threads share large kernels. The BLAS has threads of its own: for these set
+    ``OMP_NUM_THREADS`` before numpy is imported."""
+    if count < 1:
+        raise GraphcRuntimeError(f"set_num_threads expects a positive integer, not {count}")
+    _Current.count = int(count)
+    session.programs.clear()

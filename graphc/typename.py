@@ -1,0 +1,16 @@
+"""What types are called in messages."""
+
+from __future__ import annotations
+
+from graphc.functions.operands import C_NAMES
+from graphc.tensor import Tensor
+
+
+def typename(x: object) -> str:
+    """The name of an object's type as PyTorch's messages give it."""
+    if isinstance(x, Tensor):
+        where = "cuda." if x.device.type == "cuda" else ""
+        return f"torch.{where}{C_NAMES[x.dtype.name]}Tensor"
+    module = type(x).__module__
+    name = type(x).__qualname__
+    return name if module == "builtins" else f"{module}.{name}"

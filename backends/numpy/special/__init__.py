@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from .common import Rendered
-from .convolution import (
+from graphc.backends.numpy.special.common import Rendered
+from graphc.backends.numpy.special.convolution import (
     convolution,
     convolution_input_grad,
     convolution_weight_grad,
     output_sizes,
 )
-from .indexing import embedding_grad, gather, index, index_put, indexed_shape, scatter, take
-from .pooling import (
+from graphc.backends.numpy.special.indexing import (
+    embedding_grad,
+    gather,
+    index,
+    index_put,
+    indexed_shape,
+    scatter,
+    take,
+)
+from graphc.backends.numpy.special.pooling import (
     average_pool,
     average_pool_grad,
     max_pool,
     max_pool_grad,
     pool_output_sizes,
 )
-from .random import integers, normal, permutation, philox, philox_blocks, uniform
-from .scan_sort import argsort, cumulative, sort, top_k
+from graphc.backends.numpy.special.random import (
+    integers,
+    normal,
+    permutation,
+    philox,
+    philox_blocks,
+    uniform,
+)
+from graphc.backends.numpy.special.scan_sort import argsort, cumulative, sort, top_k
 
 __all__ = [
     "Rendered",

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from graphc.kernels_templates import render
-
-from .common import (
+from graphc.backends.numpy.special.common import (
     SCRATCH_LIMIT,
     Rendered,
     Scratch,
@@ -22,6 +20,7 @@ from .common import (
     scaled,
     span,
 )
+from graphc.kernels_templates import render
 
 _POINTWISE_PIXELS = 64
 """From how many pixels a matrix product per image beats one over several images."""

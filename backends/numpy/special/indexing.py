@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from graphc.backends.numpy.special.common import (
+    Rendered,
+    Scratch,
+    Shape,
+    accumulator,
+    even,
+    literal,
+    normal_axis,
+    parameters,
+)
 from graphc.kernels_templates import render
-
-from .common import Rendered, Scratch, Shape, accumulator, even, literal, normal_axis, parameters
 
 _BLOCK_BYTES = 1 << 20
 """The bytes of positions of one block of an embedding's gradient."""

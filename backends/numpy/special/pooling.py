@@ -8,9 +8,7 @@ from itertools import product
 from math import prod
 from operator import mul
 
-from graphc.kernels_templates import render
-
-from .common import (
+from graphc.backends.numpy.special.common import (
     Rendered,
     Scratch,
     Shape,
@@ -23,6 +21,7 @@ from .common import (
     scaled,
     span,
 )
+from graphc.kernels_templates import render
 
 _BLOCK_BYTES = 1 << 20
 """The bytes of the output (or of the padded input) of one block: what stays in a core's cache."""

@@ -25,9 +25,8 @@ from __future__ import annotations
 
 import math
 
+from graphc.backends.numpy.special.common import Rendered, Scratch, parameters
 from graphc.kernels_templates import render
-
-from .common import Rendered, Scratch, parameters
 
 _LANES = 1 << 15
 """Counters in a chunk: six arrays of 256 KiB; with fewer, workers wait for each other."""

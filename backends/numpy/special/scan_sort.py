@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from graphc.backends.numpy.special.common import (
+    Rendered,
+    Shape,
+    accumulator,
+    even,
+    normal_axis,
+    split,
+)
 from graphc.kernels_templates import render
-
-from .common import Rendered, Shape, accumulator, even, normal_axis, split
 
 _BLOCK_BYTES = 1 << 20
 """The bytes of positions that one block sorts."""

@@ -125,7 +125,7 @@ def backward(
     create_graph: bool = False,
     inputs: Any = None,
 ) -> None:
-    """Add the gradients of ``outputs`` to the ``grad`` of the leaves, as ``torch.autograd.backward``."""
+    """Add the gradients of ``outputs`` to the ``grad`` of the leaves."""
     outputs, seeds = _paired(outputs, grad_tensors)
     trace = session.trace
     nodes = tuple(trace.node_of(t) for t in outputs)

@@ -51,7 +51,7 @@ class Backend(Protocol):
     """Composites that it has kernels for; `open_composites` leaves these closed."""
 
     def emit(self, graph: Graph) -> Sources:
-        """The source text. Pure: needs no compiler, no device, and gives the same text every time."""
+        """The source text. Pure: needs no compiler and no device, and is the same every time."""
 
     def build(self, sources: Sources) -> Executable:
         """Compile and load; the only stage that needs a compiler or a device."""

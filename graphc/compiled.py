@@ -203,7 +203,7 @@ class Compiled:
         raise KeyError(f"no kernel '{kernel}': there are {', '.join(k.name for k in self.kernels)}")
 
     def dump(self, folder: str | Path) -> Path:
-        """Write the text of every stage, every kernel and a drawing of the graph into ``folder``."""
+        """Write each stage's text, each kernel and a drawing of the graph into ``folder``."""
         from graphc.dump import dump
 
         return dump(self.last.program, Path(folder))

@@ -73,8 +73,9 @@ def tensor(
     found = None if dtype is None else dtype_given(dtype)
     if isinstance(data, Tensor):
         warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
-            "or sourceTensor.detach().clone().requires_grad_(True), rather than "
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than "
             "torch.tensor(sourceTensor).",
             UserWarning,
             stacklevel=2,
@@ -107,7 +108,7 @@ def legacy(data: tuple[Any, ...], device: Any, dtype: DType | None = None) -> St
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor: the tensor itself or a numpy array's own memory where that is possible."""
+    """``data`` as a tensor: itself, or over a numpy array's own memory, where that is possible."""
     found = None if dtype is None else dtype_given(dtype)
     if isinstance(data, Tensor):
         usable(device)

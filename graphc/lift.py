@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -179,9 +180,7 @@ def user_frame() -> FrameType | None:
 
 def module_path(modules: list[Any]) -> str:
     """The dotted names that lead from the outermost module being called to the innermost."""
-    names: list[str] = []
-    for outer, inner in zip(modules, modules[1:], strict=False):
-        names.append(outer._name_of(inner))
+    names = [outer._name_of(inner) for outer, inner in itertools.pairwise(modules)]
     return ".".join(name for name in names if name)
 
 

@@ -67,7 +67,7 @@ def detached(tensor: Tensor) -> Tensor:
 
 
 def replace(tensor: Tensor, source: Tensor) -> None:
-    """Let ``tensor`` hold the memory of ``source`` from now on, as ``tensor.data = source`` does."""
+    """Let ``tensor`` hold the memory of ``source`` from now on: ``tensor.data = source``."""
     tensor._value()
     source._value()
     tensor._storage = source._storage

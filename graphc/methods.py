@@ -143,13 +143,13 @@ def element_size(self: Tensor) -> int:
 
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
-    """The distance in memory, in elements, between neighbours along each dimension, or along one."""
+    """The elements in memory between neighbours along each dimension, or along one."""
     strides = strides_of(self)
     return strides if dim is None else strides[_axis(self, dim)]
 
 
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its elements lie in order and without gaps, otherwise a copy that does."""
+    """The tensor itself if its elements lie in order and without gaps, otherwise a copy."""
     return self if is_contiguous(self) else self.clone()
 
 
@@ -169,7 +169,8 @@ def contains(self: Tensor, element: Any) -> bool:
     """Whether any element equals ``element``."""
     if not isinstance(element, Tensor | bool | int | float):
         raise GraphcRuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            "Tensor.__contains__ only supports Tensor or scalar, "
+            f"but you passed in a {type(element)}."
         )
     return bool((self == element).any())
 

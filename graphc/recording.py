@@ -292,7 +292,7 @@ class Session(threading.local):
         """The modules being called, outermost first."""
 
     def keep(self, key: Any, program: Any) -> Any:
-        """Remember a program; the oldest make room when there are too many or they hold too much."""
+        """Remember a program; the oldest make room when there are too many or they are too big."""
         self.programs[key] = program
         held = sum(p.arena_bytes for p in self.programs.values())
         while len(self.programs) > 1 and (len(self.programs) > PROGRAM_LIMIT or held > ARENA_LIMIT):
@@ -336,7 +336,8 @@ def close() -> None:
     trace = session.trace
     if trace.capturing:
         raise GraphcRuntimeError(
-            "a compiled function cannot read numbers while it is captured: return the tensor instead"
+            "a compiled function cannot read numbers while it is captured: "
+            "return the tensor instead"
         )
     if not trace.pending:
         return

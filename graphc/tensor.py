@@ -54,7 +54,7 @@ class Tensor:
     __array_priority__ = 1000
 
     def __init__(self, *data: Any, device: Any = None) -> None:
-        """``Tensor(data)`` or ``Tensor(2, 3)``, of the default type; ``tensor`` is the better way."""
+        """``Tensor(data)`` or ``Tensor(2, 3)``, of the default type; better use ``tensor``."""
         from graphc.factories import legacy
 
         self._storage = legacy(data, device)
@@ -216,11 +216,7 @@ class Tensor:
         if self._pending and self._serial == trace.serial:
             assert self._node is not None
             node = self._node
-            if value:
-                node = trace.variable(self, node)
-            else:
-                node = Detach()(node)
-            self._node = node
+            self._node = trace.variable(self, node) if value else Detach()(node)
         else:
             self._serial, self._node = 0, None
         bump_epoch()
@@ -287,7 +283,8 @@ class Tensor:
         """The tensor's own memory as a numpy array."""
         if self.requires_grad and not force:
             raise GraphcRuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
             )
         array = self._value()
         assert self._storage is not None
@@ -355,7 +352,7 @@ class Epoch:
 
 
 def bump_epoch() -> None:
-    """Something changed that compiled functions look at: a flag, a parameter, a gradient's presence."""
+    """Count a change that compiled functions look at: of a flag, a parameter, a gradient."""
     Epoch.count += 1
 
 

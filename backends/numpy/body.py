@@ -32,7 +32,8 @@ def number(value: bool | int | float) -> str:
 def spelling(node: Node) -> str:
     """The statements for an elementwise node."""
     if node.op.name == "where" and isinstance(node.inputs[2].op, Const):
-        return f"{{out}}.fill({number(node.inputs[2].op.value)})\nnp.copyto({{out}}, {{1}}, where={{0}})"
+        fill = f"{{out}}.fill({number(node.inputs[2].op.value)})"
+        return f"{fill}\nnp.copyto({{out}}, {{1}}, where={{0}})"
     return scalar(node.op.name, node.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Which generated function computes each heavy primitive: what is neither elementwise nor a reduction."""
+"""Which function computes each heavy primitive: what is neither elementwise nor a reduction."""
 
 from __future__ import annotations
 
@@ -282,4 +282,4 @@ HEAVY: dict[str, Heavy] = {
     Sort.name: _sort,
     TopK.name: _top_k,
 }
-"""By the op's name: from the function's name and the node to ``def name(*operands, *outs, *scratch)``."""
+"""By the op's name: from a name and the node to ``def name(*operands, *outs, *scratch)``."""

@@ -93,8 +93,8 @@ def cross(input: Node, other: Node, dim: int | None = None) -> Node:
     (axis,) = normal_dims(dim, x.rank)
     if shape[axis] != 3:
         raise GraphcRuntimeError(
-            f"linalg.cross: inputs dimension {axis} must have length 3. Got {input.shape[axis]} and "
-            f"{other.shape[axis]}"
+            f"linalg.cross: inputs dimension {axis} must have length 3. Got {input.shape[axis]} "
+            f"and {other.shape[axis]}"
         )
     a, b = ([cut(v, axis, i, i + 1) for i in range(3)] for v in (x, y))
     return cat([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)], axis)

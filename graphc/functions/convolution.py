@@ -195,7 +195,7 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Extents = 1,
 ) -> Node:
-    """What a convolution with this weight would take to the input; weight ``[c, o / groups, k]``."""
+    """What a convolution with this weight, ``[c, o / groups, k]``, would take to the input."""
     return _convolve_transposed(
         "conv_transpose1d",
         1,

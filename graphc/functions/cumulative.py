@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
@@ -148,11 +147,10 @@ def diff(
         return input
     parts = [x for x in (prepend, input, append) if x is not None]
     x = Concat(axis)(*parts) if len(parts) > 1 else input
-    less: Callable[[Node, Node], Node] = lambda a, b: elementwise("sub", a, b)
-    if x.dtype is bool_:
-        less = lambda a, b: elementwise("xor", a, b)
+    less = "xor" if x.dtype is bool_ else "sub"
     for _ in range(min(n, x.shape[axis])):
-        x = less(_between(x, axis, 1, x.shape[axis]), _between(x, axis, 0, x.shape[axis] - 1))
+        last = x.shape[axis] - 1
+        x = elementwise(less, _between(x, axis, 1, last + 1), _between(x, axis, 0, last))
     return x
 
 

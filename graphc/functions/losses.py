@@ -262,10 +262,7 @@ def poisson_nll_loss(
     """λ - t · ln λ, where x is ln λ or λ; ``full`` adds Stirling's approximation of ln t!."""
     chosen = reduction_named(size_average, reduce, reduction)
     x, t, dtype = _pair(input, target)
-    if log_input:
-        losses = elementwise("exp", x) - t * x
-    else:
-        losses = x - t * elementwise("log", x + eps)
+    losses = elementwise("exp", x) - t * x if log_input else x - t * elementwise("log", x + eps)
     if full:
         safe = where(t > 1.0, t, number(1.0, t))
         stirling = t * elementwise("log", safe) - t + elementwise("log", safe * (2 * pi)) * 0.5

@@ -8,7 +8,7 @@ from graphc.ir.node import Input, Item, Node
 
 
 def verify(graph: Graph) -> None:
-    """Raise VerificationError where a node's type is not what its op gives, or an input is unknown."""
+    """Raise VerificationError where a type is not what its op gives, or an input is unknown."""
     known = {*graph.inputs, *graph.state}
     for node in graph.nodes:
         if isinstance(node.op, Input):

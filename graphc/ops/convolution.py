@@ -73,7 +73,7 @@ class Convolution(Window, name="convolution"):
 
 @dataclass(frozen=True)
 class ConvolutionInputGrad(Window, name="convolution_input_grad"):
-    """From dy ``[n, o, *out]`` and w ``[o, c / groups, *kernel]`` the gradient ``[n, c, *sizes]``."""
+    """The gradient ``[n, c, *sizes]`` of dy ``[n, o, *out]`` and w ``[o, c / groups, *kernel]``."""
 
     sizes: Shape
 
@@ -91,7 +91,7 @@ class ConvolutionInputGrad(Window, name="convolution_input_grad"):
 
 @dataclass(frozen=True)
 class ConvolutionWeightGrad(Window, name="convolution_weight_grad"):
-    """From x ``[n, c, *sizes]`` and dy ``[n, o, *out]`` the gradient ``[o, c / groups, *kernel]``."""
+    """The gradient ``[o, c / groups, *kernel]`` of x ``[n, c, *sizes]`` and dy ``[n, o, *out]``."""
 
     kernel: Shape
 

@@ -1,4 +1,4 @@
-"""The table of user-level functions: plain functions over nodes, from which the Tensor surface is made."""
+"""The table of user-level functions over nodes, from which the Tensor surface is made."""
 
 from __future__ import annotations
 

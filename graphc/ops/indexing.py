@@ -131,7 +131,7 @@ class GatherNd(Op, name="gather_nd"):
 
 @dataclass(frozen=True)
 class IndexSum(Op, name="index_sum"):
-    """Zeros of ``shape`` with the values added where ``GatherNd`` would read; duplicates in order."""
+    """Zeros of ``shape`` with the values added where ``GatherNd`` would read, in order."""
 
     shape: Shape
     wrap: bool = True
@@ -159,7 +159,7 @@ class IndexSum(Op, name="index_sum"):
 
 @dataclass(frozen=True)
 class IndexPut(Op, name="index_put"):
-    """x with the values written where ``GatherNd`` would read, or added; operands x, values, indices.
+    """x with values written or added where ``GatherNd`` would read; of x, values, indices.
 
     The values broadcast. Of several at one place the last one stays, unless they are added.
     """

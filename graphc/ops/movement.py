@@ -199,10 +199,9 @@ class Concat(Op, name="concat"):
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         first = types[0]
         for other in types[1:]:
-            same = [
-                i == self.dim or m == n for i, (m, n) in enumerate(zip(first.shape, other.shape))
-            ]
-            if other.rank != first.rank or not all(same):
+            pairs = enumerate(zip(first.shape, other.shape, strict=False))
+            same = all(axis == self.dim or m == n for axis, (m, n) in pairs)
+            if other.rank != first.rank or not same:
                 raise GraphcRuntimeError(
                     f"cat: sizes of tensors must match except in dimension {self.dim}, "
                     f"not {', '.join(map(str, types))}"

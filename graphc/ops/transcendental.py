@@ -170,16 +170,16 @@ class Lgamma(Elementwise, name="lgamma"):
 
 
 class Digamma(Elementwise, name="digamma"):
-    """Γ′(x) / Γ(x)"""
+    """The derivative of ln Γ(x)"""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         return (dy * trigamma(node.inputs[0]),)
 
 
 def trigamma(x: Node) -> Node:
-    """The derivative of ``digamma``: 1 / x² + ψ′(x + 1) up to 8, then the asymptotic series.
+    """The derivative of ``digamma``: ψ₁(x) = 1 / x² + ψ₁(x + 1) up to 8, then a series.
 
-    Below one half by reflection, ψ′(x) = (π / sin πx)² - ψ′(1 - x). As PyTorch's, it is made of
+    Below one half by reflection, ψ₁(x) = (π / sin πx)² - ψ₁(1 - x). As PyTorch's, it is made of
     other functions, and so has derivatives of every order.
     """
     low = x < 0.5

@@ -1,4 +1,4 @@
-"""How pytest runs the suite: the option ``--backend`` and the fixtures that tests are repeated for."""
+"""How pytest runs the suite: the option ``--backend``, and what tests are repeated for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random whole graphs for hypothesis: what is drawn always has a meaning, and stays well conditioned."""
+"""Random whole graphs for hypothesis: each has a meaning, and is well conditioned."""
 
 from __future__ import annotations
 

@@ -128,7 +128,8 @@ def _row(op: type[ops.Reduce], name: str, draw: Draw, tolerance: Tolerance = EXA
 def _scans(op: type[Scan]) -> Callable[[DType], Iterator[Sample]]:
     def samples(dtype: DType) -> Iterator[Sample]:
         places: tuple[tuple[Shape, int], ...] = (
-            ((5,), 0), ((3, 4), 0), ((3, 4), 1), ((2, 3, 4), 1), ((0, 3), 0), ((0, 3), 1), ((1,), 0),
+            ((5,), 0), ((3, 4), 0), ((3, 4), 1), ((2, 3, 4), 1),
+            ((0, 3), 0), ((0, 3), 1), ((1,), 0),
         )  # fmt: skip
         for seed, (shape, dim) in enumerate(places):
             yield sample(op(dim), _near_one(dtype, shape, seed))

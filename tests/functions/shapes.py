@@ -207,9 +207,9 @@ VIEWS: dict[str, list[Call]] = {
         call(f64(3, 3), 0, 1, 1),
     ],
     "detach": each(f64(2, 3), i64(3)),
-    "atleast_1d": each(f64(), f64(2)) + [call(f64(), f64(2)), call((f64(), f64(2)))],
-    "atleast_2d": each(f64(), f64(2), f64(2, 3)) + [call(f64(), f64(2))],
-    "atleast_3d": each(f64(), f64(2), f64(2, 3), f64(1, 2, 3, 4)) + [call(f64(), f64(2))],
+    "atleast_1d": [*each(f64(), f64(2)), call(f64(), f64(2)), call((f64(), f64(2)))],
+    "atleast_2d": [*each(f64(), f64(2), f64(2, 3)), call(f64(), f64(2))],
+    "atleast_3d": [*each(f64(), f64(2), f64(2, 3), f64(1, 2, 3, 4)), call(f64(), f64(2))],
 }
 
 JOINS: dict[str, list[Call]] = {

@@ -16,10 +16,8 @@ def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -
     """The reduction that the two old arguments mean, or the one given."""
     if size_average is None and reduce is None:
         return reduction
-    if reduce is False:
-        found = "none"
-    else:
-        found = "sum" if size_average is False else "mean"
+    mean = "sum" if size_average is False else "mean"
+    found = "none" if reduce is False else mean
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.",
         stacklevel=4,
@@ -314,7 +312,8 @@ class MultiMarginLoss(_WeightedLoss):
             raise GraphcValueError("only p == 1 and p == 2 supported")
         if weight is not None and weight.ndim != 1:
             raise GraphcValueError(
-                f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.ndim}D instead"
+                "MultiMarginLoss: expected weight to be None or 1D tensor, "
+                f"got {weight.ndim}D instead"
             )
         self.p, self.margin = p, margin
 

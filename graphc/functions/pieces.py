@@ -30,7 +30,8 @@ def narrow(input: Node, dim: int, start: int, length: int) -> Node:
     extent = input.shape[axis]
     if not -extent <= start <= extent:
         raise GraphcIndexError(
-            f"start out of range (expected to be in range of [{-extent}, {extent}], but got {start})"
+            f"start out of range (expected to be in range of [{-extent}, {extent}], "
+            f"but got {start})"
         )
     first = start + extent if start < 0 else start
     if length < 0:
@@ -90,7 +91,7 @@ def _split_name(input: Any, split_size: Any, dim: int = 0) -> str:
 
 @function(view=True, grad_name=_split_name)
 def split(input: Node, split_size: Extents, dim: int = 0) -> tuple[Node, ...]:
-    """Pieces of ``split_size`` along ``dim``, the last one perhaps smaller, or of the sizes given."""
+    """Pieces of ``split_size`` along ``dim``, the last perhaps smaller, or of the sizes given."""
     axis = _axis("split", dim, input)
     extent = input.shape[axis]
     if isinstance(split_size, Sequence):
@@ -135,6 +136,26 @@ def chunk(input: Node, chunks: int, dim: int = 0) -> tuple[Node, ...]:
     if not extent:
         return _pieces(input, axis, [0] * chunks)
     return split(input, -(-extent // chunks), axis)
+
+
+@function(view=True)
+def unsafe_split(input: Node, split_size: int, dim: int = 0) -> tuple[Node, ...]:
+    """``split`` with a number, whose pieces may be written to."""
+    return split(input, split_size, dim)
+
+
+@function(view=True)
+def unsafe_split_with_sizes(
+    input: Node, split_sizes: Sequence[int], dim: int = 0
+) -> tuple[Node, ...]:
+    """``split_with_sizes``, whose pieces may be written to."""
+    return split(input, list(split_sizes), dim)
+
+
+@function(view=True, grad_name="UnsafeSplitBackward0")
+def unsafe_chunk(input: Node, chunks: int, dim: int = 0) -> tuple[Node, ...]:
+    """``chunk``, whose pieces may be written to."""
+    return chunk(input, chunks, dim)
 
 
 @function(view=True, grad_name="SliceBackward0")

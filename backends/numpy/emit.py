@@ -11,7 +11,7 @@ from graphc.backends.numpy.body import number
 from graphc.backends.numpy.kernels import Made, Setting, make, numpy_dtype
 from graphc.backends.numpy.prelude import helpers
 from graphc.backends.numpy.schedule import Result, Schedule, arena, schedule
-from graphc.backends.numpy.values import Layout, call, literal, viewed
+from graphc.backends.numpy.values import Layout, call, literal, looked_at, viewed
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node
@@ -223,10 +223,10 @@ class Emission:
         """A number, a broadcast number or a range, made once."""
         steps: tuple[str, ...] = extra
         while not isinstance(node.op, Const | Arange):
-            steps = (_constant_view(node), *steps)
+            steps = (looked_at(node), *steps)
             node = node.inputs[0]
         if isinstance(node.op, Arange):
-            text = _arange(node)
+            text = f"({_arange(node)})" if steps else _arange(node)
             key: tuple[object, ...] = ("arange", node.op, steps)
         else:
             text = f"np.array({number(node.op.value)}, {numpy_dtype(node.dtype)})"
@@ -371,15 +371,6 @@ class _Unsigned:
 
     name: str
     itemsize: int
-
-
-def _constant_view(node: Node) -> str:
-    op = node.op
-    if op.name == "expand":
-        return f"expand{literal(node.shape)}"
-    if op.name == "permute":
-        return f".transpose{call(op.dims)}"  # type: ignore[attr-defined]
-    return f".reshape{call(node.shape)}"
 
 
 def _arange(node: Node) -> str:

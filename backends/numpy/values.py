@@ -80,9 +80,11 @@ def cut(starts: Shape, stops: Shape, steps: Shape) -> str:
     )
 
 
-def _looked_at(node: Node) -> str | None:
-    """What a view op is in numpy, as text to append to its operand; None if it is no view."""
+def looked_at(node: Node) -> str:
+    """What a view op is in numpy: text that ``viewed`` appends to its operand."""
     op = node.op
+    if isinstance(op, Expand):
+        return f"expand{literal(op.shape)}"
     if isinstance(op, Reshape):
         return f".reshape{call(op.shape)}"
     if isinstance(op, Permute):
@@ -94,7 +96,7 @@ def _looked_at(node: Node) -> str | None:
     if isinstance(op, Flip):
         parts = ["::-1" if axis in op.dims else ":" for axis in range(node.rank)]
         return f"[{', '.join(parts)}]" if op.dims else ""
-    return None
+    raise AssertionError(f"{op} is no view")
 
 
 def _strides_after(node: Node, shape: Shape, strides: Shape) -> Shape | None:
@@ -140,15 +142,12 @@ def _view(node: Node, found: dict[Node, Layout]) -> Layout | None:
     source = found.get(node.inputs[0])
     if source is None:  # a number
         return None
-    text = _looked_at(node)
+    text = looked_at(node)
     strides = None
     if source.strides is not None:
         strides = _strides_after(node, node.inputs[0].shape, source.strides)
         if strides is None:
             return None
-    if text is None:
-        assert isinstance(node.op, Expand)
-        return Layout(source.owner, strides, (*source.steps, f"expand{literal(node.op.shape)}"))
     return Layout(source.owner, strides, (*source.steps, text) if text else source.steps)
 
 

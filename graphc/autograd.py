@@ -109,7 +109,7 @@ def seed(output: Tensor, node: Node, gradient: Tensor | None, trace: Trace) -> N
         found = trace.memo.get(key)
         if found is None:
             found = trace.memo[key] = full(node.shape, const(1.0, node.dtype))
-        return found  # type: ignore[no-any-return]
+        return found
     if gradient.shape != output.shape:
         raise GraphcRuntimeError(
             f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] "
@@ -217,7 +217,7 @@ def _differentiate(
             trace.memo[key] = results
     if not (create_graph if retain_graph is None else retain_graph):
         trace.freed.update(nodes)
-    return results  # type: ignore[no-any-return]
+    return results
 
 
 def _hook(trace: Trace, hooks: dict[Node, Any]) -> Callable[[Node, Node], Node]:

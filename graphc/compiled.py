@@ -54,10 +54,10 @@ class Specialization:
             kept = zip(captured.kept, arrays[self.count :], self.types[self.count :], strict=True)
             for t, array, type_ in kept:
                 t._storage = Storage(array, type=type_)
-        for t, gradient in captured.gradients:
-            tensor = t if type(t) is not int else tensors[t]
-            if tensor._grad is not gradient:  # type: ignore[union-attr]
-                _set_grad(tensor, gradient)  # type: ignore[arg-type]
+        for target, gradient in captured.gradients:
+            tensor = tensors[target] if isinstance(target, int) else target
+            if tensor._grad is not gradient:
+                _set_grad(tensor, gradient)
         if self.single:
             index = captured.results.index
             return from_storage(Storage(arrays[index], type=self.types[index]))

@@ -13,7 +13,15 @@ import numpy as np
 from graphc.device import usable
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import C_NAMES, dtype_given
-from graphc.ir.dtype import DType, bool_, dtype_of_scalar, get_default_dtype, int64
+from graphc.ir.dtype import (
+    DType,
+    bool_,
+    dtype_of_scalar,
+    float32,
+    float64,
+    get_default_dtype,
+    int64,
+)
 from graphc.ir.node import Node, const, origin_of
 from graphc.lift import here
 from graphc.ops.creation import Arange
@@ -80,7 +88,7 @@ def tensor(
             UserWarning,
             stacklevel=2,
         )
-        copy = data.detach().clone()
+        copy: Tensor = data.detach().clone()
         copy = copy if found is None else copy.to(found)
         return copy.requires_grad_() if requires_grad else copy
     return held(array_of(data, found), device, requires_grad=requires_grad)
@@ -338,15 +346,14 @@ def _spaced(start: float, end: float, steps: int, dtype: DType) -> Array:
     """Counted from both ends to the middle, so that both are met exactly."""
     if steps < 0:
         raise GraphcRuntimeError("number of steps must be non-negative")
-    wide = (
-        np.dtype(np.float32) if dtype.itemsize < 8 and dtype.category == 2 else np.dtype(np.float64)
-    )
+    wide = (float32 if dtype.itemsize < 8 and dtype.is_floating_point else float64).numpy
     first, last = wide.type(start), wide.type(end)
     count = np.arange(steps).astype(wide)
     step = (last - first) / wide.type(max(steps - 1, 1))
     from_first, from_last = first + step * count, last - step * (wide.type(steps - 1) - count)
     below = np.arange(steps) < steps // 2 if steps > 1 else np.ones(steps, bool)
-    return np.where(below, from_first, from_last).astype(dtype.numpy)
+    spaced: Array = np.where(below, from_first, from_last)
+    return spaced.astype(dtype.numpy)
 
 
 def logspace(

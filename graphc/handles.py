@@ -20,7 +20,8 @@ class RemovableHandle:
     def __init__(self, owner: Any, hooks: Hooks, *flags: Flags) -> None:
         self.id = next(_numbers)
         self._owner = weakref.ref(owner)
-        self._holders = [weakref.ref(hooks), *(weakref.ref(flag) for flag in flags)]
+        self._holders: list[weakref.ref[Hooks] | weakref.ref[Flags]] = [weakref.ref(hooks)]
+        self._holders += [weakref.ref(flag) for flag in flags]
 
     def remove(self) -> None:
         """Take the hook away."""

@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Storage:
     """An array, and a count of the writes to it that all views of it share."""
 
-    __slots__ = ("array", "device", "root", "shared", "type", "writes")
+    __slots__ = ("_root", "array", "device", "shared", "type", "writes")
 
     def __init__(
         self,
@@ -32,10 +32,19 @@ class Storage:
         self.array = array
         self.type = type
         self.device = device
-        self.root = self if root is None else root.root
+        self._root = None if root is None else root.root
         self.writes = 0
         self.shared = False
         """Whether code outside may hold the array and write to it, unseen by graphc."""
+
+    @property
+    def root(self) -> Storage:
+        """The storage of the memory that this one looks into: itself where it is no view.
+
+        Not kept as a field: a storage that referred to itself would wait for the garbage
+        collector, and its array with it.
+        """
+        return self if self._root is None else self._root
 
     @property
     def version(self) -> int:

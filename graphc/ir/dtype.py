@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -20,7 +21,7 @@ class DType:
     """PyTorch's name, without the module."""
     category: int
     """0 boolean, 1 integral, 2 floating; the higher one wins a promotion."""
-    numpy: np.dtype[np.generic]
+    numpy: np.dtype[Any]
     short: str
     """As the text form of a graph spells it."""
 

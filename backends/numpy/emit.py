@@ -10,8 +10,8 @@ from graphc.backend import Kernel, Sources
 from graphc.backends.numpy.body import number
 from graphc.backends.numpy.kernels import Made, Setting, make, numpy_dtype
 from graphc.backends.numpy.prelude import helpers
-from graphc.backends.numpy.schedule import Result, Schedule, arena, schedule
-from graphc.backends.numpy.values import Layout, call, literal, looked_at, viewed
+from graphc.backends.numpy.schedule import Schedule, arena, schedule
+from graphc.backends.numpy.values import Layout, Result, call, literal, looked_at, viewed
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphc.backends.numpy.body import may_overwrite
 from graphc.backends.numpy.values import Layout, Result, layouts
@@ -11,6 +12,9 @@ from graphc.ir.node import Const, Input, Item, Node
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 from graphc.passes.plan_memory import Interval, Plan, plan_memory
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass
@@ -74,7 +78,7 @@ def _choose_outputs(made: Schedule, index: dict[Node, int]) -> None:
             made.in_output[layout.owner] = number
 
 
-def _choose_updates(made: Schedule, index: dict[Node, int], order: object) -> None:
+def _choose_updates(made: Schedule, index: dict[Node, int], order: networkx.DiGraph[Node]) -> None:
     """Let an update be computed in place, after every other reader of the old value."""
     import networkx
 
@@ -102,9 +106,9 @@ def _choose_updates(made: Schedule, index: dict[Node, int], order: object) -> No
         ):
             continue
         others = [x for x in readers.get(target, ()) if x is not kernel]
-        if any(networkx.has_path(order, kernel, x) for x in others):  # type: ignore[arg-type]
+        if any(networkx.has_path(order, kernel, x) for x in others):
             continue
-        order.add_edges_from((x, kernel) for x in others)  # type: ignore[attr-defined]
+        order.add_edges_from((x, kernel) for x in others)
         made.in_state[layout.owner] = target
 
 

@@ -247,10 +247,10 @@ def linear(input: Node, weight: Node, bias: Node | None = None) -> Node:
     else:
         _check_sum_types(bias, input, weight)
     if not input.rank or input.shape[-1] != weight.shape[-1]:
-        rows = input.type.size // max(1, input.shape[-1]) if input.rank else 1
+        count = input.type.size // max(1, input.shape[-1]) if input.rank else 1
         columns = weight.shape[0] if weight.rank == 2 else 1
         raise GraphcRuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x"
+            f"mat1 and mat2 shapes cannot be multiplied ({count}x"
             f"{input.shape[-1] if input.rank else 1} and {weight.shape[-1]}x{columns})"
         )
     if weight.rank == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.convolution import Extents, batched, extents
 from graphc.ir.node import Item, Node
+from graphc.ir.types import Shape
 from graphc.ops.function import function
 from graphc.ops.movement import reshape
 from graphc.ops.pooling import AvgPool, MaxPool
@@ -19,7 +20,7 @@ def unbatched(result: Node, input: Node, dims: int) -> Node:
 
 def _windows(
     dims: int, kernel_size: Extents, stride: Extents | None, padding: Extents, dilation: Extents
-) -> tuple[tuple[int, ...], ...]:
+) -> tuple[Shape, Shape, Shape, Shape]:
     kernel = extents("kernel_size", kernel_size, dims)
     empty = stride is None or (not isinstance(stride, int) and not tuple(stride))
     steps = kernel if empty or stride is None else extents("stride", stride, dims)

@@ -34,7 +34,10 @@ def _step_name(input: Node, *items: Item) -> str:
 @function(method=False, namespace=False, view=True, grad_name=_step_name)
 def basic_index(input: Node, *items: Item) -> Node:
     """Integers, slices, None and one ``...``: a view."""
-    starts, stops, steps, shape = [], [], [], []
+    starts: list[int] = []
+    stops: list[int] = []
+    steps: list[int] = []
+    shape: list[int] = []
     for item in whole(items, input.rank):
         if item is None:
             shape.append(1)

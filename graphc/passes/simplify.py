@@ -7,6 +7,7 @@ from graphc.ir.node import Const, Node, cast, const, elementwise
 from graphc.ops.elementwise import Cast, Elementwise, Neg, Where
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, Permute, Reshape, expand, permute, reshape
+from graphc.ops.random import Advance, Draw
 from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
 from graphc.passes.rewrite import rewrite, rule
 
@@ -186,10 +187,10 @@ def _where(node: Node) -> Node | None:
 def _random(node: Node) -> Node | None:
     """Draws from an advanced state are draws further on from the state itself."""
     state = node.inputs[0]
-    if state.op.name != "advance":
+    if not isinstance(state.op, Advance):
         return None
-    count = state.op.count  # type: ignore[attr-defined]
-    return node.op.further(count)(state.inputs[0], *node.inputs[1:])  # type: ignore[attr-defined]
+    assert isinstance(node.op, Advance | Draw)
+    return node.op.further(state.op.count)(state.inputs[0], *node.inputs[1:])
 
 
 STRUCTURAL = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.autodiff import gradients
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, grad_mode, make_input
+from graphc.ir.node import Input, Node, grad_mode, make_input
 from graphc.ir.types import TensorType
 from graphc.testing.operands import Array
 from graphc.testing.programs import Use
@@ -24,7 +24,7 @@ Function = Callable[[Sequence[Array]], float]
 def weights(shape: tuple[int, ...], seed: int = 0) -> Array:
     """Numbers around one that tell the elements of a result apart."""
     count = int(np.prod(shape))
-    return np.cos(np.arange(count) * 1.7 + seed).reshape(shape) + 0.25
+    return np.asarray(np.cos(np.arange(count) * 1.7 + seed).reshape(shape) + 0.25)
 
 
 def slopes(function: Function, arrays: Sequence[Array], number: int) -> Array:
@@ -102,4 +102,4 @@ def differentiate(use: Use, *, again: bool = False) -> Differentiated:
 
 
 def _label(use: Use) -> str:
-    return next(str(x.op.label) for x in use.inputs if x is not None)  # type: ignore[attr-defined]
+    return next(x.op.label for x in use.inputs if x is not None and isinstance(x.op, Input))

@@ -13,7 +13,7 @@ from graphc.ir.node import Node, const, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.movement import Expand, Permute, Slice
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, np.dtype[Any]]
 Layout = Literal["whole", "transposed", "stepped", "expanded", "foreign", "number"]
 """``foreign``: the array given at the call is not contiguous itself; ``number``: a constant."""
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -98,9 +98,9 @@ def extremes(dtype: DType) -> Array:
     if dtype.category == 0:
         return np.array([False, True])
     if dtype.category == 1:
-        limits = np.iinfo(dtype.numpy)
+        ends = np.iinfo(dtype.numpy)
         below = [-1, -2, -7] if dtype.is_signed else []
-        numbers = [0, 1, 2, 3, 7, *below, limits.min, limits.max, limits.min + 1, limits.max - 1]
+        numbers = [0, 1, 2, 3, 7, *below, ends.min, ends.max, ends.min + 1, ends.max - 1]
         return np.array(numbers, dtype.numpy)
     info = ml_dtypes.finfo(dtype.numpy)
     least = np.array(1).astype(np.dtype(f"u{dtype.itemsize}")).view(dtype.numpy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from graphc.backend import Backend
 from graphc.compiler import Program
 from graphc.ir.dtype import float64
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.testing.differences import (
     BY_DIFFERENCES,
     Differentiated,
@@ -50,7 +51,7 @@ def test_gradient(row: Row, backend: Backend) -> None:
             check(f"gradient of {each.use.sample}, operand {number}", got, wanted, BY_DIFFERENCES)
 
 
-def _joined(parts):  # type: ignore[no-untyped-def]
+def _joined(parts: Iterable[tuple[Node, ...]]) -> tuple[Node, ...]:
     return tuple(x for part in parts for x in part)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 from graphc.errors import GraphcRuntimeError
@@ -11,12 +10,32 @@ from graphc.ir.dtype import DType
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class TensorType:
-    """The shape and the element type of a tensor."""
+    """The shape and the element type of a tensor.
+
+    There is one object of each, so that identity is equality: types are compared and hashed at
+    every call of a compiled function.
+    """
+
+    __slots__ = ("dtype", "shape")
 
     shape: Shape
     dtype: DType
+
+    def __new__(cls, shape: Shape, dtype: DType) -> TensorType:
+        key = (shape, dtype)
+        found = _KNOWN.get(key)
+        if found is None:
+            made = super().__new__(cls)
+            made.shape, made.dtype = shape, dtype
+            found = _KNOWN.setdefault(key, made)
+        return found
+
+    def __reduce__(self) -> tuple[type[TensorType], tuple[Shape, DType]]:
+        return TensorType, (self.shape, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"TensorType({self.shape}, {self.dtype})"
 
     @property
     def rank(self) -> int:
@@ -34,6 +53,8 @@ class TensorType:
     def __str__(self) -> str:
         return f"{self.dtype.short}{list(self.shape)}"
 
+
+_KNOWN: dict[tuple[Shape, DType], TensorType] = {}
 
 Types = TensorType | tuple[TensorType, ...]
 """The type of a node: of its one result, or of each of its several."""

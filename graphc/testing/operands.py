@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any, Literal, get_args
 
 import ml_dtypes
@@ -72,6 +74,11 @@ class Operand:
         if self.layout == "expanded":
             return Expand(self.array.shape)(source)
         return source
+
+
+def trailing(place: Iterable[int | slice]) -> tuple[EllipsisType | int | slice, ...]:
+    """The index of a place in the last dimensions, for all of the first ones."""
+    return (..., *place)
 
 
 def draw(dtype: DType, *shape: int, low: float = -2.0, high: float = 2.0, seed: int = 0) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def _attention(dtype: DType) -> Iterator[Sample]:
         yield sample(_call(name, alone, **plain), *_heads(dtype, 2), layout=layout)
 
 
-def _arguments(op: Composite, given: tuple[object, ...]) -> list[object]:
+def _arguments(op: Composite, given: tuple[Any, ...]) -> list[Any]:
     rest = iter(given)
     return [next(rest) if there else None for there in op.present]
 
@@ -61,7 +62,6 @@ def _attended(op: Composite, *given: Array) -> Array:
         rows, columns = np.indices(scores.shape[-2:])
         scores = np.where(columns <= rows, scores, -np.inf)
     if mask is not None:
-        assert isinstance(mask, np.ndarray)
         scores = np.where(mask, scores, -np.inf) if mask.dtype.kind == "b" else scores + mask
     largest = scores.max(-1, keepdims=True)
     powers = np.exp(scores - np.where(np.isinf(largest), 0, largest))
@@ -73,10 +73,10 @@ def _attended(op: Composite, *given: Array) -> Array:
     return np.asarray(np.einsum("...qk,...kv->...qv", weights, value))
 
 
-def _torch_attended(torch: object, op: Composite, *given: object) -> object:
+def _torch_attended(torch: Any, op: Composite, *given: Any) -> Any:
     query, key, value, mask, _ = _arguments(op, given)
     options = dict(op.options)
-    function = torch.nn.functional.scaled_dot_product_attention  # type: ignore[attr-defined]
+    function = torch.nn.functional.scaled_dot_product_attention
     return function(query, key, value, mask, is_causal=options["causal"], scale=options["scale"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,7 @@ def _expand(dtype: DType) -> Iterator[Sample]:
     yield from _of(dtype, (3, 1), ops.Expand((3, 4)), ops.Expand((2, 3, 4)), ops.Expand((3, 0)))
     yield from _of(dtype, (), ops.Expand((2, 3)), ops.Expand((0,)))
     yield from _of(dtype, (2, 3), ops.Expand((2, 3)))
+    yield from _of(dtype, (0, 1), ops.Expand((0, 4)), ops.Expand((2, 0, 1)))
     yield from _in_views(dtype, ops.Expand((2, 3, 4)))
     yield sample(ops.Expand((3, 2, extremes(dtype).size)), _limits(dtype), kind="extreme")
 
@@ -69,6 +71,7 @@ def _slice(dtype: DType) -> Iterator[Sample]:
     )
     yield from _of(dtype, (5, 7), *cuts)
     yield from _of(dtype, (), ops.Slice((), (), ()))
+    yield from _of(dtype, (0, 3), ops.Slice((0, 1), (0, 3), (1, 1)))
     yield from _in_views(dtype, ops.Slice((1, 0), (3, 4), (1, 2)))
     size = extremes(dtype).size
     yield sample(ops.Slice((0, 1), (2, size), (1, 1)), _limits(dtype), kind="extreme")
@@ -103,6 +106,7 @@ def _cut(op: ops.Slice | ops.Place) -> tuple[slice, ...]:
 def _flip(dtype: DType) -> Iterator[Sample]:
     yield from _of(dtype, (2, 3, 4), ops.Flip((0,)), ops.Flip((1, 2)), ops.Flip((0, 1, 2)))
     yield from _of(dtype, (2, 3, 4), ops.Flip(()))
+    yield from _of(dtype, (), ops.Flip(()))
     yield from _of(dtype, (0, 3), ops.Flip((0,)))
     yield from _in_views(dtype, ops.Flip((1,)))
     yield sample(ops.Flip((1,)), _limits(dtype), kind="extreme")
@@ -142,13 +146,13 @@ def _concat(dtype: DType) -> Iterator[Sample]:
     yield sample(ops.Concat(0), _limits(dtype), _limits(dtype, 3), kind="extreme")
 
 
-def _torch_pad(torch: object, op: ops.Pad, x: object) -> object:
+def _torch_pad(torch: Any, op: ops.Pad, x: Any) -> Any:
     widths = [n for pair in zip(reversed(op.low), reversed(op.high), strict=True) for n in pair]
-    return torch.nn.functional.pad(x, widths, value=op.value)  # type: ignore[attr-defined]
+    return torch.nn.functional.pad(x, widths, value=op.value)
 
 
-def _torch_place(torch: object, op: ops.Place, x: object, value: object) -> object:
-    result = x.clone()  # type: ignore[attr-defined]
+def _torch_place(torch: Any, op: ops.Place, x: Any, value: Any) -> Any:
+    result = x.clone()
     result[_cut(op)] = value
     return result
 

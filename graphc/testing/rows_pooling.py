@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, Pool
-from graphc.testing.operands import Array, Layout, Operand, distinct, draw
-from graphc.testing.table import FLOATS, Row, Sample, Tolerance, sample
+from graphc.testing.operands import Array, Layout, Operand, distinct, draw, trailing
+from graphc.testing.table import FLOATS, SINGLES, Kind, Row, Sample, Tolerance, sample
 
 ADDED = Tolerance("some tens of numbers near one, added in any order and divided", 4, 16)
 HALVES = Tolerance("added up in float32 and rounded once", 1, 0.05)
 SHARES = Tolerance("shares below one, each rounded before they are added up", 1, 0.5)
 
-Windows = tuple[Shape, Shape, Shape, Shape, Shape, bool]
-CASES: tuple[Windows, ...] = (
-    # x, kernel, stride, padding, dilation, ceil mode
-    ((2, 3, 7), (3,), (2,), (1,), (1,), True),
-    ((1, 2, 6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
-    ((2, 1, 5, 7), (2, 2), (2, 2), (0, 0), (1, 1), True),
-    ((1, 2, 5, 6), (3, 3), (2, 2), (1, 1), (1, 1), False),
-    ((1, 1, 7, 7), (3, 2), (1, 3), (1, 0), (2, 3), False),
-    ((1, 2, 4, 3, 4), (2, 3, 2), (2, 1, 2), (1, 0, 1), (1, 1, 1), True),
+Windows = tuple[Shape, Shape, Shape, Shape, bool]
+"""Kernel, stride, padding, dilation, ceil mode."""
+CASES: tuple[tuple[Shape, Windows], ...] = (
+    ((2, 3, 7), ((3,), (2,), (1,), (1,), True)),
+    ((1, 2, 6, 6), ((2, 2), (2, 2), (0, 0), (1, 1), False)),
+    ((2, 1, 5, 7), ((2, 2), (2, 2), (0, 0), (1, 1), True)),
+    ((1, 2, 5, 6), ((3, 3), (2, 2), (1, 1), (1, 1), False)),
+    ((1, 1, 7, 7), ((3, 2), (1, 3), (1, 0), (2, 3), False)),
+    ((1, 2, 4, 3, 4), ((2, 3, 2), (2, 1, 2), (1, 0, 1), (1, 1, 1), True)),
 )
 VIEWS: tuple[Layout, ...] = ("transposed", "stepped", "expanded", "foreign")
 
 
 def _max_pool(dtype: DType) -> Iterator[Sample]:
-    for shape, *windows in CASES:
-        yield sample(MaxPool(*windows), distinct(dtype, *shape, step=0.125))  # type: ignore[arg-type]
-    shape, *windows = CASES[3]
-    op = MaxPool(*windows)  # type: ignore[arg-type]
+    for shape, windows in CASES:
+        yield sample(MaxPool(*windows), distinct(dtype, *shape, step=0.125))
+    shape, windows = CASES[3]
+    op = MaxPool(*windows)
     for layout in VIEWS:
-        kind = "kink" if layout == "expanded" else "smooth"
+        kind: Kind = "kink" if layout == "expanded" else "smooth"
         yield sample(op, distinct(dtype, *shape, seed=1, step=0.125), layout=layout, kind=kind)
     ties = np.round(draw(dtype, *shape).astype(np.float64)).astype(dtype.numpy)
     yield sample(op, ties, kind="kink")
@@ -77,21 +78,21 @@ def _largest(op: MaxPool, x: Array) -> tuple[Array, Array]:
         best = np.full(x.shape[:2], -np.inf)
         where = np.full(x.shape[:2], np.ravel_multi_index(within[0], sizes))
         for p in within:
-            candidate = x[(..., *p)]
+            candidate = x[trailing(p)]
             better = (candidate > best) | np.isnan(candidate)
             best = np.where(better, candidate, best)
             where = np.where(better, np.ravel_multi_index(p, sizes), where)
-        values[(..., *place)], places[(..., *place)] = best, where
+        values[trailing(place)], places[trailing(place)] = best, where
     return values, places
 
 
 def _max_pool_grad(dtype: DType) -> Iterator[Sample]:
-    for seed, (shape, *windows) in enumerate(CASES):
+    for seed, (shape, windows) in enumerate(CASES):
         sizes = shape[2:]
-        out = MaxPool(*windows).output_sizes(sizes)  # type: ignore[arg-type]
-        _, places = _largest(MaxPool(*windows), distinct(dtype, *shape).astype(np.float64))  # type: ignore[arg-type]
-        dy = draw(dtype, *shape[:2], *out, seed=seed)
-        op = MaxPoolGrad(*windows, sizes)  # type: ignore[arg-type]
+        forward = MaxPool(*windows)
+        _, places = _largest(forward, distinct(dtype, *shape).astype(np.float64))
+        dy = draw(dtype, *shape[:2], *forward.output_sizes(sizes), seed=seed)
+        op = MaxPoolGrad(*windows, sizes)
         yield sample(op, dy, places)
         if seed == 3:
             for layout in VIEWS[:2]:
@@ -105,20 +106,22 @@ def _scattered(op: MaxPoolGrad, dy: Array, places: Array) -> Array:
     return planes.reshape(*dy.shape[:2], *op.sizes)
 
 
+NO_HALVES = "PyTorch averages no volumes of low-precision floats"
 MEANS: tuple[tuple[bool, int | None], ...] = ((True, None), (False, None), (True, 5))
 
 
 def _averages(dtype: DType) -> Iterator[Sample]:
-    for seed, (shape, *windows) in enumerate(CASES):
-        if set(windows[3]) != {1}:  # type: ignore[arg-type]
+    for seed, (shape, windows) in enumerate(CASES):
+        if set(windows[3]) != {1}:
             continue
         for include, divisor in MEANS:
             if len(shape) > 3 or divisor is None:
-                op = AvgPool(*windows, include, divisor)  # type: ignore[arg-type]
-                yield sample(op, draw(dtype, *shape, seed=seed))
-    shape, *windows = CASES[3]
+                op = AvgPool(*windows, include, divisor)
+                unlike = NO_HALVES if len(shape) == 5 and dtype not in SINGLES else ""
+                yield sample(op, draw(dtype, *shape, seed=seed), unlike=unlike)
+    shape, windows = CASES[3]
     for layout in VIEWS:
-        op = AvgPool(*windows, False, None)  # type: ignore[arg-type]
+        op = AvgPool(*windows, False, None)
         yield sample(op, draw(dtype, *shape, seed=9), layout=layout)
 
 
@@ -138,7 +141,7 @@ def _means(op: AvgPool, x: Array) -> Array:
     out = op.output_sizes(x.shape[2:])
     result = np.zeros((*x.shape[:2], *out))
     for place, within, divisor in _shares(op, x.shape[2:], out):
-        result[(..., *place)] = sum(x[(..., *p)] for p in within) / divisor
+        result[trailing(place)] = np.sum([x[trailing(p)] for p in within], axis=0) / divisor
     return result
 
 
@@ -150,45 +153,45 @@ def _average_grads(dtype: DType) -> Iterator[Sample]:
         settings = (op.kernel, op.stride, op.padding, op.dilation, op.ceil_mode)
         back = AvgPoolGrad(*settings, op.count_include_pad, op.divisor, sizes)
         dy = draw(dtype, *x.array.shape[:2], *op.output_sizes(sizes), seed=3)
-        yield sample(back, dy, layout=x.layout)
+        yield sample(back, dy, layout=x.layout, unlike=each.unlike)
 
 
 def _spread(op: AvgPoolGrad, dy: Array) -> Array:
     result = np.zeros((*dy.shape[:2], *op.sizes))
     for place, within, divisor in _shares(op, op.sizes, dy.shape[2:]):
         for p in within:
-            result[(..., *p)] += dy[(..., *place)] / divisor
+            result[trailing(p)] += dy[trailing(place)] / divisor
     return result
 
 
-def _function(torch: object, op: Pool, name: str) -> Callable[..., object]:
-    functional = torch.nn.functional  # type: ignore[attr-defined]
-    return getattr(functional, f"{name}{len(op.kernel)}d")  # type: ignore[no-any-return]
+def _function(torch: Any, op: Pool, name: str) -> Any:
+    functional = torch.nn.functional
+    return getattr(functional, f"{name}{len(op.kernel)}d")
 
 
-def _torch_max(torch: object, op: MaxPool, x: object) -> object:
+def _torch_max(torch: Any, op: MaxPool, x: Any) -> Any:
     windows = (op.kernel, op.stride, op.padding, op.dilation, op.ceil_mode)
     return _function(torch, op, "max_pool")(x, *windows, return_indices=True)
 
 
-def _torch_scattered(torch: object, op: MaxPoolGrad, dy: object, places: object) -> object:
-    lead = dy.shape[:2]  # type: ignore[attr-defined]
-    planes = dy.new_zeros(*lead, math.prod(op.sizes))  # type: ignore[attr-defined]
-    filled = planes.scatter_add(2, places.flatten(2), dy.flatten(2))  # type: ignore[attr-defined]
+def _torch_scattered(torch: Any, op: MaxPoolGrad, dy: Any, places: Any) -> Any:
+    lead = dy.shape[:2]
+    planes = dy.new_zeros(*lead, math.prod(op.sizes))
+    filled = planes.scatter_add(2, places.flatten(2), dy.flatten(2))
     return filled.reshape(*lead, *op.sizes)
 
 
-def _torch_mean(torch: object, op: AvgPool | AvgPoolGrad, x: object) -> object:
+def _torch_mean(torch: Any, op: AvgPool | AvgPoolGrad, x: Any) -> Any:
     more = {} if len(op.kernel) == 1 else {"divisor_override": op.divisor}
     settings = (op.kernel, op.stride, op.padding, op.ceil_mode, op.count_include_pad)
     return _function(torch, op, "avg_pool")(x, *settings, **more)
 
 
-def _torch_spread(torch: object, op: AvgPoolGrad, dy: object) -> object:
-    shape = (*dy.shape[:2], *op.sizes)  # type: ignore[attr-defined]
-    x = torch.zeros(shape, dtype=dy.dtype, requires_grad=True)  # type: ignore[attr-defined]
+def _torch_spread(torch: Any, op: AvgPoolGrad, dy: Any) -> Any:
+    shape = (*dy.shape[:2], *op.sizes)
+    x = torch.zeros(shape, dtype=dy.dtype, requires_grad=True)
     y = _torch_mean(torch, op, x)
-    return torch.autograd.grad(y, x, dy, create_graph=True)[0]  # type: ignore[attr-defined]
+    return torch.autograd.grad(y, x, dy, create_graph=True)[0]
 
 
 ROWS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from graphc.ir.types import Shape
 from graphc.ops import reduce as ops
 from graphc.ops.scan import CumProd, CumSum, Scan
 from graphc.testing.operands import Array, Layout, distinct, draw, extremes
-from graphc.testing.table import BOOL, EXACT, NUMBERS, ONCE, Row, Sample, Tolerance, sample
+from graphc.testing.table import BOOL, EXACT, NUMBERS, ONCE, Kind, Row, Sample, Tolerance, sample
 
 ADDED = Tolerance("numbers near one, at most some thousands, added in any order", 4, 64)
 MULTIPLIED = Tolerance("a rounding for each of some tens of factors", 64, 4)
@@ -58,7 +59,7 @@ def _samples(
         for seed, (shape, axes) in enumerate(PLACES + (EMPTY if empty else ())):
             yield sample(op(axes), draw(dtype, shape, seed))
         for layout in VIEWS:
-            kind = "kink" if layout == "expanded" else "smooth"
+            kind: Kind = "kink" if layout == "expanded" else "smooth"
             for axes in ((0,), (1,), (0, 1)):
                 yield sample(op(axes), draw(dtype, (3, 4), 20), layout=layout, kind=kind)
         for axes in ((0,), (1,)):
@@ -84,35 +85,38 @@ def _arg(function: Callable[..., Array]) -> Callable[[ops.ArgReduce, Array], Arr
     return reference
 
 
-def _torch_arg(name: str) -> Callable[..., object]:
-    def call(torch: object, op: ops.ArgReduce, x: object) -> object:
-        rest = [axis for axis in range(x.dim()) if axis not in op.axes]  # type: ignore[attr-defined]
-        count = math.prod(x.shape[axis] for axis in op.axes)  # type: ignore[attr-defined]
-        rows = x.permute(*rest, *op.axes).reshape(*(x.shape[a] for a in rest), count)  # type: ignore[attr-defined]
-        shape = [1 if axis in op.axes else n for axis, n in enumerate(x.shape)]  # type: ignore[attr-defined]
+def _torch_arg(name: str) -> Callable[..., Any]:
+    def call(torch: Any, op: ops.ArgReduce, x: Any) -> Any:
+        rest = [axis for axis in range(x.dim()) if axis not in op.axes]
+        count = math.prod(x.shape[axis] for axis in op.axes)
+        rows = x.permute((*rest, *op.axes)).reshape(*(x.shape[a] for a in rest), count)
+        shape = [1 if axis in op.axes else n for axis, n in enumerate(x.shape)]
         return getattr(rows, name)(-1).reshape(shape)
 
     return call
 
 
-def _torch_over(name: str) -> Callable[..., object]:
-    """One axis after the other; over none the operand itself."""
+def _torch_over(name: str) -> Callable[..., Any]:
+    """Over all axes at once; over none the operand itself, for PyTorch takes none for all."""
 
-    def call(torch: object, op: ops.Reduce, x: object) -> object:
-        for axis in op.axes:
-            more = {"dtype": x.dtype} if name in ("sum", "prod") else {}  # type: ignore[attr-defined]
-            x = getattr(x, name)(axis, keepdim=True, **more)
-        return x
+    def call(torch: Any, op: ops.Reduce, x: Any) -> Any:
+        if not op.axes:
+            return x.clone()
+        more = {"dtype": x.dtype} if name == "sum" else {}
+        return getattr(x, name)(op.axes, keepdim=True, **more)
 
     return call
 
 
-def _torch_extreme(name: str) -> Callable[..., object]:
-    return lambda torch, op, x: getattr(x, name)(op.axes, keepdim=True) if op.axes else x.clone()
+def _torch_product(torch: Any, op: ops.Reduce, x: Any) -> Any:
+    """One axis after the other, for PyTorch takes a single one."""
+    for axis in op.axes:
+        x = x.prod(axis, keepdim=True, dtype=x.dtype)
+    return x
 
 
 def _row(op: type[ops.Reduce], name: str, draw: Draw, tolerance: Tolerance = EXACT, *,
-         torch: Callable[..., object], dtypes: tuple[DType, ...] = NUMBERS, gradient: bool = True,
+         torch: Callable[..., Any], dtypes: tuple[DType, ...] = NUMBERS, gradient: bool = True,
          empty: bool = True, halves: Tolerance | None = None) -> Row:  # fmt: skip
     function = getattr(np, name)
     more = {} if name in ("max", "min", "any", "all") else {"dtype": None}
@@ -155,9 +159,9 @@ def _arg_row(op: type[ops.ArgReduce]) -> Row:
 
 ROWS = (
     _row(ops.Sum, "sum", _near_one, ADDED, torch=_torch_over("sum"), halves=ONCE),
-    _row(ops.Prod, "prod", _near_one, MULTIPLIED, torch=_torch_over("prod"), halves=ONE_ROUNDING),
-    _row(ops.Max, "max", _apart, torch=_torch_extreme("amax"), empty=False),
-    _row(ops.Min, "min", _apart, torch=_torch_extreme("amin"), empty=False),
+    _row(ops.Prod, "prod", _near_one, MULTIPLIED, torch=_torch_product, halves=ONE_ROUNDING),
+    _row(ops.Max, "max", _apart, torch=_torch_over("amax"), empty=False),
+    _row(ops.Min, "min", _apart, torch=_torch_over("amin"), empty=False),
     _row(ops.Any, "any", lambda dtype, shape, seed: draw(dtype, *shape, seed=seed),
          torch=_torch_over("any"), dtypes=BOOL, gradient=False),
     _row(ops.All, "all", lambda dtype, shape, seed: draw(dtype, *shape, seed=seed),

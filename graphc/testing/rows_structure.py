@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def _casts(dtype: DType) -> Iterator[Sample]:
 
 def _cast(op: Cast, x: Array) -> Array:
     if op.dtype.category == 0:
-        return x != 0
+        return np.asarray(x != 0)
     if op.dtype.category == 1 and x.dtype.kind == "f":
         return np.trunc(x).astype(op.dtype.numpy)
     return x.astype(np.float64 if op.dtype.is_floating_point else op.dtype.numpy)
@@ -70,7 +71,7 @@ def _slope(op: Op, value: Array, x: Array, slope: Array, dy: Array) -> tuple[Arr
     return None, flow if x.shape == flow.shape else flow.sum(0), None
 
 
-def _torch_dtype(torch: object, dtype: DType) -> object:
+def _torch_dtype(torch: Any, dtype: DType) -> Any:
     return getattr(torch, dtype.name)
 
 
@@ -86,7 +87,7 @@ ROWS = (
         lambda torch, op: op.start + op.step * torch.arange(op.size).to(
             _torch_dtype(torch, op.dtype)), ROUNDED),
     Row("cast", ALL, _casts, _cast, lambda torch, op, x: x.to(_torch_dtype(torch, op.dtype)),
-        ROUNDED, derivative=lambda op, x, dy: (dy,)),
+        ROUNDED, derivative=lambda op, x, dy: (dy.astype(x.dtype),)),
     Row("detach", ALL, unary(Detach()), _same, lambda torch, op, x: x.detach()),
     Row("variable", ALL, unary(Variable(0)), _same, lambda torch, op, x: x.detach().clone(),
         derivative=lambda op, x, dy: (None,)),

@@ -99,14 +99,14 @@ def binary(
     return samples
 
 
-def grid(op: Op, dtype: DType, allowed: Allowed | None = None) -> Sample:
+def grid(op: Op, dtype: DType, allowed: Allowed | None = None, unlike: str = "") -> Sample:
     """Every extreme number with every other."""
     numbers = extremes(dtype)
     x, y = (a.reshape(-1) for a in np.meshgrid(numbers, numbers, indexing="ij"))
     if allowed is not None:
         keep = allowed(x, y)
         x, y = x[keep], y[keep]
-    return Sample(op, (Operand(x), Operand(y)), "extreme")
+    return Sample(op, (Operand(x), Operand(y)), "extreme", unlike)
 
 
 spaced = partial(Range, spaced=True)

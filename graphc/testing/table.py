@@ -50,6 +50,8 @@ class Sample:
     kind: Kind = "smooth"
     unlike: str = ""
     """Why PyTorch's result is not compared here."""
+    once: str = ""
+    """Why PyTorch has no second derivative here."""
 
     def __str__(self) -> str:
         shapes = ", ".join(
@@ -108,8 +110,12 @@ class Row:
     """Whether the reference takes floats in their own type, since the result depends on it."""
     signed_zeros: bool = False
     """Whether the sign of a zero is part of the meaning."""
-    torch_dtypes: tuple[DType, ...] = (*BOOL, *INTEGERS, *SINGLES)
+    torch_dtypes: tuple[DType, ...] = ALL
     """The element types in which PyTorch's result is compared."""
+    torch_gradient: Tolerance | None = None
+    """How far PyTorch's gradient may be off, where it is no exact formula."""
+    torch_second: Tolerance | None = None
+    """The same of its second derivative."""
     own: str = ""
     """Why there is nothing in PyTorch to compare with."""
     halves: Tolerance | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphc.backends.numpy.spelling import reduction, scalar
 from graphc.ir.dtype import DType, bool_
 from graphc.ir.graph import Graph
-from graphc.ir.node import Const, Input, Node
+from graphc.ir.node import Const, Input, Node, const
 from graphc.ir.types import Shape
 from graphc.ops.reduce import Reduce
 from graphc.passes.fuse import Fused
@@ -168,12 +168,13 @@ class Writer:
         return self.body
 
     def _operand(self, x: Node) -> str:
-        if not isinstance(x.op, Const):
-            return self.names[x]
+        return self._number(x.op) if isinstance(x.op, Const) else self.names[x]
+
+    def _number(self, op: Const) -> str:
         if self.tiled is not None:
-            return number(x.op.value)
-        name = constant_name(x.op)
-        self.body.constants[name] = x.op
+            return number(op.value)
+        name = constant_name(op)
+        self.body.constants[name] = op
         return name
 
     def _take(self, shape: Shape, dtype: DType) -> str:
@@ -193,7 +194,7 @@ class Writer:
             self.names[node] = self.outputs[self.lent[node]]
             return self.names[node]
         key = (node.shape, node.dtype)
-        if is_single(node):
+        if is_single(node) and not self._is_slow_in_place(node):
             for x in dying:
                 if self.held[x][1] == key:
                     name = self.held.pop(x)[0]
@@ -205,12 +206,19 @@ class Writer:
         self.names[node] = name
         return name
 
+    def _is_slow_in_place(self, node: Node) -> bool:
+        """numpy takes twice as long over a single element that it reads and writes."""
+        return self.tiled is None and node.type.size == 1
+
     def _elementwise(self, node: Node, dying: list[Node]) -> None:
         text = spelling(node)
         operands = [
             self._operand(x) if f"{{{slot}}}" in text else "" for slot, x in enumerate(node.inputs)
         ]
         marks = {"out": self._target(node, dying)}
+        for mark, value in (("zero", 0), ("one", 1)):
+            if f"{{{mark}}}" in text:
+                marks[mark] = self._number(const(value, node.dtype).op)
         extra: list[tuple[tuple[Shape, DType], str]] = []
         for mark, dtype in (("t0", node.dtype), ("t1", node.dtype), ("m0", bool_)):
             if f"{{{mark}}}" in text:

@@ -11,7 +11,7 @@ from graphc.backends.numpy.body import number
 from graphc.backends.numpy.kernels import Made, Setting, make, numpy_dtype
 from graphc.backends.numpy.prelude import helpers
 from graphc.backends.numpy.schedule import Schedule, arena, schedule
-from graphc.backends.numpy.values import Layout, Result, call, literal, looked_at, viewed
+from graphc.backends.numpy.values import Layout, Result, call, literal, looked_at, shortened, viewed
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node
@@ -206,6 +206,7 @@ class Emission:
 
     def _viewed(self, owner: Result, steps: tuple[str, ...]) -> str:
         name = self._reference(owner)
+        steps = shortened(steps, owner[0].types[owner[1]].shape)
         if not steps or not self.early[owner]:
             return viewed(name, steps)
         section = self.sections[-1]

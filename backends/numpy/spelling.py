@@ -2,7 +2,8 @@
 
 An elementwise spelling is one or more statements, a line each. ``{0}``, ``{1}``, ``{2}`` are the
 operands (arrays or literals, broadcast to the result), ``{out}`` the array for the result,
-``{t0}``, ``{t1}`` scratch of the result's shape and type, ``{m0}`` scratch of truth values.
+``{t0}``, ``{t1}`` scratch of the result's shape and type, ``{m0}`` scratch of truth values,
+``{zero}`` and ``{one}`` these numbers in the result's type.
 Only a spelling of one statement may be given an ``{out}`` that is one of its operands.
 """
 
@@ -50,7 +51,7 @@ SCALAR = {
     "ceil": _one("ceil", 1),
     "trunc": _one("trunc", 1),
     "round": _one("rint", 1),
-    "relu": "np.maximum({0}, 0, out={out})",
+    "relu": "np.maximum({0}, {zero}, out={out})",
     "exp": _one("exp", 1),
     "exp2": _one("exp2", 1),
     "expm1": _one("expm1", 1),
@@ -59,8 +60,8 @@ SCALAR = {
     "log10": _one("log10", 1),
     "log1p": _one("log1p", 1),
     "sqrt": _one("sqrt", 1),
-    "rsqrt": "np.sqrt({0}, out={out})\nnp.divide(1, {out}, out={out})",
-    "reciprocal": "np.divide(1, {0}, out={out})",
+    "rsqrt": "np.sqrt({0}, out={out})\nnp.divide({one}, {out}, out={out})",
+    "reciprocal": "np.divide({one}, {0}, out={out})",
     "sin": _one("sin", 1),
     "cos": _one("cos", 1),
     "tan": _one("tan", 1),
@@ -75,7 +76,7 @@ SCALAR = {
     "atanh": _one("arctanh", 1),
     "sigmoid": (
         "np.negative({0}, out={out})\nnp.exp({out}, out={out})\n"
-        "np.add({out}, 1, out={out})\nnp.divide(1, {out}, out={out})"
+        "np.add({out}, {one}, out={out})\nnp.divide({one}, {out}, out={out})"
     ),
     "erf": "erf({0}, {out})",
     "erfc": "erfc({0}, {out})",

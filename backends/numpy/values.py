@@ -151,6 +151,15 @@ def _view(node: Node, found: dict[Node, Layout]) -> Layout | None:
     return Layout(source.owner, strides, (*source.steps, text) if text else source.steps)
 
 
+def shortened(steps: tuple[str, ...], shape: Shape) -> tuple[str, ...]:
+    """The steps from an array of this shape without reshapes that others undo."""
+    reshapes = 0
+    while reshapes < len(steps) and steps[reshapes].startswith(".reshape"):
+        reshapes += 1
+    last = steps[max(0, reshapes - 1) : reshapes]
+    return (() if last == (f".reshape{call(shape)}",) else last) + steps[reshapes:]
+
+
 def viewed(name: str, steps: tuple[str, ...]) -> str:
     """The expression for a view of the array ``name``."""
     text = name

@@ -175,14 +175,20 @@ def test_max_pool(case: Any, fill: str, dtype: str) -> None:
     close(dx, tx.grad)
 
 
+# PyTorch's avg_pool1d takes no divisor_override.
+AVERAGES = [
+    (case, override)
+    for case in POOLS
+    for override in (None, 5)
+    if set(case[4]) == {1} and (override is None or len(case[1]) > 1)
+]
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("include", [True, False])
-@pytest.mark.parametrize("override", [None, 5])
-@pytest.mark.parametrize("case", [case for case in POOLS if set(case[4]) == {1}])
+@pytest.mark.parametrize(("case", "override"), AVERAGES)
 def test_average_pool(case: Any, override: int | None, include: bool, dtype: str) -> None:
     shape, kernel, stride, padding, _, ceil_mode = case
-    if len(kernel) == 1 and override is not None:
-        pytest.skip("PyTorch's avg_pool1d takes no divisor_override")
     x = random(shape, dtype)
     tx = torch.tensor(x, requires_grad=True)
     op = [functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d][len(kernel) - 1]

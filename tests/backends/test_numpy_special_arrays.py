@@ -40,9 +40,12 @@ def test_gather_and_scatter(case: Any, dtype: str) -> None:
     run(put, x, source, index, out)
     close(out, tx.scatter(axis, ti, ts))
     index.reshape(-1)[0] = shape[axis]
+    with pytest.raises(RuntimeError) as theirs:
+        tx.scatter(axis, torch.tensor(index), ts)
     for rendered in (added, put):
-        with pytest.raises(IndexError):
+        with pytest.raises(RuntimeError) as ours:
             run(rendered, x, source, index, out)
+        assert str(ours.value) == str(theirs.value)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -131,6 +134,19 @@ def test_index_and_index_put(case: Any, whole: bool) -> None:
             copy[tuple(slice(None) if i is None else i for i in indices)] = source
             wanted = torch.tensor(copy)
         close(result, wanted)
+
+
+def test_an_index_out_of_range_is_pytorch_s_error() -> None:
+    x, index = random((4, 5), "float64"), np.array([1, 7, 9])
+    with pytest.raises(IndexError) as theirs:
+        torch.tensor(x)[:, torch.tensor(index)]
+    shapes = (None, index.shape)
+    read = special.index("kernel", x.shape, shapes, "float64")
+    written = special.index_put("kernel", x.shape, shapes, (), "float64", accumulate=False)
+    for rendered, operands in ((read, (x, index)), (written, (x, np.array(0.5), index))):
+        with pytest.raises(IndexError) as ours:
+            run(rendered, *operands, rubbish((4, 3), "float64"))
+        assert str(ours.value) == str(theirs.value)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, "int64"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -99,6 +99,13 @@ def differentiate(use: Use, *, again: bool = False) -> Differentiated:
     with grad_mode(again):
         found = gradients(use.results, seeds, [use.operands[i] for i in wanted])
     return Differentiated(use, tuple(made), tuple(zip(wanted, found, strict=True)))
+
+
+def differentiate_again(first: Differentiated) -> Differentiated:
+    """The gradient of the weighted sum of gradients that can be differentiated again."""
+    flows = tuple(x for _, x in first.gradients if x is not None)
+    second = differentiate(replace(first.use, results=flows))
+    return replace(second, seeds=(*first.seeds, *second.seeds))
 
 
 def _label(use: Use) -> str:

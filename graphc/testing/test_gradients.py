@@ -16,6 +16,7 @@ from graphc.testing.differences import (
     BY_DIFFERENCES,
     Differentiated,
     differentiate,
+    differentiate_again,
     slopes,
     weighted,
     weights,
@@ -92,12 +93,8 @@ def _check_twice(once: Use, backend: Backend) -> None:
         found = [np.asarray(x) for x in step(*arrays, *given[len(arrays) :])]
         return float(sum(np.sum(weights(x.shape, i) * x) for i, x in enumerate(found)))
 
-    flows = tuple(x for _, x in first.gradients if x is not None)
-    second = differentiate(Use(once.sample, once.inputs, once.operands, flows))
-    inputs = (*first.graph.inputs, *(node for node, _ in second.seeds))
-    outputs = tuple(node for _, node in second.gradients if node is not None)
-    arrays = [*given, *(array for _, array in second.seeds)]
-    got = run(backend, Graph(inputs, outputs), arrays)
+    second = differentiate_again(first)
+    got = run(backend, second.graph, second.given())
     for number, found in second.complete(got):
         wanted = slopes(total, given[: len(counts)], counts.index(number))
         check(f"second gradient of {once.sample}, operand {number}", found, wanted, BY_DIFFERENCES)

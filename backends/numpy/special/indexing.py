@@ -216,12 +216,13 @@ def _at_arrays(
     names = [f"index_{number}" for number in range(len(used))]
     checks, terms = [], []
     tail = ", None" * (len(shape) - at - common)
-    for name, (axis, _) in zip(names, used, strict=True):
+    for number, (name, (axis, _)) in enumerate(zip(names, used, strict=True)):
         size, stride = x_shape[axis], _strides(x_shape)[axis]
         checks += [
             f"if {name}.size and ({name}.min() < {-size} or {name}.max() >= {size}):",
             f"    offenders = {name}[({name} < {-size}) | ({name} >= {size})]",
-            *_raise("IndexError", axis, size),
+            # As PyTorch does, the message counts the axes that have an index.
+            *_raise("IndexError", number, size),
         ]
         factor = f" * {stride}" if stride != 1 else ""
         terms.append(f"({name} % {size})" + (f"[...{tail}]" if tail else "") + factor)

@@ -18,6 +18,7 @@ from graphc.ir.node import recording
 from graphc.recording import close, session
 from graphc.storage import Storage
 from graphc.tensor import Epoch, Tensor, bump_epoch, from_storage
+from graphc.threads import Threads
 
 LIMIT = 64
 """Specialisations kept of one compiled function; the one not used for longest makes room."""
@@ -106,7 +107,7 @@ class Compiled:
         if session.trace.pending:
             close()
         tensors: list[Tensor] = []
-        key: list[Any] = [recording.grad_enabled]
+        key: list[Any] = [recording.grad_enabled, Threads.count]
         for x in args:
             if isinstance(x, Tensor) and x._storage is not None:
                 tensors.append(x)
@@ -124,6 +125,7 @@ class Compiled:
         found = self._find(tuple(key))
         if found is None:
             found = self._specialize(tuple(key), args, kwargs)
+        self._last = found
         if found.captured.differentiable:
             return self.target(*args, **kwargs)
         return found.run(tensors)
@@ -134,7 +136,6 @@ class Compiled:
                 return found
             if found.captured.holds():
                 found.epoch = Epoch.count
-                self._last = found
                 return found
         return None
 
@@ -226,7 +227,7 @@ def _as_tensors(x: Any) -> Any:
 
 def _flatten(args: Any, kwargs: Any) -> tuple[list[Tensor], list[Any]]:
     """The tensors among the arguments, and what tells one signature from another."""
-    key: list[Any] = [recording.grad_enabled]
+    key: list[Any] = [recording.grad_enabled, Threads.count]
 
     def visit(x: Any) -> None:
         if isinstance(x, Tensor):

@@ -24,6 +24,7 @@ from graphc.ir.graph import Graph, reuse, topological
 from graphc.ir.node import Node, Op, make_input
 from graphc.ir.types import TensorType
 from graphc.storage import Array, Storage
+from graphc.threads import Threads
 
 if TYPE_CHECKING:
     from graphc.tensor import Tensor
@@ -361,7 +362,7 @@ def look(tensor: Tensor) -> Array:
     trace = session.trace
     node = trace.node_of(tensor)
     same = _read_twice(trace)
-    key = ("look", node, *same.items())
+    key = ("look", Threads.count, node, *same.items())
     program = session.programs.get(key)
     if program is None:
         program = session.keep(key, _build(trace, [], [node], [], same))
@@ -391,7 +392,7 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     leaves = trace.leaves
     same = _read_twice(trace)
     nodes = [t._node for t in fresh if t._node is not None]
-    key = (*nodes, None, *updated, *[t._node for t in homes], *same.items())
+    key = (Threads.count, *nodes, None, *updated, *[t._node for t in homes], *same.items())
     program = session.programs.get(key)
     if program is None:
         program = session.keep(key, _build(trace, homes, nodes, updated, same))

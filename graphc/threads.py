@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from graphc.errors import GraphcRuntimeError
-from graphc.recording import session
 
 LIMIT = 16
 """More threads than this only wait for memory."""
 
 
-class _Current:
+class Threads:
+    """The setting; programs are kept apart by it, since their text depends on it."""
+
     count = min(
         LIMIT,
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -20,7 +21,7 @@ class _Current:
 
 def get_num_threads() -> int:
     """The threads that share a large kernel: by default one for each CPU, 16 at most."""
-    return _Current.count
+    return Threads.count
 
 
 def set_num_threads(count: int) -> None:
@@ -28,5 +29,4 @@ def set_num_threads(count: int) -> None:
     ``OMP_NUM_THREADS`` before numpy is imported."""
     if count < 1:
         raise GraphcRuntimeError(f"set_num_threads expects a positive integer, not {count}")
-    _Current.count = int(count)
-    session.programs.clear()
+    Threads.count = int(count)

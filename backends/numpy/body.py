@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphc.backends.numpy.spelling import reduction, scalar
 from graphc.ir.dtype import DType, bool_
 from graphc.ir.graph import Graph
-from graphc.ir.node import Const, Input, Node, const
+from graphc.ir.node import Const, Input, Node
 from graphc.ir.types import Shape
 from graphc.ops.reduce import Reduce
 from graphc.passes.fuse import Fused
@@ -218,7 +218,8 @@ class Writer:
         marks = {"out": self._target(node, dying)}
         for mark, value in (("zero", 0), ("one", 1)):
             if f"{{{mark}}}" in text:
-                marks[mark] = self._number(const(value, node.dtype).op)
+                number_ = float(value) if node.dtype.is_floating_point else value
+                marks[mark] = self._number(Const(number_, node.dtype))
         extra: list[tuple[tuple[Shape, DType], str]] = []
         for mark, dtype in (("t0", node.dtype), ("t1", node.dtype), ("m0", bool_)):
             if f"{{{mark}}}" in text:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from graphc.errors import GraphcNotImplementedError
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 
 Step = Callable[..., list[Any]]
 """Takes the arrays of the graph's inputs, in order; returns those of its outputs."""
@@ -55,3 +57,11 @@ class Backend(Protocol):
 
     def build(self, sources: Sources) -> Executable:
         """Compile and load; the only stage that needs a compiler or a device."""
+
+
+def refusal(backend: str, node: Node) -> GraphcNotImplementedError:
+    """The error of a backend that cannot compute ``node``: there is no silent fallback."""
+    types = ", ".join(str(x.type) for x in node.inputs)
+    message = f"{node.op.name}: the backend '{backend}' cannot compute it of ({types})"
+    where = str(node.origin)
+    return GraphcNotImplementedError(f"{message}; {where}" if where else message)

@@ -34,7 +34,7 @@ def spelling(node: Node) -> str:
     if node.op.name == "where" and isinstance(node.inputs[2].op, Const):
         fill = f"{{out}}.fill({number(node.inputs[2].op.value)})"
         return f"{fill}\nnp.copyto({{out}}, {{1}}, where={{0}})"
-    return scalar(node.op.name, node.dtype)
+    return scalar(node)
 
 
 def constant_name(op: Const) -> str:
@@ -250,4 +250,4 @@ def _reduction(node: Node, source: str, axes: tuple[int, ...], out: str) -> list
     if not axes:
         return [f"np.copyto({out}, {source})"]
     text = "None" if len(axes) == node.rank else str(axes[0]) if len(axes) == 1 else str(axes)
-    return reduction(node.op.name, node.dtype).format(source, axes=text, out=out).split("\n")
+    return reduction(node).format(source, axes=text, out=out).split("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from graphc.backend import refusal
 from graphc.backends.numpy.body import COMBINE, Body, Writer, number
 from graphc.backends.numpy.heavy import HEAVY
 from graphc.backends.numpy.tiles import Tiling, collapsed, runs, tiling
@@ -87,7 +88,7 @@ def statement(node: Node) -> str:
         return f"np.copyto({{out0}}.reshape{call(node.inputs[0].shape)}, {{0}})"
     if op.name == "expand":
         return "np.copyto({out0}, {0})"
-    raise NotImplementedError(op.name)
+    raise refusal("numpy", node)
 
 
 def _matmul(node: Node) -> str:

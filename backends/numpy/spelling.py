@@ -9,9 +9,13 @@ Only a spelling of one statement may be given an ``{out}`` that is one of its op
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from graphc.backend import refusal
 from graphc.backends.numpy.error_function import ERF_FLOAT32, ERROR_FUNCTIONS
 from graphc.backends.numpy.gamma_function import GAMMA_FUNCTIONS
 from graphc.ir.dtype import DType, bfloat16, float16, float32
+from graphc.ir.node import Node
 
 HALVES = (float16, bfloat16)
 """Types in which a computation of several steps would lose too much: it is done in float32."""
@@ -124,14 +128,22 @@ TYPED_REDUCE = {
 """Reductions of low-precision floats, added up in float32."""
 
 
-def scalar(name: str, dtype: DType) -> str:
-    """The statements for the elementwise primitive ``name`` with a result of ``dtype``."""
-    return TYPED.get((name, dtype), SCALAR[name])
+def scalar(node: Node) -> str:
+    """The statements for a node of an elementwise primitive."""
+    return _spelled(node, TYPED, SCALAR)
 
 
-def reduction(name: str, dtype: DType) -> str:
-    """The statements for the reduction ``name`` with a result of ``dtype``."""
-    return TYPED_REDUCE.get((name, dtype), REDUCE[name])
+def reduction(node: Node) -> str:
+    """The statements for a node of a reduction."""
+    return _spelled(node, TYPED_REDUCE, REDUCE)
+
+
+def _spelled(node: Node, typed: Mapping[tuple[str, DType], str], general: Mapping[str, str]) -> str:
+    name = node.op.name
+    text = typed.get((name, node.dtype)) or general.get(name)
+    if text is None:
+        raise refusal("numpy", node)
+    return text
 
 
 PRELUDE_FUNCTIONS = {

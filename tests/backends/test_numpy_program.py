@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from graphc.backends import find
 from graphc.compiler import Program
+from graphc.errors import GraphcNotImplementedError
 from graphc.ir.dtype import float32
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, elementwise, make_input
+from graphc.ir.node import Node, Op, Origin, elementwise, make_input, origin_of
 from graphc.ir.types import TensorType
+from graphc.ops.elementwise import Elementwise
 from graphc.ops.matmul import MatMul
 from graphc.ops.movement import Permute, Reshape, Slice
-from graphc.ops.reduce import Max, Sum
+from graphc.ops.reduce import Max, Reduce, Sum
 
 NUMPY = find("numpy")
 
@@ -132,3 +136,31 @@ def test_the_text_is_the_same_every_time() -> None:
     x = given("x", 8, 8)
     graph = Graph((x,), (elementwise("exp", x) * 2.0,))
     assert Program(graph, NUMPY).sources.text == Program(graph, NUMPY).sources.text
+
+
+class Strange(Elementwise):
+    name: ClassVar[str] = "strange"
+
+
+class StrangeTotal(Reduce):
+    name: ClassVar[str] = "strange_total"
+
+
+class StrangeView(Op):
+    name: ClassVar[str] = "strange_view"
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]
+
+
+@pytest.mark.parametrize("op", [Strange(), StrangeTotal((1,)), StrangeView()], ids=str)
+def test_an_op_without_a_spelling_is_refused(op: Op) -> None:
+    x = given("x", 3, 4)
+    with origin_of(Origin("head.1", "Strange()", "strange", "model.py", 31)):
+        y = op(x)
+    with pytest.raises(GraphcNotImplementedError) as error:
+        Program(Graph((x,), (y * 2.0,)), NUMPY)
+    assert str(error.value) == (
+        f"{op.name}: the backend 'numpy' cannot compute it of (f32[3, 4]); "
+        "head.1: strange, model.py:31"
+    )

@@ -13,12 +13,14 @@ import numpy as np
 from graphc.ir.dtype import DType, dtype_of_numpy
 from graphc.ir.node import Node, const, make_input
 from graphc.ir.types import TensorType
-from graphc.ops.movement import Expand, Permute, Slice
+from graphc.ops.movement import Expand, Flip, Permute, Slice
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Layout = Literal["whole", "transposed", "stepped", "expanded", "foreign", "number"]
+Layout = Literal["whole", "transposed", "stepped", "flipped", "expanded", "foreign", "number"]
 """``foreign``: the array given at the call is not contiguous itself; ``number``: a constant."""
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+VIEWS = LAYOUTS[1:-1]
+"""The layouts of an array that is not contiguous."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,8 @@ class Operand:
             return np.ascontiguousarray(self.array.T)
         if self.layout == "stepped":
             return np.repeat(self.array, 2, axis=-1)
+        if self.layout == "flipped":
+            return np.flip(self.array).copy()
         if self.layout == "expanded":
             return self.array[:1].copy()
         if self.layout == "foreign":
@@ -71,6 +75,8 @@ class Operand:
             return Permute(tuple(reversed(range(rank))))(source)
         if self.layout == "stepped":
             return Slice((0,) * rank, source.shape, (*(1,) * (rank - 1), 2))(source)
+        if self.layout == "flipped":
+            return Flip(tuple(range(rank)))(source)
         if self.layout == "expanded":
             return Expand(self.array.shape)(source)
         return source
@@ -114,3 +120,14 @@ def extremes(dtype: DType) -> Array:
     ordinary = np.array([0.0, -0.0, 1, -1, 0.5, -0.5, 2.5, -2.5, np.inf, -np.inf, np.nan])
     limits = [info.max, -info.max, info.tiny, -info.tiny, info.eps, least, -least]
     return np.concatenate([ordinary.astype(dtype.numpy), np.array(limits, dtype.numpy)])
+
+
+def strewn(dtype: DType, *shape: int, seed: int = 0) -> Array:
+    """Numbers near one, and strewn among them those where things go wrong but none overflows."""
+    x = draw(dtype, *shape, seed=seed)
+    if dtype.is_floating_point:
+        info = ml_dtypes.finfo(dtype.numpy)
+        rare = [np.inf, -np.inf, np.nan, 0.0, -0.0, info.tiny, -info.tiny]
+        places = np.random.default_rng([seed, x.size]).permutation(x.size)[: len(rare)]
+        x.reshape(-1)[places] = np.array(rare[: places.size], dtype.numpy)
+    return x

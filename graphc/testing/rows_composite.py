@@ -10,7 +10,7 @@ import numpy as np
 from graphc.functions.attention import attention
 from graphc.ir.dtype import DType, bool_
 from graphc.ops.composite import COMPOSITES, Composite
-from graphc.testing.operands import Array, Layout, draw
+from graphc.testing.operands import VIEWS, Array, draw
 from graphc.testing.table import FLOATS, Row, Sample, Tolerance, sample
 
 WEIGHED = Tolerance("exponentials, a quotient and two products of some tens of numbers", 32, 64)
@@ -44,8 +44,12 @@ def _attention(dtype: DType) -> Iterator[Sample]:
     noise = np.random.default_rng(5).random((2, 4, 5)).astype(np.float32)
     dropping = _call(name, (True, True, True, False, True), **{**plain, "dropout": 0.25})
     yield sample(dropping, *_heads(dtype, 2), noise, kind="kink", unlike="PyTorch draws its own")
-    layouts: tuple[Layout, ...] = ("transposed", "stepped", "foreign")
-    for layout in layouts:
+    yield sample(_call(name, alone, **plain), *_heads(dtype, 0, 2))
+    yield sample(_call(name, alone, **plain), *_heads(dtype, 2, queries=0))
+    query, key, value = _heads(dtype, 2)
+    query[0, 1, 2], value[1, 3, 0] = np.inf, np.nan
+    yield sample(_call(name, alone, **plain), query, key, value, kind="extreme")
+    for layout in VIEWS:
         yield sample(_call(name, alone, **plain), *_heads(dtype, 2), layout=layout)
 
 

@@ -17,7 +17,7 @@ from graphc.ops.convolution import (
     ConvolutionWeightGrad,
     Window,
 )
-from graphc.testing.operands import Array, Layout, Operand, draw, trailing
+from graphc.testing.operands import Array, Layout, Operand, draw, strewn, trailing
 from graphc.testing.table import FLOATS, ONCE, SINGLES, Row, Sample, Tolerance
 
 ADDED = Tolerance("some hundreds of products near one, added in any order", 4, 128)
@@ -42,6 +42,7 @@ VIEWS: tuple[tuple[Layout, Layout], ...] = (
     ("stepped", "transposed"),
     ("expanded", "foreign"),
     ("foreign", "expanded"),
+    ("flipped", "flipped"),
 )
 
 
@@ -74,6 +75,8 @@ def _samples(
             x, y = draw(dtype, *a, seed=seed), draw(dtype, *b, seed=seed + 100)
             yield Sample(op, (Operand(x), Operand(y)))
         op, a, b = make(CASES[3])
+        x, y = strewn(dtype, *a, seed=30), draw(dtype, *b, seed=31)
+        yield Sample(op, (Operand(x), Operand(y)), "extreme")
         for first, second in VIEWS:
             x, y = draw(dtype, *a, seed=20), draw(dtype, *b, seed=21)
             yield Sample(op, (Operand(x, first), Operand(y, second)))

@@ -12,7 +12,7 @@ from graphc.ir.dtype import DType, int64
 from graphc.ir.types import Shape
 from graphc.ops import indexing as ops
 from graphc.ops.sort import Ordered, Sort, TopK
-from graphc.testing.operands import Array, Layout, Operand, distinct, draw, extremes
+from graphc.testing.operands import VIEWS, Array, Layout, Operand, distinct, draw, extremes, strewn
 from graphc.testing.table import (
     ALL,
     EXACT,
@@ -30,11 +30,12 @@ ADDED = Tolerance("a few numbers near one, added in any order", 4, 16)
 HALVES = Tolerance("a few numbers near one, each sum rounded", 4, 8)
 UNORDERED = "PyTorch promises no order among equals"
 
-VIEWS: tuple[tuple[Layout, Layout], ...] = (
+PAIRS: tuple[tuple[Layout, Layout], ...] = (
     ("transposed", "stepped"),
     ("stepped", "transposed"),
     ("expanded", "foreign"),
     ("foreign", "expanded"),
+    ("flipped", "flipped"),
 )
 ALONG: tuple[tuple[Shape, Shape, int], ...] = (
     # x, index, dim
@@ -63,7 +64,7 @@ def _unique(size: int, shape: Shape, dim: int) -> Array:
 def _gather(dtype: DType) -> Iterator[Sample]:
     for seed, (x, index, dim) in enumerate(ALONG):
         yield sample(ops.Gather(dim), draw(dtype, *x, seed=seed), _index(x[dim], index, seed))
-    for first, second in VIEWS:
+    for first, second in PAIRS:
         places = Operand(_index(4, (3, 2)), second)
         yield Sample(ops.Gather(1), (Operand(draw(dtype, 3, 4), first), places))
     limits = extremes(dtype)
@@ -80,10 +81,11 @@ def _scatter_add(dtype: DType) -> Iterator[Sample]:
     for seed, (x, index, dim) in enumerate(ALONG):
         values = draw(dtype, *index, seed=seed)
         yield sample(ops.ScatterAdd(dim, x), values, _index(x[dim], index, seed))
-    for first, second in VIEWS:
+    for first, second in PAIRS:
         places = Operand(_index(4, (3, 2)), second)
         yield Sample(ops.ScatterAdd(1, (3, 4)), (Operand(draw(dtype, 3, 2), first), places))
     yield sample(ops.ScatterAdd(0, (3, 2)), draw(dtype, 9, 2), np.full((9, 2), 1))
+    yield sample(ops.ScatterAdd(0, (8, 2)), strewn(dtype, 9, 2), _index(8, (9, 2)), kind="extreme")
 
 
 def _added_at(op: ops.ScatterAdd, values: Array, index: Array) -> Array:
@@ -111,7 +113,7 @@ def _scatter(dtype: DType) -> Iterator[Sample]:
         shape = (*index[:dim], size, *index[dim + 1 :])
         arrays = draw(dtype, *x, seed=seed), draw(dtype, *shape, seed=seed + 9)
         yield sample(ops.Scatter(dim), *arrays, _unique(x[dim], shape, dim))
-    for first, second in VIEWS:
+    for first, second in PAIRS:
         base, values = Operand(draw(dtype, 3, 4), first), Operand(draw(dtype, 3, 2, seed=1), second)
         places = Operand(_unique(4, (3, 2), 1), "foreign")
         yield Sample(ops.Scatter(1), (base, values, places))
@@ -137,6 +139,12 @@ def _scatter_reduce(dtype: DType) -> Iterator[Sample]:
         arrays = Operand(base), Operand(values), Operand(_index(3, (5, 4)))
         once = "several zeros in one place" if combine == "mul" else ""
         yield Sample(ops.ScatterReduce(0, combine), arrays, "kink", once=once)
+        rare = strewn(dtype, 3, 4), strewn(dtype, 5, 4, seed=1)
+        yield sample(ops.ScatterReduce(0, combine), *rare, _index(3, (5, 4)), kind="extreme")
+        for first, second in PAIRS:
+            values, places = distinct(dtype, 5, 4, step=0.125), _index(4, (5, 4))
+            given = Operand(draw(dtype, 5, 4), second), Operand(values, first), Operand(places)
+            yield Sample(ops.ScatterReduce(1, combine), given, "kink")
 
 
 def _gather_nd(dtype: DType) -> Iterator[Sample]:
@@ -146,9 +154,11 @@ def _gather_nd(dtype: DType) -> Iterator[Sample]:
     yield sample(plain, x, _index(4, (6,), low=-4), _index(5, (6,), low=-5))
     yield sample(plain, x, _index(4, (2, 1)), _index(5, (3,), low=-5), _index(3, (), low=-3))
     yield sample(plain, x, _index(4, (0,)))
+    limits = extremes(dtype)
+    yield sample(plain, limits, np.arange(-limits.size, limits.size), kind="extreme")
     yield sample(ops.GatherNd(False), x, _index(4, (2, 3)))
     yield sample(ops.GatherNd(False), draw(dtype, 7, 2), _index(7, ()))
-    for first, second in VIEWS:
+    for first, second in PAIRS:
         index = Operand(_index(3, (2, 2)), second)
         yield Sample(plain, (Operand(draw(dtype, 3, 4), first), index))
         yield Sample(ops.GatherNd(False), (Operand(draw(dtype, 3, 4), first), index))
@@ -159,11 +169,13 @@ def _index_sum(dtype: DType) -> Iterator[Sample]:
     yield sample(whole, draw(dtype, 2, 5, 3), _index(4, (2, 5), low=-4))
     yield sample(whole, draw(dtype, 6), _index(4, (6,)), _index(3, (6,), low=-3))
     yield sample(whole, draw(dtype, 0, 3), _index(4, (0,)))
+    yield sample(whole, draw(dtype, 3), _index(4, ()))
+    yield sample(whole, strewn(dtype, 9, 3), _index(4, (9,)), kind="extreme")
     for skip in (None, 1):
         op = ops.IndexSum((4, 3), False, skip)
         yield sample(op, draw(dtype, 2, 5, 3), _index(4, (2, 5)))
         yield sample(op, draw(dtype, 90, 3), _index(4, (90,)), kind="kink")
-    for first, second in VIEWS:
+    for first, second in PAIRS:
         index = Operand(_index(4, (2, 2)), second)
         yield Sample(whole, (Operand(draw(dtype, 2, 2, 3), first), index))
 
@@ -187,7 +199,7 @@ def _index_put(dtype: DType) -> Iterator[Sample]:
         yield sample(op, x, draw(dtype, 1, 3, seed=1), rows, np.array([[4], [0]]))
         yield sample(op, x, draw(dtype, 3, seed=1), rows, np.array([0, 0, 1]), np.array([-1, 2, 0]))
         yield sample(op, x, draw(dtype, 0, 5, 3), rows[:0])
-        for first, second in VIEWS:
+        for first, second in PAIRS:
             values = Operand(draw(dtype, 3, 4, seed=1), second)
             index = Operand(np.array([1, 3, 0]))
             yield Sample(op, (Operand(draw(dtype, 5, 4), first), values, index))
@@ -222,7 +234,7 @@ def _orders(op: Callable[[int], Ordered], dtype: DType) -> Iterator[Sample]:
     yield sample(op(0), distinct(dtype, 9))
     for dim in (0, 1, 2):
         yield sample(op(dim), distinct(dtype, 3, 4, 3))
-    for layout in ("transposed", "stepped", "foreign"):
+    for layout in VIEWS:
         yield sample(op(1), distinct(dtype, 3, 4), layout=layout)
     ties = np.tile(extremes(dtype), 2)
     unlike = "" if isinstance(op(0), Sort) else UNORDERED
@@ -241,6 +253,7 @@ def _topk(dtype: DType) -> Iterator[Sample]:
         yield from _orders(partial(TopK, k=2, largest=largest), dtype)
         yield sample(TopK(0, 0, largest), distinct(dtype, 4))
         yield sample(TopK(0, 4, largest), distinct(dtype, 4))
+        yield sample(TopK(1, 2, largest), distinct(dtype, 0, 3))
         yield sample(TopK(1, 3, largest), distinct(dtype, 2, 2000), kind="extreme",
                      unlike="" if dtype in SINGLES else UNORDERED)  # fmt: skip
 
@@ -271,8 +284,11 @@ def _check_range(dtype: DType) -> Iterator[Sample]:
     op = ops.CheckRange(0, 9, "index {} is out of range")
     for shape in ((), (3, 4), (0, 2)):
         yield sample(op, draw(dtype, *shape, low=0, high=9))
-    for layout in ("transposed", "stepped", "expanded", "foreign"):
+    for layout in VIEWS:
         yield sample(op, draw(dtype, 3, 4, low=0, high=9), layout=layout)
+    limits = np.iinfo(dtype.numpy)
+    whole = ops.CheckRange(int(limits.min), int(limits.max) + 1, "index {} is out of range")
+    yield sample(whole, extremes(dtype), kind="extreme")
 
 
 ROWS = (

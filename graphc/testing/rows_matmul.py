@@ -31,6 +31,8 @@ MIXED: tuple[tuple[Layout, Layout], ...] = (
     ("stepped", "expanded"),
     ("expanded", "stepped"),
     ("foreign", "foreign"),
+    ("flipped", "whole"),
+    ("whole", "flipped"),
 )
 
 

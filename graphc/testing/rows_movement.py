@@ -11,10 +11,8 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Op
 from graphc.ir.types import Shape
 from graphc.ops import movement as ops
-from graphc.testing.operands import Array, Layout, Operand, draw, extremes
+from graphc.testing.operands import VIEWS, Array, Operand, draw, extremes
 from graphc.testing.table import ALL, EXACT, Row, Sample, sample
-
-VIEWS: tuple[Layout, ...] = ("whole", "transposed", "stepped", "expanded", "foreign")
 
 
 def _of(dtype: DType, shape: Shape, *made: Op) -> Iterator[Sample]:
@@ -86,6 +84,10 @@ def _place(dtype: DType) -> Iterator[Sample]:
     ):
         yield sample(op, draw(dtype, 5, 7), draw(dtype, *shape, seed=1))
     yield sample(ops.Place((), (), ()), draw(dtype), draw(dtype, seed=1))
+    limits = _limits(dtype)
+    yield sample(
+        ops.Place((0, 0), (1, limits.shape[1]), (1, 1)), limits, limits[1:], kind="extreme"
+    )
     for layout in VIEWS:
         x, value = draw(dtype, 3, 4), draw(dtype, 2, 2, seed=1)
         op = ops.Place((1, 0), (3, 4), (1, 2))
@@ -118,6 +120,7 @@ def _pad(dtype: DType) -> Iterator[Sample]:
     yield from _of(dtype, (0, 3), ops.Pad((1, 0), (1, 0), 0))
     yield from _of(dtype, (), ops.Pad((), (), value))
     yield from _in_views(dtype, ops.Pad((1, 2), (2, 1), value))
+    yield sample(ops.Pad((1, 0), (0, 2), value), _limits(dtype), kind="extreme")
     if dtype.is_floating_point:
         for number in (float("inf"), -float("inf"), float("nan"), -0.0, 0.1):
             yield sample(ops.Pad((1, 1), (1, 1), number), draw(dtype, 2, 3), kind="kink")

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, Pool
-from graphc.testing.operands import Array, Layout, Operand, distinct, draw, trailing
+from graphc.testing.operands import VIEWS, Array, Operand, distinct, draw, strewn, trailing
 from graphc.testing.table import FLOATS, SINGLES, Kind, Row, Sample, Tolerance, sample
 
 ADDED = Tolerance("some tens of numbers near one, added in any order and divided", 4, 16)
@@ -28,8 +28,8 @@ CASES: tuple[tuple[Shape, Windows], ...] = (
     ((1, 2, 5, 6), ((3, 3), (2, 2), (1, 1), (1, 1), False)),
     ((1, 1, 7, 7), ((3, 2), (1, 3), (1, 0), (2, 3), False)),
     ((1, 2, 4, 3, 4), ((2, 3, 2), (2, 1, 2), (1, 0, 1), (1, 1, 1), True)),
+    ((0, 2, 5, 6), ((3, 3), (2, 2), (1, 1), (1, 1), False)),
 )
-VIEWS: tuple[Layout, ...] = ("transposed", "stepped", "expanded", "foreign")
 
 
 def _max_pool(dtype: DType) -> Iterator[Sample]:
@@ -95,8 +95,9 @@ def _max_pool_grad(dtype: DType) -> Iterator[Sample]:
         op = MaxPoolGrad(*windows, sizes)
         yield sample(op, dy, places)
         if seed == 3:
-            for layout in VIEWS[:2]:
+            for layout in VIEWS:
                 yield Sample(op, (Operand(dy, layout), Operand(places, "foreign")))
+            yield sample(op, strewn(dtype, *dy.shape), places, kind="extreme")
 
 
 def _scattered(op: MaxPoolGrad, dy: Array, places: Array) -> Array:
@@ -120,9 +121,10 @@ def _averages(dtype: DType) -> Iterator[Sample]:
                 unlike = NO_HALVES if len(shape) == 5 and dtype not in SINGLES else ""
                 yield sample(op, draw(dtype, *shape, seed=seed), unlike=unlike)
     shape, windows = CASES[3]
+    op = AvgPool(*windows, False, None)
     for layout in VIEWS:
-        op = AvgPool(*windows, False, None)
         yield sample(op, draw(dtype, *shape, seed=9), layout=layout)
+    yield sample(op, strewn(dtype, *shape), kind="extreme")
 
 
 def _shares(
@@ -152,8 +154,9 @@ def _average_grads(dtype: DType) -> Iterator[Sample]:
         sizes = x.array.shape[2:]
         settings = (op.kernel, op.stride, op.padding, op.dilation, op.ceil_mode)
         back = AvgPoolGrad(*settings, op.count_include_pad, op.divisor, sizes)
-        dy = draw(dtype, *x.array.shape[:2], *op.output_sizes(sizes), seed=3)
-        yield sample(back, dy, layout=x.layout, unlike=each.unlike)
+        number = strewn if each.kind == "extreme" else draw
+        dy = number(dtype, *x.array.shape[:2], *op.output_sizes(sizes), seed=3)
+        yield sample(back, dy, layout=x.layout, kind=each.kind, unlike=each.unlike)
 
 
 def _spread(op: AvgPoolGrad, dy: Array) -> Array:

@@ -11,7 +11,7 @@ from graphc.ir.dtype import DType, float32, int64
 from graphc.ir.node import Op
 from graphc.ir.types import Shape
 from graphc.ops import random as ops
-from graphc.testing.operands import Array
+from graphc.testing.operands import Array, Layout
 from graphc.testing.table import EXACT, INTEGERS, SINGLES, Reference, Row, Sample, Tolerance, sample
 
 OWN = "graphc's generator is its own: PyTorch draws other numbers from a seed"
@@ -20,6 +20,7 @@ ANGLES = Tolerance(
 )
 
 STATES = ((0, 0), (42, 7), (2**40 + 3, 2**33 - 2), (-1, 5))
+STATE_LAYOUTS: tuple[Layout, ...] = ("stepped", "flipped", "foreign")
 SHAPES: tuple[Shape, ...] = ((), (7,), (3, 5), (0, 2), (1000,))
 
 
@@ -100,6 +101,8 @@ def _draws(make: Callable[[Shape, DType, int], Op]) -> Callable[[DType], Iterato
         for number, state in enumerate(STATES):
             for shape in SHAPES:
                 yield sample(make(shape, dtype, number % 3), np.array(state))
+        for layout in STATE_LAYOUTS:
+            yield sample(make((7,), dtype, 0), np.array(STATES[1]), layout=layout)
 
     return samples
 
@@ -113,17 +116,23 @@ def _integers(dtype: DType) -> Iterator[Sample]:
     for low, high in ranges:
         for state in STATES:
             yield sample(ops.RandomInteger((9,), dtype, 1, low, high), np.array(state))
+    for layout in STATE_LAYOUTS:
+        yield sample(ops.RandomInteger((9,), dtype, 0, 0, 9), np.array(STATES[1]), layout=layout)
     yield sample(ops.RandomInteger((2, 3), dtype, 0, 0, 2), np.array(STATES[1]))
 
 
 def _permutations(dtype: DType) -> Iterator[Sample]:
     for number, size in enumerate((0, 1, 5, 100)):
         yield sample(ops.RandomPermutation((size,), dtype, number), np.array(STATES[1]))
+    for layout in STATE_LAYOUTS:
+        yield sample(ops.RandomPermutation((9,), dtype, 0), np.array(STATES[1]), layout=layout)
 
 
 def _advances(dtype: DType) -> Iterator[Sample]:
     for count, state in enumerate(STATES):
         yield sample(ops.Advance(count), np.array(state))
+    for layout in STATE_LAYOUTS:
+        yield sample(ops.Advance(5), np.array(STATES[1]), layout=layout)
 
 
 def _row(name: str, dtypes: tuple[DType, ...], samples: Callable[[DType], Iterator[Sample]],

@@ -12,7 +12,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
 from graphc.ops import reduce as ops
 from graphc.ops.scan import CumProd, CumSum, Scan
-from graphc.testing.operands import Array, Layout, distinct, draw, extremes
+from graphc.testing.operands import VIEWS, Array, distinct, draw, extremes
 from graphc.testing.table import BOOL, EXACT, NUMBERS, ONCE, Kind, Row, Sample, Tolerance, sample
 
 ADDED = Tolerance("numbers near one, at most some thousands, added in any order", 4, 64)
@@ -31,7 +31,6 @@ PLACES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
     ((0, 3), (1,)),
 )
 EMPTY: tuple[tuple[Shape, tuple[int, ...]], ...] = (((0, 3), (0,)), ((2, 0), (0, 1)))
-VIEWS: tuple[Layout, ...] = ("transposed", "stepped", "expanded", "foreign")
 
 Draw = Callable[[DType, Shape, int], Array]
 

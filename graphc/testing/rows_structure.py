@@ -14,7 +14,7 @@ from graphc.ops.creation import Arange
 from graphc.ops.elementwise import Cast
 from graphc.ops.sloped import Sloped
 from graphc.recording import Detach, Variable
-from graphc.testing.operands import Array, draw, extremes
+from graphc.testing.operands import LAYOUTS, VIEWS, Array, draw, extremes, strewn
 from graphc.testing.samples import unary
 from graphc.testing.table import ALL, EXACT, FLOATS, NUMBERS, ROUNDED, Row, Sample, sample
 
@@ -30,6 +30,8 @@ def _arange(dtype: DType) -> Iterator[Sample]:
             yield Sample(Arange(start, step, size, dtype), ())
     if dtype.is_floating_point:
         yield Sample(Arange(-1.5, 0.25, 9, dtype), ())
+    else:
+        yield Sample(Arange(int(np.iinfo(dtype.numpy).max) - 6, 3, 3, dtype), (), "extreme")
 
 
 def _range(op: Arange) -> Array:
@@ -41,7 +43,7 @@ def _casts(dtype: DType) -> Iterator[Sample]:
     for target in ALL:
         op = Cast(target)
         x = draw(dtype, 3, 4, low=0, high=100)
-        for layout in ("whole", "transposed", "stepped", "expanded", "foreign"):
+        for layout in LAYOUTS[:-1]:
             yield sample(op, x, layout=layout)
         yield sample(op, draw(dtype, low=0, high=100))
         yield sample(op, draw(dtype, 0, 2))
@@ -64,6 +66,11 @@ def _sloped(dtype: DType) -> Iterator[Sample]:
     value, x, slope = (draw(dtype, 3, 4, seed=i) for i in range(3))
     yield sample(Sloped(), value, x, slope)
     yield sample(Sloped(), value, x[0], slope[:, :1])
+    yield sample(Sloped(), value[0, 0], x[0, 0], slope[0, 0])
+    yield sample(Sloped(), value[:0], x[:0], slope[:0])
+    yield sample(Sloped(), strewn(dtype, 3, 4), x, slope, kind="extreme")
+    for layout in VIEWS:
+        yield sample(Sloped(), value, x, slope, layout=layout)
 
 
 def _slope(op: Op, value: Array, x: Array, slope: Array, dy: Array) -> tuple[Array | None, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from graphc.device import usable
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import C_NAMES, dtype_given
+from graphc.functions.selection import filled
 from graphc.ir.dtype import (
     DType,
     bool_,
@@ -22,10 +23,9 @@ from graphc.ir.dtype import (
     get_default_dtype,
     int64,
 )
-from graphc.ir.node import Node, const, origin_of
+from graphc.ir.node import Node, origin_of
 from graphc.lift import here
 from graphc.ops.creation import Arange
-from graphc.ops.movement import full as filled
 from graphc.python_data import array_of, numpy_dtype
 from graphc.recording import session
 from graphc.storage import Array, Storage
@@ -179,7 +179,7 @@ def _finished(made: Tensor, device: Any, requires_grad: bool, out: Tensor | None
 
 def _filled(name: str, shape: Shape, value: Any, dtype: DType) -> Tensor:
     key = (shape, type(value), repr(value), dtype)
-    return recorded(name, key, lambda: filled(shape, const(value, dtype)))
+    return recorded(name, key, lambda: filled(shape, value, dtype))
 
 
 def full(

@@ -15,7 +15,7 @@ from graphc.errors import GraphcIndexError, GraphcRuntimeError, GraphcTypeError
 from graphc.functions.operands import C_NAMES, dtype_given
 from graphc.handles import RemovableHandle, register
 from graphc.history import GradFunction, grad_fn
-from graphc.indexing import getitem, setitem
+from graphc.indexing import getitem, index_put, index_put_, setitem
 from graphc.ir import dtype as types
 from graphc.ir.dtype import DType
 from graphc.memory import detached, replace
@@ -372,6 +372,8 @@ METHODS: dict[str, Any] = {
     "new_full": _new("full"),
     "__getitem__": getitem,
     "__setitem__": setitem,
+    "index_put": index_put,
+    "index_put_": index_put_,
     "__iter__": iterate,
     "__contains__": contains,
     "__deepcopy__": deepcopy,
@@ -414,6 +416,8 @@ def install() -> None:
 
 NAMESPACE: dict[str, Any] = {
     "positive": positive,
+    "index_put": index_put,
+    "index_put_": index_put_,
     **CASTS,
     **{f"{C_NAMES[dtype.name]}Tensor": factories.typed(dtype) for dtype in types.DTYPES},
 }

@@ -225,7 +225,7 @@ def index_fill(input: Node, dim: int, index: Node, value: Operand) -> Node:
             )
         filling = cast(value, input.dtype)
     else:
-        check_fits("index_fill", value, input)
+        check_fits(value, input.dtype)
         filling = const(value, input.dtype)
     places = in_bounds(raised(index), input, axis, "IndexError", wrap=True)
     return reshape(

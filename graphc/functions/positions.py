@@ -7,6 +7,7 @@ from types import EllipsisType
 from typing import Any
 
 from graphc.errors import GraphcIndexError, GraphcRuntimeError
+from graphc.functions.operands import C_NAMES
 from graphc.ir.dtype import int64
 from graphc.ir.node import Node, cast
 from graphc.ir.types import Shape, broadcast_shapes
@@ -122,7 +123,13 @@ def put_at(
     back = _result_order(dims, len(found), len(found) + input.rank - len(dims))
     front_shape = (*found, *rows.shape[len(dims) :])
     shape = tuple(front_shape[d] for d in back)
-    spread = _spread(cast(value, input.dtype), shape)
+    spread = _spread(value, shape)
+    if value.dtype is not input.dtype:
+        raise GraphcRuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{C_NAMES[input.dtype.name]} for the destination and {C_NAMES[value.dtype.name]} for "
+            "the source."
+        )
     spread = movement.permute(spread, tuple(back.index(d) for d in range(len(back))))
     put = indexing.IndexPut(accumulate)(rows, spread, *places)
     return movement.permute(put, tuple(order.index(d) for d in range(input.rank)))
@@ -149,8 +156,10 @@ def _spread(value: Node, shape: Shape) -> Node:
 def put_where(input: Node, mask: Node, dim: int, value: Node) -> Node:
     """``input`` with ``value`` where ``mask``, whose first dimension is ``dim``, is true.
 
-    ``value`` has no more dimensions than come after those of the mask.
+    ``value`` is one number, or has no more dimensions than come after those of the mask.
     """
+    if value.type.size == 1:
+        value = movement.reshape(value, ())
     after = input.rank - dim - mask.rank
     shape = (*mask.shape, *(1,) * after)
     spread = _spread(cast(value, input.dtype), input.shape[dim + mask.rank :])

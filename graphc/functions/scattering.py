@@ -120,7 +120,7 @@ def _operands(
     if index.dtype not in INTEGERS:
         raise GraphcRuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     if not isinstance(src, Node):
-        check_fits(name, src, input)
+        check_fits(src, input.dtype)
     elif src.dtype is not input.dtype:
         raise GraphcRuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
     x, places = raised(input), cast(raised(index), int64)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
+import ml_dtypes
+import numpy as np
+
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, Operand, c_type, check_operands, numbered
-from graphc.ir.dtype import Scalar, bool_
+from graphc.ir.dtype import DType, Scalar, bool_
 from graphc.ir.node import Node, cast, const, promoted
-from graphc.ir.types import broadcast_shapes
+from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
+from graphc.ops.movement import expand, full
 
 
 @function(grad_name="WhereBackward0", method=False)
@@ -45,13 +51,34 @@ def masked_fill(input: Node, mask: Node, value: Operand) -> Node:
                 f"{value.rank} dimension(s)."
             )
         return select(mask, cast(value, input.dtype), input)
+    check_fits(value, input.dtype)
     return select(mask, const(value, input.dtype), input)
 
 
-def check_fits(name: str, value: Scalar, like: Node) -> None:
-    """Raise where a number would lose its fraction in the element type of ``like``."""
-    if isinstance(value, float) and not like.dtype.is_floating_point and value % 1:
-        raise GraphcRuntimeError(f"value cannot be converted to type {like.dtype} without overflow")
+_STORED = {
+    "int16": "int16_t",
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int64": "int64_t",
+}
+"""The integers as C++ calls them where it stores a number."""
+
+
+def check_fits(value: Scalar, dtype: DType) -> None:
+    """Raise where a number is beyond an element type; unsigned ones count back from zero."""
+    if not _fits(value, dtype):
+        name = _STORED.get(dtype.name) or c_type(dtype)
+        raise GraphcRuntimeError(f"value cannot be converted to type {name} without overflow")
+
+
+def _fits(value: Scalar, dtype: DType) -> bool:
+    if dtype is bool_:
+        return True
+    if dtype.is_floating_point:
+        return not isfinite(value) or abs(value) <= ml_dtypes.finfo(dtype.numpy).max
+    limits = np.iinfo(dtype.numpy)
+    low = limits.min if dtype.is_signed else -limits.max
+    return isfinite(value) and low <= int(value) <= limits.max
 
 
 @function(
@@ -59,8 +86,6 @@ def check_fits(name: str, value: Scalar, like: Node) -> None:
 )
 def fill(input: Node, value: Operand) -> Node:
     """``value`` everywhere."""
-    from graphc.ops.movement import expand
-
     if isinstance(value, Node):
         if value.rank:
             raise GraphcRuntimeError(
@@ -68,7 +93,14 @@ def fill(input: Node, value: Operand) -> Node:
                 "dimensions."
             )
         return expand(cast(value, input.dtype), input.shape)
-    return expand(const(value, input.dtype), input.shape)
+    return filled(input.shape, value, input.dtype)
+
+
+def filled(shape: Shape, value: Scalar, dtype: DType) -> Node:
+    """``value`` everywhere; what is beyond a type of 16 bits becomes infinite there."""
+    if not (dtype.is_floating_point and dtype.itemsize == 2):
+        check_fits(value, dtype)
+    return full(shape, const(value, dtype))
 
 
 @function(method=False, namespace=False, inplace=True, grad_name="ZeroBackward0")
@@ -80,8 +112,6 @@ def zero(input: Node) -> Node:
 @function(method=False, namespace=False, inplace=True, grad_name="CopyBackwards")
 def copy(input: Node, src: Node, non_blocking: bool = False) -> Node:
     """``src``, broadcast and converted to the type of ``input``."""
-    from graphc.ops.movement import expand
-
     shape = broadcast_shapes(input.shape, src.shape)
     if shape != input.shape:
         raise GraphcRuntimeError(

@@ -56,7 +56,7 @@ def _where(dtype: DType) -> Iterator[Sample]:
     op = ops.Where()
     yield Sample(op, (Operand(x, "transposed"), Operand(y, "stepped"), Operand(z, "expanded")))
     yield Sample(op, (Operand(x, "expanded"), Operand(y, "foreign"), Operand(z[0, 0], "number")))
-    yield Sample(op, (Operand(x), Operand(y[0, 0], "number"), Operand(z)))
+    yield Sample(op, (Operand(x), Operand(y[0, 0], "number"), Operand(z, "flipped")))
     limits = extremes(dtype)
     mask = np.arange(limits.size) % 2 == 0
     yield Sample(op, (Operand(mask), Operand(limits), Operand(limits[::-1].copy())), "extreme")

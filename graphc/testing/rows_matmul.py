@@ -9,7 +9,7 @@ import numpy as np
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
 from graphc.ops.matmul import MatMul
-from graphc.testing.operands import Layout, Operand, draw
+from graphc.testing.operands import Layout, Operand, draw, extremes
 from graphc.testing.table import NUMBERS, ONCE, Row, Sample, Tolerance, sample
 
 PAIRS: tuple[tuple[Shape, Shape], ...] = (
@@ -50,6 +50,9 @@ def _samples(dtype: DType) -> Iterator[Sample]:
         x = np.array([[1, 2], [np.inf, 1], [np.nan, 0], [0, -0.0], [np.inf, -np.inf]])
         y = np.array([[1, 0, np.inf], [1, 2, np.nan]])
         yield sample(MatMul(), x.astype(dtype.numpy), y.astype(dtype.numpy), kind="extreme")
+    else:
+        limits = extremes(dtype)
+        yield sample(MatMul(), limits[None], limits[:, None], kind="extreme")
 
 
 ROWS = (

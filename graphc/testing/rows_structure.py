@@ -30,6 +30,7 @@ def _arange(dtype: DType) -> Iterator[Sample]:
             yield Sample(Arange(start, step, size, dtype), ())
     if dtype.is_floating_point:
         yield Sample(Arange(-1.5, 0.25, 9, dtype), ())
+        yield Sample(Arange(2040, 3, 9, dtype), (), "extreme")
     else:
         yield Sample(Arange(int(np.iinfo(dtype.numpy).max) - 6, 3, 3, dtype), (), "extreme")
 

@@ -27,6 +27,7 @@ MIXED: tuple[tuple[Layout, Layout], ...] = (
     ("transposed", "whole"),
     ("stepped", "expanded"),
     ("foreign", "transposed"),
+    ("flipped", "flipped"),
     ("whole", "number"),
     ("number", "stepped"),
 )

@@ -6,16 +6,28 @@ does not import graphc.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import suppress
-from typing import Any
+
+import pytest
+
+KIT = "graphc.testing"
 
 
-def pytest_addoption(parser: Any) -> None:
-    """``--backend NAME``, as often as wished."""
-    with suppress(ValueError):  # another plugin has an option of that name, which will do as well
-        parser.addoption(
-            "--backend",
-            action="append",
-            metavar="NAME",
-            help="the backend that graphc.testing runs on; by default, each that works here",
-        )
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """Add ``--backend NAME``, as often as wished, to the runs of the kit alone.
+
+    Other projects may have an option of that name. After theirs, which will do as well.
+    """
+    yield
+    if any(argument.startswith(KIT) for argument in args):
+        with suppress(ValueError):
+            parser.addoption(
+                "--backend",
+                action="append",
+                metavar="NAME",
+                help=f"the backend that {KIT} runs on; by default, each that works here",
+            )

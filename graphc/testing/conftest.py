@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from graphc.testing.plugin import pytest_addoption, pytest_generate_tests
+from graphc.testing.plugin import pytest_addoption, pytest_configure, pytest_generate_tests
 
-__all__ = ["pytest_addoption", "pytest_generate_tests"]
+__all__ = ["pytest_addoption", "pytest_configure", "pytest_generate_tests"]

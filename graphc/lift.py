@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from graphc.arguments import Signature, fitted, signature_of
 from graphc.errors import GraphcError, GraphcRuntimeError, GraphcTypeError
 from graphc.ir.node import Node, Origin, make_input, origin_of, recording
 from graphc.literals import varying
 from graphc.ops.function import Function
+from graphc.ops.movement import Reshape
 from graphc.recording import CALLS, Call, Trace, session
 from graphc.storage import Storage
 from graphc.strides import STRICT_VIEWS, can_view, seen_through
@@ -24,22 +26,29 @@ PACKAGE = str(Path(__file__).parent)
 _SCALARS = frozenset({int, float, bool, str, type(None)})
 
 
-def lift(function: Function, *, operator: bool = False) -> Callable[..., Any]:
+def lift(function: Function, *, method: bool = False, operator: bool = False) -> Callable[..., Any]:
     """The user-level function: remembers what it yields for the same nodes and settings.
 
-    As an ``operator`` it leaves operands that it does not take to the other operand.
+    As a ``method`` it counts its arguments without the tensor itself. As an ``operator`` it leaves
+    operands that it does not take to the other operand.
     """
     call, view, literal = function.call, function.view, function.literal
+    expected = signature_of(function)
+    # The same arguments may mean another thing to a method.
+    tag = (call, "method") if method and expected.spreads else call
     grad_name = function.grad_name if isinstance(function.grad_name, str) else ""
+    same = function.same
 
     def lifted(*args: Any, **kwargs: Any) -> Any:
         trace = session.trace
         node_of = trace.node_of
-        if view and not trace.capturing:
-            found = _host_view(function, trace, args, kwargs)
+        if not args and kwargs:
+            args, kwargs, _ = fitted(expected, args, kwargs, method=method)
+        if view and not trace.capturing and args:
+            found = _host_view(function, expected, trace, args, kwargs, method)
             if found is not None:
                 return found
-        key: list[Any] = [call, recording.grad_enabled]
+        key: list[Any] = [tag, recording.grad_enabled]
         for x in args:
             kind = type(x)
             if kind in _SCALARS:
@@ -59,18 +68,23 @@ def lift(function: Function, *, operator: bool = False) -> Callable[..., Any]:
         except TypeError:  # what cannot be hashed cannot be remembered, such as a numpy array
             result, signature = None, None
         if result is None:
-            if literal and not kwargs:
-                other = varying(call, trace, args)
-                if other is not args:
-                    return lifted(*other)
             try:
-                result = _evaluate(function, trace, args, kwargs)
+                given = fitted(expected, args, kwargs, method=method)
+                if given.read:
+                    return lifted(*given.args, **given.kwargs)
+                if literal and not kwargs:
+                    other = varying(call, trace, given.args)
+                    if other is not given.args:
+                        return lifted(*other)
+                result = _evaluate(function, trace, given.args, given.kwargs)
             except GraphcTypeError:
                 if operator:
                     return NotImplemented
                 raise
             if signature is not None:
                 trace.memo[signature] = result
+        if same:
+            return _same_or_new(result, trace, function, args)
         if type(result) is Node:
             tensor = Tensor.__new__(Tensor)
             tensor._record(trace, result)
@@ -122,10 +136,43 @@ def _evaluate(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
     try:
         with origin_of(origin):
             result = function.call(*nodes, **named)
+            if not function.same:
+                result = _own(result, [*nodes, *named.values()])
     except GraphcError as error:
         raise located(error, origin, nodes) from None
     _note_call(function, result, nodes, named)
     return result
+
+
+def _own(result: Any, operands: list[Any]) -> Any:
+    """The result, which has a history of its own even where nothing was done to an operand."""
+    if isinstance(result, Node):
+        unchanged = result.requires_grad and any(result is x for x in _given_nodes(operands))
+        return Reshape(result.shape)(result) if unchanged else result
+    if isinstance(result, tuple | list):
+        parts = [_own(x, operands) for x in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return result
+
+
+def _given_nodes(operands: Iterable[Any]) -> Iterator[Node]:
+    """The nodes among operands and in their lists."""
+    for x in operands:
+        if isinstance(x, Node):
+            yield x
+        elif isinstance(x, tuple | list):
+            yield from _given_nodes(x)
+
+
+def _same_or_new(result: Any, trace: Trace, function: Function, given: Any) -> Any:
+    """The operand itself where the result is its node, otherwise a new tensor."""
+    if isinstance(result, tuple | list):
+        return type(result)([_same_or_new(x, trace, function, given) for x in result])
+    for part in given:
+        for x in part if isinstance(part, tuple | list) else [part]:
+            if isinstance(x, Tensor) and trace.node_of(x) is result:
+                return x
+    return _wrap_all(result, trace, function, given[0] if function.view else None)
 
 
 def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
@@ -136,15 +183,11 @@ def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[st
         return
     name = function.grad_name
     shown = name if isinstance(name, str) else name(*args, **kwargs)
-    operands = tuple(
-        x
-        for arg in (*args, *kwargs.values())
-        for x in (arg if isinstance(arg, tuple | list) else [arg])
-        if isinstance(x, Node)
-    )
-    for node in tracked:
-        if node not in operands:
-            CALLS[node] = Call(shown, operands)
+    names = [shown] * len(results) if isinstance(shown, str) else shown
+    operands = tuple(_given_nodes((*args, *kwargs.values())))
+    for node, own_name in zip(results, names, strict=True):
+        if node in tracked and node not in operands:
+            CALLS[node] = Call(own_name, operands)
 
 
 def located(error: GraphcError, origin: Origin, operands: list[Any]) -> GraphcError:
@@ -243,7 +286,9 @@ def no_view() -> GraphcError:
     )
 
 
-def _host_view(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
+def _host_view(
+    function: Function, expected: Signature, trace: Trace, args: Any, kwargs: Any, method: bool
+) -> Any:
     """A view of a realised tensor without a gradient, through numpy: nothing is recorded."""
     source = args[0]
     if (
@@ -255,21 +300,28 @@ def _host_view(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
         or (source._base is not None and source._base._pending)
     ):
         return None
+    args, kwargs, _ = fitted(expected, args, kwargs, method=method)
     storage = source._storage
     start = make_input("x", storage.type, device=storage.device)
+    if _holds_tensor((*args[1:], *kwargs.values())):
+        return None
     with origin_of(Origin(function=function.name)):
-        if any(isinstance(x, Tensor) for x in args[1:]) or any(
-            isinstance(item, Tensor) for x in args[1:] if isinstance(x, tuple | list) for item in x
-        ):
-            return None
         try:
             result = function.call(start, *[_nodes(trace, x) for x in args[1:]], **kwargs)
         except GraphcError as error:
             raise located(error, here(function.name), [start]) from None
+    if result is start and function.same:
+        return source
     if isinstance(result, Node):
         return _seen_through(source, storage, start, result)
     made = [_seen_through(source, storage, start, x) for x in result]
     return None if any(x is None for x in made) else type(result)(made)
+
+
+def _holds_tensor(values: Iterable[Any]) -> bool:
+    return any(
+        isinstance(x, Tensor) or (isinstance(x, tuple | list) and _holds_tensor(x)) for x in values
+    )
 
 
 def _seen_through(source: Tensor, storage: Storage, start: Node, node: Node) -> Tensor | None:

@@ -150,9 +150,9 @@ def install() -> dict[str, Callable[..., Any]]:
     """Give Tensor its methods; the functions of the package's namespace by name."""
     for name, f in FUNCTIONS.items():
         if f.method and not hasattr(Tensor, name):
-            setattr(Tensor, name, LIFTED[name])
+            setattr(Tensor, name, lift(f, method=True))
         if f.inplace:
-            setattr(Tensor, f"{name}_", _in_place(f"{name}_", LIFTED[name]))
+            setattr(Tensor, f"{name}_", _in_place(f"{name}_", lift(f, method=True)))
     for operator, name in OPERATORS.items():
         setattr(Tensor, operator, lift(FUNCTIONS[name], operator=True))
     for operator, name in REFLECTED.items():

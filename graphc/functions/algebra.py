@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import prod
 from typing import Any
 
@@ -16,6 +17,7 @@ from graphc.ir.types import broadcast_shapes
 from graphc.ops.function import function
 from graphc.ops.matmul import MatMul
 from graphc.ops.movement import expand, permute, reshape
+from graphc.ops.sloped import level
 
 
 def _contracted(x: Node, y: Node, left: list[int], right: list[int]) -> Node:
@@ -82,6 +84,13 @@ def kron(input: Node, other: Node) -> Node:
     return reshape(elementwise("mul", left, right), shape)
 
 
+_NO_DIM = (
+    "Using torch.cross without specifying the dim arg is deprecated.\n"
+    "Please either pass the dim explicitly or simply use torch.linalg.cross.\n"
+    "The default value of dim will change to agree with that of linalg.cross in a future release."
+)
+
+
 @function(grad_name="LinalgCrossBackward0")
 def cross(input: Node, other: Node, dim: int | None = None) -> Node:
     """The cross product of vectors of three elements along ``dim``."""
@@ -89,6 +98,7 @@ def cross(input: Node, other: Node, dim: int | None = None) -> Node:
     shape = broadcast_shapes(x.shape, y.shape)
     x, y = expand(x, shape), expand(y, shape)
     if dim is None:
+        warnings.warn(_NO_DIM, stacklevel=4)
         dim = next((d for d, n in enumerate(shape) if n == 3), -1)
     (axis,) = normal_dims(dim, x.rank)
     if shape[axis] != 3:
@@ -102,7 +112,7 @@ def cross(input: Node, other: Node, dim: int | None = None) -> Node:
 
 def _power_name(input: Any, n: int) -> str:
     if n < 2:
-        return "CloneBackward0"
+        return "CloneBackward0" if n else "CopyBackwards"
     return "MmBackward0" if input.rank == 2 else "UnsafeViewBackward0"
 
 
@@ -127,4 +137,4 @@ def matrix_power(input: Node, n: int) -> Node:
     if result is not None:
         return result
     unit = elementwise("xor", band(size, size, 0), band(size, size, -1))
-    return expand(cast(unit, input.dtype), input.shape)
+    return level(expand(cast(unit, input.dtype), input.shape), input)

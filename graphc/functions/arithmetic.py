@@ -14,9 +14,11 @@ from graphc.functions.operands import (
     numbered,
 )
 from graphc.ir.dtype import DType, Scalar, bool_, float64
-from graphc.ir.node import Node, cast, common_dtype, const, elementwise, promoted
+from graphc.ir.node import Node, cast, common_dtype, const, elementwise, grad_mode, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
+from graphc.ops.movement import expand
+from graphc.ops.sloped import level, without_derivative
 
 
 def _scaled(input: Operand, other: Operand, alpha: Scalar) -> Operand:
@@ -94,7 +96,9 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     if rounding_mode == "floor":
         return elementwise("floor_divide", input, other)
     if dtype.is_floating_point:
-        return elementwise("trunc", elementwise("div", input, other))
+        with grad_mode(False):
+            quotient = elementwise("trunc", elementwise("div", input, other))
+        return level(quotient, *_tensors(input, other))
     x, y = promoted((input, other))
     quotient = elementwise("floor_divide", x, y)
     inexact = elementwise("ne", quotient * y, x)
@@ -130,7 +134,13 @@ def floor_divide(input: Operand, other: Operand) -> Node:
     """⌊input / other⌋"""
     check_operands("floor_divide", input, other)
     _divisible("div_floor_cpu", input, other)
-    return elementwise("floor_divide", input, other)
+    with grad_mode(False):
+        quotient = elementwise("floor_divide", input, other)
+    return without_derivative("floor_divide", quotient, *_tensors(input, other))
+
+
+def _tensors(*operands: Operand) -> list[Node]:
+    return [x for x in operands if isinstance(x, Node)]
 
 
 @function(inplace=True, grad_name=numbered("Remainder", tensor=1, number=0))
@@ -161,7 +171,7 @@ def pow(input: Operand, exponent: Operand) -> Node:
     check_operands("pow", input, exponent)
     dtype = common_dtype((input, exponent))
     if dtype is bool_:
-        raise not_implemented("pow", dtype)
+        return _bool_power(input, exponent)
     if dtype.is_floating_point:
         return elementwise("pow", input, exponent)
     if isinstance(exponent, Node):
@@ -169,6 +179,13 @@ def pow(input: Operand, exponent: Operand) -> Node:
     if exponent < 0:
         raise GraphcRuntimeError("Integers to negative integer powers are not allowed.")
     return elementwise("pow", input, exponent)
+
+
+def _bool_power(input: Operand, exponent: Operand) -> Node:
+    """The powers of truth values that PyTorch has: those that are no more than a copy."""
+    if isinstance(input, Node) and not isinstance(exponent, Node):
+        return input if exponent else expand(const(True, bool_), input.shape)
+    raise not_implemented("pow", bool_)
 
 
 def _integer_power(x: Node, y: Node) -> Node:

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, dtype_given
-from graphc.functions.reduction import normal_dim
+from graphc.functions.reduction import as_differentiable, normal_dim
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import DType, bool_, int64
 from graphc.ir.node import Node, cast, const, elementwise, grad_mode
@@ -21,7 +21,7 @@ from graphc.ops.sloped import sloped
 
 def _scanned(scan: type[Scan], input: Node, dim: int, dtype: Any) -> Node:
     axis = normal_dim(dim, input.rank)
-    x = input if dtype is None else cast(input, dtype_given(dtype))
+    x = input if dtype is None else as_differentiable(input, dtype_given(dtype))
     if dtype is None and not x.dtype.is_floating_point:
         x = cast(x, int64)
     return scan(axis)(x) if x.rank else x

@@ -43,7 +43,7 @@ def _extreme(name: str, pick: type[reduce.Extreme], place: type[reduce.ArgReduce
             return elementwise("maximum" if name == "max" else "minimum", input, other)
         axes = _filled(name, input, dim, GraphcRuntimeError)
         if dim is None:
-            return dropped(pick(axes)(input), axes, False)
+            return dropped(pick(axes, nan_shares=True)(input), axes, False)
         axis = normal_dim(dim, input.rank)
         places = place(axes)(input)
         values = _picked(input, places, axis)
@@ -135,7 +135,7 @@ def _found(x: Node, value: Node) -> Node:
     axes = tuple(range(x.rank))
     missing = elementwise("ne", value, value)
     same = elementwise("or", elementwise("eq", x, value), missing)
-    return dropped(reduce.Max(axes)(where(same, x, -inf)), axes, False)
+    return dropped(reduce.Max(axes, nan_shares=True)(where(same, x, -inf)), axes, False)
 
 
 def _middle(x: Node, axis: int, skip: bool, keepdim: bool) -> tuple[Node, Node]:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
+from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.functions.diagonals import counted
 from graphc.functions.pieces import cut
 from graphc.functions.reduction import normal_dim
-from graphc.functions.shaping import Extents, sizes
+from graphc.functions.shaping import Extents
 from graphc.ir.node import Node, cast, promoted
-from graphc.ir.types import Shape, broadcast_shapes
+from graphc.ir.types import expands_to
 from graphc.ops import movement
 from graphc.ops.elementwise import sum_to
 from graphc.ops.function import function
 from graphc.ops.indexing import taken
+from graphc.ops.sloped import level
 
 
 @function("concat", "concatenate", method=False)
 def cat(tensors: Sequence[Node], dim: int = 0) -> Node:
     """The tensors one after the other along ``dim``."""
-    given = _tensors("cat", tensors)
-    if not given:
+    if not tensors:
         raise GraphcValueError("torch.cat(): expected a non-empty list of Tensors")
     # PyTorch skips empty vectors, whatever the shape of the others.
-    full = [x for x in given if x.shape != (0,)] or given[:1]
+    full = [x for x in tensors if x.shape != (0,)] or tensors[:1]
     axis = normal_dim(dim, full[0].rank)
     for i, x in enumerate(full):
         if not x.rank:
@@ -33,15 +33,10 @@ def cat(tensors: Sequence[Node], dim: int = 0) -> Node:
                 f"zero-dimensional tensor (at position {i}) cannot be concatenated"
             )
         _check_joinable(axis, full[0], x, i)
-    parts = promoted(given)
-    kept = [part for part, x in zip(parts, given, strict=True) if x in full]
-    return kept[0] if len(kept) == 1 else movement.Concat(axis)(*kept)
-
-
-def _tensors(name: str, given: Any) -> list[Node]:
-    if not isinstance(given, list | tuple) or not all(isinstance(x, Node) for x in given):
-        raise GraphcTypeError(f"{name}(): argument 'tensors' must be tuple of Tensors")
-    return list(given)
+    parts = promoted(tensors)
+    kept = [part for part, x in zip(parts, tensors, strict=True) if x in full]
+    joined = kept[0] if len(kept) == 1 else movement.Concat(axis)(*kept)
+    return level(joined, *[x for x in tensors if x not in full])
 
 
 def _check_joinable(axis: int, first: Node, x: Node, position: int) -> None:
@@ -60,41 +55,40 @@ def _check_joinable(axis: int, first: Node, x: Node, position: int) -> None:
 @function(method=False)
 def stack(tensors: Sequence[Node], dim: int = 0) -> Node:
     """The tensors, of one shape, along a new dimension ``dim``."""
-    given = _tensors("stack", tensors)
-    if not given:
+    if not tensors:
         raise GraphcRuntimeError("stack expects a non-empty TensorList")
-    for i, x in enumerate(given):
-        if x.shape != given[0].shape:
+    for i, x in enumerate(tensors):
+        if x.shape != tensors[0].shape:
             raise GraphcRuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(given[0].shape)} at "
+                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at "
                 f"entry 0 and {list(x.shape)} at entry {i}"
             )
-    shape = list(given[0].shape)
+    shape = list(tensors[0].shape)
     axis = normal_dim(dim, len(shape) + 1)
     shape.insert(axis, 1)
-    parts = [movement.reshape(x, tuple(shape)) for x in promoted(given)]
+    parts = [movement.reshape(x, tuple(shape)) for x in promoted(tensors)]
     return parts[0] if len(parts) == 1 else movement.Concat(axis)(*parts)
 
 
 @function(method=False, grad_name="CatBackward0")
 def hstack(tensors: Sequence[Node]) -> Node:
     """The tensors side by side: along dimension 1, vectors along their one."""
-    given = [x if x.rank else movement.reshape(x, (1,)) for x in _tensors("hstack", tensors)]
+    given = [x if x.rank else movement.reshape(x, (1,)) for x in tensors]
     return cat(given, 0 if given and given[0].rank == 1 else 1)
 
 
 @function("row_stack", method=False, grad_name="CatBackward0")
 def vstack(tensors: Sequence[Node]) -> Node:
     """The tensors below one another, as matrices."""
-    given = _tensors("vstack", tensors)
-    return cat([x if x.rank > 1 else movement.reshape(x, (1, x.type.size)) for x in given], 0)
+    rows = [x if x.rank > 1 else movement.reshape(x, (1, x.type.size)) for x in tensors]
+    return cat(rows, 0)
 
 
 @function(method=False, grad_name="CatBackward0")
 def dstack(tensors: Sequence[Node]) -> Node:
     """The tensors behind one another, along dimension 2."""
     given = []
-    for x in _tensors("dstack", tensors):
+    for x in tensors:
         if x.rank < 3:
             lead = x.shape if x.rank == 2 else (1, x.type.size)
             x = movement.reshape(x, (*lead, 1))
@@ -105,24 +99,23 @@ def dstack(tensors: Sequence[Node]) -> Node:
 @function(method=False, grad_name="CatBackward0")
 def column_stack(tensors: Sequence[Node]) -> Node:
     """Vectors as the columns of a matrix, matrices side by side."""
-    given = _tensors("column_stack", tensors)
-    return cat([x if x.rank > 1 else movement.reshape(x, (x.type.size, 1)) for x in given], 1)
+    columns = [x if x.rank > 1 else movement.reshape(x, (x.type.size, 1)) for x in tensors]
+    return cat(columns, 1)
 
 
 @function(namespace=False)
-def repeat(input: Node, *extents: Extents, repeats: Sequence[int] = ()) -> Node:
+def repeat(input: Node, repeats: Sequence[int]) -> Node:
     """The tensor so many times along each dimension; new dimensions come first."""
-    counts = sizes(extents or repeats, "repeats")
-    if len(counts) < input.rank:
+    if len(repeats) < input.rank:
         raise GraphcRuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor"
         )
-    shape = (1,) * (len(counts) - input.rank) + input.shape
-    return tiled(movement.reshape(input, shape), counts)
+    shape = (1,) * (len(repeats) - input.rank) + input.shape
+    return tiled(movement.reshape(input, shape), repeats)
 
 
-def tiled(x: Node, counts: Shape) -> Node:
+def tiled(x: Node, counts: Sequence[int]) -> Node:
     """``x`` so many times along each of its dimensions."""
     if all(n == 1 for n in counts):
         return x
@@ -133,10 +126,9 @@ def tiled(x: Node, counts: Shape) -> Node:
 
 
 @function(grad_name="RepeatBackward0")
-def tile(input: Node, *repeats: Extents, dims: Sequence[int] = ()) -> Node:
+def tile(input: Node, dims: Sequence[int]) -> Node:
     """The tensor so many times along each dimension, counted from the last."""
-    counts = sizes(repeats or dims, "dims")
-    counts = (1,) * (input.rank - len(counts)) + counts
+    counts = (*(1,) * (input.rank - len(dims)), *dims)
     shape = (1,) * (len(counts) - input.rank) + input.shape
     return tiled(movement.reshape(input, shape), counts)
 
@@ -153,9 +145,9 @@ def interleaved(input: Node, repeats: int, dim: int | None = None) -> Node:
 
 
 @function()
-def flip(input: Node, *along: Extents, dims: Sequence[int] = ()) -> Node:
+def flip(input: Node, dims: Sequence[int]) -> Node:
     """Reversed along the dimensions."""
-    axes = tuple(sorted(normal_dim(d, input.rank) for d in sizes(along or dims, "dims")))
+    axes = tuple(sorted(normal_dim(d, input.rank) for d in dims))
     if len(set(axes)) < len(axes):
         raise GraphcRuntimeError(f"dim {axes[0]} appears multiple times in the list of dims")
     return movement.Flip(axes)(input) if axes and input.rank else input
@@ -166,7 +158,7 @@ def fliplr(input: Node) -> Node:
     """Columns in reverse order."""
     if input.rank < 2:
         raise GraphcRuntimeError("Input must be >= 2-d.")
-    return flip(input, 1)
+    return flip(input, (1,))
 
 
 @function(grad_name="FlipBackward0")
@@ -174,7 +166,7 @@ def flipud(input: Node) -> Node:
     """Rows in reverse order."""
     if input.rank < 1:
         raise GraphcRuntimeError("Input must be >= 1-d.")
-    return flip(input, 0)
+    return flip(input, (0,))
 
 
 @function()
@@ -211,10 +203,10 @@ def rot90(input: Node, k: int = 1, dims: Sequence[int] = (0, 1)) -> Node:
     order[a], order[b] = b, a
     turns = k % 4
     if turns == 2:
-        return flip(input, a, b)
+        return flip(input, (a, b))
     if turns == 1:
-        return movement.permute(flip(input, b), tuple(order))
-    return flip(movement.permute(input, tuple(order)), b) if turns else input
+        return movement.permute(flip(input, (b,)), tuple(order))
+    return flip(movement.permute(input, tuple(order)), (b,)) if turns else input
 
 
 @function(namespace=False)
@@ -261,7 +253,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Node, ...]:
     return tuple(grids)
 
 
-@function(method=False, grad_name="StackBackward0")
+@function(method=False, grad_name="StackBackward0", same=True)
 def cartesian_prod(*tensors: Node) -> Node:
     """All combinations of the elements of vectors, one to a row."""
     if len(tensors) == 1:
@@ -271,13 +263,17 @@ def cartesian_prod(*tensors: Node) -> Node:
     return stack([movement.reshape(x, (size,)) for x in grids], 1)
 
 
-@function(namespace=False, grad_name="SumBackward1")
-def sum_to_size(input: Node, *size: Extents) -> Node:
+def _summed_name(input: Any, size: Sequence[int]) -> str:
+    return "ViewBackward0" if len(size) < input.rank else "SumBackward1"
+
+
+@function(namespace=False, grad_name=_summed_name, same=True)
+def sum_to_size(input: Node, size: Sequence[int]) -> Node:
     """Summed over the dimensions along which a tensor of ``size`` would be broadcast."""
-    target = sizes(size)
-    if broadcast_shapes(target, input.shape) != input.shape:
+    target = tuple(size)
+    if not expands_to(target, input.shape):
         raise GraphcRuntimeError(
-            f"size {list(target)} is not expandable to size {list(input.shape)}."
+            f"size {{{list(target)}}} is not expandable to size {{{list(input.shape)}}}."
         )
     return sum_to(input, target)
 

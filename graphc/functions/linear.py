@@ -13,6 +13,7 @@ from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import permute, reshape
 from graphc.ops.reduce import Sum
+from graphc.ops.sloped import level
 
 
 def _extents(x: Node) -> str:
@@ -183,7 +184,7 @@ def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node
     if alpha != 1:
         product = product * alpha
     if beta == 0:
-        return product
+        return level(product, input)
     return (input if beta == 1 else input * beta) + product
 
 

@@ -126,7 +126,11 @@ def split_with_sizes(input: Node, split_sizes: Sequence[int], dim: int = 0) -> t
     return split(input, list(split_sizes), dim)
 
 
-@function(view=True, grad_name="SplitBackward0")
+def _chunk_name(input: Any, chunks: int, dim: int = 0) -> str:
+    return "SplitBackward0" if input.shape[dim] else "SplitWithSizesBackward0"
+
+
+@function(view=True, grad_name=_chunk_name)
 def chunk(input: Node, chunks: int, dim: int = 0) -> tuple[Node, ...]:
     """At most ``chunks`` pieces of equal size along ``dim``, the last one perhaps smaller."""
     axis = _axis("chunk", dim, input)
@@ -159,9 +163,7 @@ def unsafe_chunk(input: Node, chunks: int, dim: int = 0) -> tuple[Node, ...]:
 
 
 @function(view=True, grad_name="SliceBackward0")
-def tensor_split(
-    input: Node, indices_or_sections: int | Sequence[int], dim: int = 0
-) -> tuple[Node, ...]:
+def tensor_split(input: Node, indices_or_sections: Extents, dim: int = 0) -> tuple[Node, ...]:
     """As many pieces as equal as can be, or pieces that end at the indices."""
     axis = _axis("tensor_split", dim, input)
     extent = input.shape[axis]
@@ -178,7 +180,7 @@ def tensor_split(
 
 
 def _declare_split(name: str, axis: int, rank: int) -> None:
-    def call(input: Node, indices_or_sections: int | Sequence[int]) -> tuple[Node, ...]:
+    def call(input: Node, indices_or_sections: Extents) -> tuple[Node, ...]:
         if input.rank < rank:
             raise GraphcRuntimeError(
                 f"torch.{name} requires a tensor with at least {rank} dimension, but got a tensor "

@@ -14,10 +14,11 @@ from graphc.functions.operands import (
     numbered,
 )
 from graphc.ir.dtype import DType, bool_
-from graphc.ir.node import Node, cast, common_dtype, elementwise, promoted
+from graphc.ir.node import Node, cast, common_dtype, const, elementwise, grad_mode, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
-from graphc.ops.sloped import sloped
+from graphc.ops.movement import full
+from graphc.ops.sloped import level, sloped, without_derivative
 
 
 def _rounded(name: str, x: Node) -> Node:
@@ -69,7 +70,7 @@ def frac(input: Node) -> Node:
 
 def _bounded(name: str, x: Node, bound: Operand) -> Node:
     if isinstance(bound, float) and bound != bound:
-        return elementwise("mul", x, bound)
+        return level(full(x.shape, const(nan, common_dtype((x, bound)))), x)
     return elementwise(name, x, bound)
 
 
@@ -166,16 +167,17 @@ def ldexp(input: Node, other: Node) -> Node:
     return elementwise("mul", input, elementwise("exp2", other, floating=True))
 
 
-@function(inplace=True)
+@function(inplace=True, grad_name="NotImplemented")
 def heaviside(input: Node, values: Node) -> Node:
     """0 below zero, ``values`` at zero, 1 above."""
     if input.dtype is not values.dtype:
         raise GraphcRuntimeError(
             "heaviside is not yet implemented for tensors with different dtypes."
         )
-    x, at_zero = promoted((input, values))
-    step = cast(elementwise("lt", 0, x), x.dtype)
-    return select(elementwise("eq", x, 0), at_zero, step)
+    with grad_mode(False):
+        step = cast(elementwise("lt", 0, input), input.dtype)
+        value = select(elementwise("eq", input, 0), values, step)
+    return without_derivative("heaviside", value, input, values)
 
 
 def _xlogy_name(input: Any, other: Any) -> str:
@@ -212,9 +214,13 @@ def sinc(input: Node) -> Node:
     check_operands("sinc", input)
     (x,) = promoted((input,), floating=True)
     angle = x * 3.141592653589793
-    at_zero = elementwise("eq", x, 0)
-    safe = select(at_zero, 1.0, angle)
-    return select(at_zero, 1.0, elementwise("sin", safe) / safe)
+    safe = select(elementwise("eq", x, 0), 1.0, angle)
+    sine = elementwise("sin", safe) / safe
+    scale = angle * x
+    slope = (angle * elementwise("cos", angle) - elementwise("sin", angle)) / scale
+    with grad_mode(False):
+        value = select(elementwise("eq", x, 0), 1.0, sine)
+    return sloped(value, x, select(elementwise("eq", scale, 0), 0.0, slope))
 
 
 @function(inplace=True, grad_name="Deg2RadBackward0")

@@ -65,8 +65,15 @@ def _numbered(name: str) -> GradName:
 def _summed(input: Node, dtype: Any) -> Node:
     """The operand of a sum or product, integers as int64 unless another type is asked for."""
     if dtype is not None:
-        return cast(input, dtype_given(dtype))
+        return as_differentiable(input, dtype_given(dtype))
     return input if input.dtype.is_floating_point else cast(input, int64)
+
+
+def as_differentiable(x: Node, dtype: DType) -> Node:
+    """``x`` in another type. Raises where a gradient is needed that the type cannot have."""
+    if x.requires_grad and not dtype.is_floating_point:
+        raise GraphcRuntimeError(f"Autograd not support dtype: {C_NAMES[dtype.name]}")
+    return cast(x, dtype)
 
 
 @function(grad_name=_numbered("Sum"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from operator import index as integer
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES
 from graphc.functions.reduction import normal_dim
 from graphc.ir.node import Node, Op
@@ -18,24 +17,15 @@ from graphc.ops.function import function
 Extents = int | Sequence[int]
 
 
-def sizes(given: Sequence[Any], name: str = "size") -> Shape:
-    """Extents given one by one or as one sequence."""
-    if len(given) == 1 and isinstance(given[0], Sequence) and not isinstance(given[0], str):
-        given = given[0]
-    try:
-        return tuple(integer(n) for n in given)
-    except TypeError:
-        wrong = next(n for n in given if not hasattr(n, "__index__"))
-        raise GraphcTypeError(
-            f"argument '{name}' must be tuple of ints, but found element of type "
-            f"{type(wrong).__name__}"
-        ) from None
-
-
 def completed(shape: Shape, size: int) -> Shape:
     """``shape`` with its one -1 replaced by what makes it hold ``size`` elements."""
     if shape.count(-1) > 1:
         raise GraphcRuntimeError("only one dimension can be inferred")
+    for place, n in enumerate(shape):
+        if n < -1:
+            raise GraphcRuntimeError(
+                f"invalid shape dimension {n} at index {place} of shape {list(shape)}"
+            )
     if -1 in shape:
         rest = prod(n for n in shape if n != -1)
         if not rest and not size:
@@ -45,22 +35,21 @@ def completed(shape: Shape, size: int) -> Shape:
             )
         if rest and size % rest == 0:
             return tuple(size // rest if n == -1 else n for n in shape)
-    if -1 in shape or prod(shape) != size or any(n < 0 for n in shape):
+    if -1 in shape or prod(shape) != size:
         raise GraphcRuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
     return shape
 
 
 @function(view=True, grad_name="ViewBackward0")
-def reshape(input: Node, *extents: Extents, shape: Sequence[int] = ()) -> Node:
+def reshape(input: Node, shape: Sequence[int]) -> Node:
     """The same elements in another shape; one extent may be -1."""
-    given = sizes(extents or shape, "shape")
-    return movement.reshape(input, completed(given, input.type.size))
+    return movement.reshape(input, completed(tuple(shape), input.type.size))
 
 
 @function(view=True, grad_name="ViewBackward0", namespace=False)
-def view(input: Node, *extents: Extents, size: Sequence[int] = ()) -> Node:
+def view(input: Node, size: Sequence[int]) -> Node:
     """The same memory in another shape; one extent may be -1."""
-    return reshape(input, *extents, shape=size)
+    return reshape(input, size)
 
 
 @function(view=True, grad_name="ViewBackward0", namespace=False)
@@ -75,7 +64,7 @@ def reshape_as(input: Node, other: Node) -> Node:
     return reshape(input, other.shape)
 
 
-@function(view=True, grad_name="ViewBackward0")
+@function(view=True, grad_name="ViewBackward0", same=True)
 def flatten(input: Node, start_dim: int = 0, end_dim: int = -1) -> Node:
     """The dimensions from ``start_dim`` to ``end_dim`` as one."""
     if not input.rank:
@@ -112,7 +101,7 @@ def _squeeze_name(input: Any, dim: Any = None) -> str:
 
 
 @function(view=True, grad_name=_squeeze_name)
-def squeeze(input: Node, dim: int | Sequence[int] | None = None) -> Node:
+def squeeze(input: Node, dim: Extents | None = None) -> Node:
     """Without the dimensions of extent one, or without those of ``dim`` that are."""
     chosen = range(input.rank) if dim is None else dim if isinstance(dim, Sequence) else [dim]
     axes = {normal_dim(axis, input.rank) for axis in chosen}
@@ -165,16 +154,15 @@ def adjoint(input: Node) -> Node:
 
 
 @function(view=True)
-def permute(input: Node, *order: Extents, dims: Sequence[int] = ()) -> Node:
+def permute(input: Node, dims: Sequence[int]) -> Node:
     """The dimensions in another order."""
-    given = sizes(order or dims, "dims")
-    if len(given) != input.rank:
+    if len(dims) != input.rank:
         raise GraphcRuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             "length of the desired ordering of dimensions i.e. input.dim() = "
-            f"{input.rank} is not equal to len(dims) = {len(given)}"
+            f"{input.rank} is not equal to len(dims) = {len(dims)}"
         )
-    axes = tuple(normal_dim(d, input.rank) for d in given)
+    axes = tuple(normal_dim(d, input.rank) for d in dims)
     if len(set(axes)) < len(axes):
         raise GraphcRuntimeError("permute(): duplicate dims are not allowed.")
     return movement.permute(input, axes)
@@ -201,20 +189,17 @@ def movedim(input: Node, source: Extents, destination: Extents) -> Node:
 
 
 @function(view=True, namespace=False)
-def expand(
-    input: Node, *extents: Extents, size: Sequence[int] = (), implicit: bool = False
-) -> Node:
+def expand(input: Node, size: Sequence[int], *, implicit: bool = False) -> Node:
     """Dimensions of extent one repeated without a copy; -1 leaves an extent as it is."""
-    target = sizes(extents or size)
-    lead = len(target) - input.rank
+    lead = len(size) - input.rank
     if lead < 0:
         raise GraphcRuntimeError(
             f"expand(torch.{C_NAMES[input.dtype.name]}Tensor{{{list(input.shape)}}}, "
-            f"size={list(target)}): the number of sizes provided ({len(target)}) must be greater "
+            f"size={list(size)}): the number of sizes provided ({len(size)}) must be greater "
             f"or equal to the number of dimensions in the tensor ({input.rank})"
         )
-    shape = []
-    for axis, n in enumerate(target):
+    shape: list[int] = []
+    for axis, n in reversed(list(enumerate(size))):
         own = input.shape[axis - lead] if axis >= lead else None
         if n == -1 and own is None:
             raise GraphcRuntimeError(
@@ -224,11 +209,11 @@ def expand(
         if own not in (None, 1, n) and n != -1:
             raise GraphcRuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({own}) at "
-                f"non-singleton dimension {axis}.  Target sizes: {list(target)}.  Tensor sizes: "
+                f"non-singleton dimension {axis}.  Target sizes: {list(size)}.  Tensor sizes: "
                 f"{list(input.shape)}"
             )
         shape.append(own if n == -1 and own is not None else n)
-    return movement.expand(input, tuple(shape))
+    return movement.expand(input, tuple(reversed(shape)))
 
 
 @function(view=True, namespace=False, grad_name="ExpandBackward0")
@@ -243,7 +228,7 @@ def broadcast_to(input: Node, size: Sequence[int]) -> Node:
     return expand(input, size)
 
 
-@function(method=False, grad_name="ExpandBackward0")
+@function(method=False, grad_name="ExpandBackward0", same=True)
 def broadcast_tensors(*tensors: Node) -> tuple[Node, ...]:
     """Every tensor expanded to the shape that all broadcast to."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
@@ -267,11 +252,11 @@ def _at_least(name: str, rank: int) -> None:
     call.__name__ = name
     call.__doc__ = f"Each tensor with at least {rank} dimension{'s' if rank > 1 else ''}."
 
-    def grad_name(first: Any, *_: Any) -> str:
-        x = first[0] if isinstance(first, list | tuple) else first
-        return "UnsqueezeBackward0" if 0 < x.rank < rank else "ViewBackward0"
+    def grad_name(*tensors: Any) -> tuple[str, ...]:
+        given = tensors[0] if isinstance(tensors[0], list | tuple) else tensors
+        return tuple("UnsqueezeBackward0" if 0 < x.rank < rank else "ViewBackward0" for x in given)
 
-    function(method=False, grad_name=grad_name)(call)
+    function(method=False, grad_name=grad_name, same=True)(call)
 
 
 def _raised(x: Node, rank: int) -> Node:

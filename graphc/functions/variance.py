@@ -39,7 +39,7 @@ def _spread_arguments(
 @function()
 def var(
     input: Node,
-    dim: Dims = None,
+    dim: Dims | bool = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -54,7 +54,7 @@ def var(
 @function()
 def std(
     input: Node,
-    dim: Dims = None,
+    dim: Dims | bool = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -69,7 +69,7 @@ def std(
 @function(method=False)
 def var_mean(
     input: Node,
-    dim: Dims = None,
+    dim: Dims | bool = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -84,7 +84,7 @@ def var_mean(
 @function(method=False)
 def std_mean(
     input: Node,
-    dim: Dims = None,
+    dim: Dims | bool = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,

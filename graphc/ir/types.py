@@ -78,3 +78,9 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
                     )
                 result[axis] = extent
     return tuple(result)
+
+
+def expands_to(shape: Shape, target: Shape) -> bool:
+    """Whether ``shape`` expands to ``target``."""
+    lead = len(target) - len(shape)
+    return lead >= 0 and all(m in (1, n) for m, n in zip(shape, target[lead:], strict=True))

@@ -117,18 +117,26 @@ class Pow(Elementwise, name="pow"):
         return dx, dy_exponent
 
 
+def _nothing(x: Node) -> Node:
+    """A gradient of zero for ``x``: not dy · 0, which is nan where dy is infinite."""
+    from graphc.ops.movement import zeros
+
+    return zeros(x.type)
+
+
 def equal(x: Node, y: Node) -> Node:
     """Elementwise x = y."""
     return Eq()(x, y)
 
 
-def _share(node: Node, dy: Node) -> tuple[Node, ...]:
-    """The gradient of maximum and minimum: all to the operand chosen, half to each at a tie."""
-    x, y = node.inputs
-    half = where(equal(x, y), dy * 0.5, 0.0)
-    zero = number(0, dy)
-    from_x = where(equal(x, node), dy, zero) - half
-    from_y = where(equal(y, node), dy, zero) - half
+def _share(dy: Node, x: Node, y: Node, x_loses: Node, y_loses: Node) -> tuple[Node, ...]:
+    """The gradient of maximum and minimum: nothing to the one that loses, half to each at a tie.
+
+    Where one is nan nobody loses, and so both have it all.
+    """
+    share = where(equal(x, y), dy * 0.5, dy)
+    from_x = where(x_loses, 0.0, share)
+    from_y = where(y_loses, 0.0, share)
     return sum_to(from_x, x.shape), sum_to(from_y, y.shape)
 
 
@@ -136,34 +144,40 @@ class Maximum(Elementwise, name="maximum"):
     """The larger operand; nan if either is."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
-        return _share(node, dy)
+        x, y = node.inputs
+        return _share(dy, x, y, x < y, y < x)
 
 
 class Minimum(Elementwise, name="minimum"):
     """The smaller operand; nan if either is."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
-        return _share(node, dy)
+        x, y = node.inputs
+        return _share(dy, x, y, y < x, x < y)
 
 
-class Bound(Elementwise):
-    """The operand kept on one side of a bound; at a tie the gradient is the operand's."""
+def _of_bounded(dy: Node, x: Node, bound: Node, kept: Node, moved: Node) -> tuple[Node | None, ...]:
+    """The gradient of an operand kept on one side of a bound: none where either is nan."""
+    return (
+        sum_to(where(kept, dy, 0.0), x.shape) if x.requires_grad else None,
+        sum_to(where(moved, dy, 0.0), bound.shape) if bound.requires_grad else None,
+    )
+
+
+class ClampMin(Elementwise, name="clamp_min"):
+    """max(x, bound); nan if either is. At a tie the gradient is the operand's."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
         x, bound = node.inputs
-        kept = equal(x, node)
-        return (
-            sum_to(where(kept, dy, 0.0), x.shape) if x.requires_grad else None,
-            sum_to(where(kept, 0.0, dy), bound.shape) if bound.requires_grad else None,
-        )
+        return _of_bounded(dy, x, bound, bound <= x, x < bound)
 
 
-class ClampMin(Bound, name="clamp_min"):
-    """max(x, bound); nan if either is."""
+class ClampMax(Elementwise, name="clamp_max"):
+    """min(x, bound); nan if either is. At a tie the gradient is the operand's."""
 
-
-class ClampMax(Bound, name="clamp_max"):
-    """min(x, bound); nan if either is."""
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        x, bound = node.inputs
+        return _of_bounded(dy, x, bound, x <= bound, bound < x)
 
 
 class Preferring(Elementwise):
@@ -191,7 +205,7 @@ class FloorDivide(Elementwise, name="floor_divide"):
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         x, y = node.inputs
-        return sum_to(dy * 0.0, x.shape), sum_to(dy * 0.0, y.shape)
+        return _nothing(x), _nothing(y)
 
 
 class Remainder(Elementwise, name="remainder"):
@@ -215,7 +229,8 @@ class Atan2(Elementwise, name="atan2"):
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         y, x = node.inputs
-        scaled = dy / (x * x + y * y)
+        square = x * x + y * y
+        scaled = where(equal(square, number(0, square)), 0.0, dy / square)
         return sum_to(scaled * x, y.shape), sum_to(-scaled * y, x.shape)
 
 
@@ -243,7 +258,7 @@ class CopySign(Elementwise, name="copysign"):
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
         x, y = node.inputs
         ratio = where(equal(x, number(0, x)), 0.0, node / x)
-        return sum_to(dy * ratio, x.shape), sum_to(dy * 0.0, y.shape)
+        return sum_to(dy * ratio, x.shape), _nothing(y)
 
 
 class NextAfter(Elementwise, name="nextafter"):
@@ -268,7 +283,7 @@ class Step(Elementwise):
     """A piecewise constant function: its gradient is zero."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
-        return (dy * 0.0,)
+        return (_nothing(node.inputs[0]),)
 
 
 class Sign(Step, name="sign"):
@@ -299,7 +314,9 @@ class Relu(Elementwise, name="relu"):
     """max(x, 0), whose gradient at 0 is 0."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
-        return (where(number(0, node) < node, dy, 0.0),)
+        from graphc.ops.sloped import level
+
+        return (level(where(node <= 0.0, 0.0, dy), node),)
 
 
 class Lt(Predicate, name="lt"):

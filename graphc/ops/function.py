@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
-GradName = Callable[..., str]
-"""Given the arguments of a call, with nodes for tensors."""
+GradName = Callable[..., str | tuple[str, ...]]
+"""Given the arguments of a call, with nodes for tensors: one name, or one for each result."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Function:
     """What ``grad_fn`` prints, such as ``AddBackward0``, or how that follows from the call."""
     literal: bool = False
     """A Python number given for a tensor may become an input of the program where it varies."""
+    same: bool = False
+    """An operand that nothing was done to is returned itself, not as another tensor."""
 
 
 FUNCTIONS: dict[str, Function] = {}
@@ -46,6 +48,7 @@ def function(
     view: bool = False,
     grad_name: str | GradName = "",
     literal: bool = False,
+    same: bool = False,
 ) -> Callable[[F], F]:
     """Declare a function over nodes as part of the surface, under its name and ``aliases``."""
 
@@ -62,6 +65,7 @@ def function(
                 view,
                 grad_name or "".join(word.capitalize() for word in words) + "Backward0",
                 literal,
+                same,
             )
         return call
 

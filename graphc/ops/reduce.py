@@ -9,7 +9,7 @@ from graphc.errors import GraphcIndexError
 from graphc.ir.dtype import DType, bool_, int64
 from graphc.ir.node import Node, Op, cast
 from graphc.ir.types import TensorType
-from graphc.ops.elementwise import equal
+from graphc.ops.elementwise import And, Ne, Or, equal, where
 from graphc.ops.movement import expand
 
 
@@ -53,20 +53,28 @@ class Prod(Reduce, name="prod"):
         (x,) = node.inputs
         # Products of all others: right where an element is zero, and differentiable again.
         others = exclusive_product(x, self.axes)
-        return (dy * others,)
+        return (dy * where(Ne()(node, node), node, others),)
 
 
+@dataclass(frozen=True)
 class Extreme(Reduce):
+    nan_shares: bool = False
+    """Where the extreme is nan, the gradient is shared among the nan, as that of PyTorch's max is.
+
+    Otherwise it is nan, as that of PyTorch's amax is, because nothing equals nan.
+    """
+
     @property
     def needs_elements(self) -> bool:
         return True
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
-        """Shared evenly among all elements that equal the extreme, as PyTorch's amax does."""
+        """Shared evenly among all elements that equal the extreme."""
         (x,) = node.inputs
         mask = equal(x, node)
+        if self.nan_shares:
+            mask = Or()(mask, And()(Ne()(x, x), Ne()(node, node)))
         share = cast(mask, dy.dtype)
-        # Nothing equals nan, whose gradient so is nan.
         return (share * (dy / Sum(self.axes)(share)),)
 
 

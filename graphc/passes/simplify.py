@@ -70,6 +70,21 @@ def square_root(x: Node) -> tuple[Node, Node]:
     return elementwise("pow", x, 0.5), elementwise("sqrt", x)
 
 
+@rule
+def over_square_root(x: Node) -> tuple[Node, Node]:
+    return elementwise("pow", x, -0.5), elementwise("rsqrt", x)
+
+
+@rule
+def over_itself(x: Node) -> tuple[Node, Node]:
+    return elementwise("pow", x, -1.0), elementwise("reciprocal", x)
+
+
+@rule
+def cubed(x: Node) -> tuple[Node, Node]:
+    return elementwise("pow", x, 3.0), x * x * x
+
+
 RULES = (
     times_one,
     over_one,
@@ -82,6 +97,9 @@ RULES = (
     squared,
     first_power,
     square_root,
+    over_square_root,
+    over_itself,
+    cubed,
 )
 
 

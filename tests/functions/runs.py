@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,20 +18,30 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6
 Run = Callable[..., Any]
 
 
+_SAID: set[str] = set()
+"""What PyTorch has warned of: much of it only once in a process."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a call gave: a result, or an error."""
 
     result: Any = None
     error: Exception | None = None
+    warned: tuple[str, ...] = ()
+    """The first line of each warning."""
 
 
 def attempt(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Outcome:
     """The result of a call or its error."""
-    try:
-        return Outcome(result=run(*args, **kwargs))
-    except Exception as error:
-        return Outcome(error=error)
+    result, error = None, None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = run(*args, **kwargs)
+        except Exception as raised:
+            error = raised
+    return Outcome(result, error, tuple(_brief(str(w.message)) for w in caught))
 
 
 def made(module: Any, call: Call, *, gradients: bool) -> tuple[list[Any], dict[str, Any]]:
@@ -83,12 +94,25 @@ def equal(what: str, mine: Any, peer: Any) -> None:
 
 def check_same(mine: Outcome, peer: Outcome, call: Call, *, in_place: bool = False) -> None:
     """Both gave equal results, or both failed with the same kind of error and its text."""
+    check_warnings(mine.warned, peer.warned)
     if peer.error is not None:
         check_error(mine, peer.error, call)
         return
     if mine.error is not None:
         raise mine.error
     check_result(mine.result, peer.result, call.rounding, numbered=not in_place)
+
+
+def check_warnings(mine: tuple[str, ...], peer: tuple[str, ...]) -> None:
+    """graphc warned of all that PyTorch did, and of nothing that PyTorch never warned of."""
+    _SAID.update(_placeless(text) for text in peer)
+    found = {_placeless(text) for text in mine}
+    assert {_placeless(text) for text in peer} <= found <= _SAID, f"{mine}, PyTorch: {peer}"
+
+
+def _placeless(text: str) -> str:
+    """A warning without the place in PyTorch's own source."""
+    return text.split(" (Triggered internally at")[0]
 
 
 def check_error(mine: Outcome, peer: Exception, call: Call) -> None:
@@ -142,8 +166,8 @@ def check_gradients(mine: Outcome, peer: Outcome, given: tuple[Any, Any], call: 
     if not any(x.requires_grad for x in tensors(peer.result)):
         return
     leaves = [[x for x in tensors(args) if x.requires_grad] for args in given]
-    for found in (mine.result, peer.result):
-        _weighted(found).backward()
+    ours, theirs = (attempt(_weighted(x.result).backward, [], {}) for x in (mine, peer))
+    check_same(ours, theirs, call)
     dtypes = {x.dtype.name for x in tensors([mine.result, *given[0]])}
     for a, b in zip(*leaves, strict=True):
         if b.grad is None:

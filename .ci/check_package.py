@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 MAXIMUM = 3_000_000
-"""Bytes of the wheel."""
+"""Bytes of the wheel's files as they are installed, before Python adds its bytecode."""
 WANTED = (
     "graphc/__init__.py",
     "graphc/py.typed",
@@ -29,6 +29,13 @@ def names_of(archive: Path) -> list[str]:
         return [name.partition("/")[2] for name in opened.getnames()]
 
 
+def installed_size(archive: Path) -> int:
+    """The bytes of a wheel's files; an sdist is not installed as it is."""
+    if archive.suffix != ".whl":
+        return 0
+    return sum(entry.file_size for entry in zipfile.ZipFile(archive).infolist())
+
+
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files"], check=True, capture_output=True, text=True).stdout
     return [path for line in listed.splitlines() if (path := Path(line)).is_file()]
@@ -39,8 +46,8 @@ def faults(archives: list[Path]) -> list[str]:
     for archive in archives:
         names = set(names_of(archive))
         found += [f"{archive.name}: {name} is missing" for name in WANTED if name not in names]
-        if archive.suffix == ".whl" and archive.stat().st_size > MAXIMUM:
-            found.append(f"{archive.name}: {archive.stat().st_size} bytes, more than {MAXIMUM}")
+        if (size := installed_size(archive)) > MAXIMUM:
+            found.append(f"{archive.name}: {size} bytes unpacked, more than {MAXIMUM}")
     for path in tracked():
         found += [
             f"{path}: a machine's path: {match[0].decode()}..."

@@ -22,6 +22,7 @@ from graphc.autograd import (
 from graphc.compiled import compile
 from graphc.device import Device, device
 from graphc.errors import GraphcError
+from graphc.factories import tensor
 from graphc.ir.dtype import (
     DType,
     bfloat16,

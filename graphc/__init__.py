@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import cuda as cuda
-from graphc import factories, methods, queries, sampling, surface
+from graphc import factories, from_data, methods, queries, sampling, surface
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
@@ -22,7 +22,7 @@ from graphc.autograd import (
 from graphc.compiled import compile
 from graphc.device import Device, device
 from graphc.errors import GraphcError
-from graphc.factories import tensor
+from graphc.from_data import tensor
 from graphc.ir.dtype import (
     DType,
     bfloat16,
@@ -54,13 +54,13 @@ channels_last = "torch.channels_last"
 newaxis = None
 
 _functions = surface.install()
-for _part in (methods, sampling, queries):
-    _part.install()
+methods.install()
 globals().update(
     {
         **_functions,
         **sampling.NAMESPACE,
         **factories.NAMESPACE,
+        **from_data.NAMESPACE,
         **queries.NAMESPACE,
         **methods.NAMESPACE,
     }

@@ -1,18 +1,23 @@
-"""Tensors made from Python data, from a shape or by a rule."""
+"""Tensors made from a shape, or by a rule."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from math import ceil
+from math import ceil, isfinite
 from operator import index as integer
 from typing import Any
 
 import numpy as np
 
 from graphc.device import usable
-from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
-from graphc.functions.operands import C_NAMES, dtype_given
+from graphc.errors import (
+    GraphcNotImplementedError,
+    GraphcRuntimeError,
+    GraphcTypeError,
+    GraphcValueError,
+)
+from graphc.from_data import Shape, as_leaf, extents, held
+from graphc.functions.operands import dtype_given
 from graphc.functions.selection import filled
 from graphc.ir.dtype import (
     DType,
@@ -26,21 +31,11 @@ from graphc.ir.dtype import (
 from graphc.ir.node import Node, origin_of
 from graphc.lift import here
 from graphc.ops.creation import Arange
-from graphc.python_data import array_of, numpy_dtype
+from graphc.outputs import write_out
 from graphc.recording import session
-from graphc.storage import Array, Storage
-from graphc.surface import assign
-from graphc.tensor import Tensor, from_storage, wrap
-
-Shape = tuple[int, ...]
-
-
-def held(array: Array, device: Any = None, *, requires_grad: bool = False) -> Tensor:
-    """A tensor that holds ``array``. While a function is captured, one that reads it: what the
-    function writes to it must not be there when it is called again."""
-    storage, trace = Storage(array, device=usable(device)), session.trace
-    made = wrap(trace.leaf(storage, None, ""), trace) if trace.capturing else from_storage(storage)
-    return made.requires_grad_() if requires_grad else made
+from graphc.storage import Array
+from graphc.tensor import Tensor, wrap
+from graphc.typename import short_typename
 
 
 def recorded(name: str, key: Any, make: Callable[[], Node]) -> Tensor:
@@ -53,128 +48,25 @@ def recorded(name: str, key: Any, make: Callable[[], Node]) -> Tensor:
     return wrap(node, trace)
 
 
-def extents(name: str, size: Sequence[Any]) -> Shape:
-    """A shape given extent by extent or as one sequence."""
-    if len(size) == 1 and isinstance(size[0], Sequence) and not isinstance(size[0], str):
-        size = size[0]
-    try:
-        shape = tuple(integer(n) for n in size)
-    except TypeError:
-        kind = next(type(n).__name__ for n in size if not hasattr(n, "__index__"))
+def size_given(name: str, given: tuple[Any, ...], size: Any) -> Shape:
+    """The shape that a factory was given, by place or as ``size``."""
+    if not given and size is None:
+        raise GraphcTypeError(f'{name}() missing 1 required positional arguments: "size"')
+    return extents(name, given if size is None else (size,))
+
+
+def made_like(name: str, x: Any) -> Tensor:
+    """``x``, if it is a tensor to make another one like."""
+    if not isinstance(x, Tensor):
         raise GraphcTypeError(
-            f"{name}(): argument 'size' (position 1) must be tuple of ints, not {kind}"
-        ) from None
-    if any(n < 0 for n in shape):
-        raise GraphcRuntimeError(f"{name}: Dimension size must be non-negative.")
-    return shape
-
-
-def tensor(
-    data: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """A tensor with a copy of ``data``: a number, nested sequences, a numpy array, a tensor."""
-    found = None if dtype is None else dtype_given(dtype)
-    if isinstance(data, Tensor):
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use "
-            "sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than "
-            "torch.tensor(sourceTensor).",
-            UserWarning,
-            stacklevel=2,
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {short_typename(x)}"
         )
-        copy: Tensor = data.detach().clone()
-        copy = copy if found is None else copy.to(found)
-        return copy.requires_grad_() if requires_grad else copy
-    return held(array_of(data, found), device, requires_grad=requires_grad)
-
-
-def typed(dtype: DType) -> Callable[..., Tensor]:
-    """The constructor of old for tensors of ``dtype``, such as ``LongTensor``."""
-
-    def construct(*data: Any, device: Any = None) -> Tensor:
-        return from_storage(legacy(data, device, dtype))
-
-    construct.__name__ = construct.__qualname__ = f"{C_NAMES[dtype.name]}Tensor"
-    construct.__doc__ = f"``tensor(data, dtype={dtype.name})``, or zeros of the shape given."
-    return construct
-
-
-def legacy(data: tuple[Any, ...], device: Any, dtype: DType | None = None) -> Storage:
-    """What ``Tensor(...)`` holds: a shape's worth of zeros, or the data given."""
-    usable(device)
-    dtype = dtype or get_default_dtype()
-    if len(data) == 1 and not isinstance(data[0], int | np.integer):
-        values = data[0]._value() if isinstance(data[0], Tensor) else data[0]
-        return Storage(array_of(values, dtype))
-    return Storage(np.zeros(extents("Tensor", data) if data else (0,), dtype.numpy))
-
-
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor: itself, or over a numpy array's own memory, where that is possible."""
-    found = None if dtype is None else dtype_given(dtype)
-    if isinstance(data, Tensor):
-        usable(device)
-        return data if found is None else data.to(found)
-    if isinstance(data, np.ndarray) and found in (None, numpy_dtype(data)):
-        usable(device)
-        return from_numpy(data)
-    return tensor(data, dtype=found, device=device)
-
-
-def asarray(
-    obj: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    copy: bool | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """``obj`` as a tensor that shares its memory where it can, unless a copy is asked for."""
-    made = as_tensor(obj, dtype, device)
-    made = made.detach().clone() if copy and (made is obj or isinstance(obj, np.ndarray)) else made
-    return made.requires_grad_() if requires_grad else made
-
-
-def from_numpy(array: Array) -> Tensor:
-    """A tensor over the memory of a numpy array: what is written to one is seen in the other."""
-    if not isinstance(array, np.ndarray):
-        raise GraphcTypeError(f"expected np.ndarray (got {type(array).__name__})")
-    numpy_dtype(array)
-    if any(step < 0 for step in array.strides):
-        raise GraphcValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative "
-            "strides are not currently supported. (You can probably work around this by making a "
-            "copy of your array  with array.copy().) "
-        )
-    if not array.dtype.isnative:
-        raise GraphcValueError(
-            "given numpy array has byte order different from the native byte order. Conversion "
-            "between byte orders is currently not supported."
-        )
-    storage = Storage(array)
-    storage.shared = True
-    return from_storage(storage)
-
-
-def from_dlpack(external: Any) -> Tensor:
-    """A tensor over the memory of an object that has ``__dlpack__``."""
-    array = np.from_dlpack(external)
-    if not array.flags.writeable:
-        array = array.copy()
-    return from_numpy(array)
+    return x
 
 
 def _finished(made: Tensor, device: Any, requires_grad: bool, out: Tensor | None) -> Tensor:
     usable(device)
-    if out is not None:
-        return assign(out, made, "copy_")
-    return made.requires_grad_() if requires_grad else made
+    return as_leaf(made, requires_grad) if out is None else write_out(out, made)
 
 
 def _filled(name: str, shape: Shape, value: Any, dtype: DType) -> Tensor:
@@ -195,7 +87,7 @@ def full(
 ) -> Tensor:
     """``fill_value`` everywhere; of the type that the number has unless ``dtype`` is given."""
     if isinstance(fill_value, Tensor):
-        made = fill_value.expand(extents("full", (size,))).clone()
+        made = fill_value.expand(_size_of("full", size)).clone()
         made = made if dtype is None else made.to(dtype_given(dtype))
         return _finished(made, device, requires_grad, out)
     if not isinstance(fill_value, bool | int | float | np.number | np.bool_):
@@ -205,13 +97,23 @@ def full(
         )
     value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
     found = dtype_of_scalar(value) if dtype is None else dtype_given(dtype)
-    made = _filled("full", extents("full", (size,)), value, found)
+    made = _filled("full", _size_of("full", size), value, found)
     return _finished(made, device, requires_grad, out)
+
+
+def _size_of(name: str, size: Any) -> Shape:
+    if not isinstance(size, Sequence):
+        raise GraphcTypeError(
+            f"{name}(): argument 'size' (position 1) must be tuple of ints, "
+            f"not {short_typename(size)}"
+        )
+    return extents(name, (size,))
 
 
 def _constant(name: str, value: int, doc: str) -> Callable[..., Tensor]:
     def factory(
-        *size: Any,
+        *given: Any,
+        size: Any = None,
         out: Tensor | None = None,
         dtype: Any = None,
         layout: Any = None,
@@ -221,7 +123,7 @@ def _constant(name: str, value: int, doc: str) -> Callable[..., Tensor]:
         memory_format: Any = None,
     ) -> Tensor:
         found = get_default_dtype() if dtype is None else dtype_given(dtype)
-        made = _filled(name, extents(name, size), value, found)
+        made = _filled(name, size_given(name, given, size), value, found)
         return _finished(made, device, requires_grad, out)
 
     factory.__name__ = factory.__qualname__ = name
@@ -245,7 +147,7 @@ def _like(name: str, value: int, doc: str) -> Callable[..., Tensor]:
         pin_memory: bool = False,
         memory_format: Any = None,
     ) -> Tensor:
-        found = input.dtype if dtype is None else dtype_given(dtype)
+        found = made_like(name, input).dtype if dtype is None else dtype_given(dtype)
         made = _filled(name, tuple(input.shape), value, found)
         return _finished(made, device or input.device, requires_grad, None)
 
@@ -274,7 +176,7 @@ def full_like(
 ) -> Tensor:
     """``fill_value`` in the shape and type of ``input``."""
     return full(
-        tuple(input.shape),
+        tuple(made_like("full_like", input).shape),
         fill_value,
         dtype=dtype or input.dtype,
         device=device or input.device,
@@ -299,29 +201,54 @@ def arange(
     pin_memory: bool = False,
 ) -> Tensor:
     """``arange(start=0, end, step=1)``: start, start + step, ... before end."""
-    if len(bounds) == 1:
-        end = bounds[0]
-    elif bounds:
-        start, end, step = (*bounds, step)[:3]
-    if end is None or len(bounds) > 3:
-        raise GraphcTypeError("arange() received an invalid combination of arguments")
-    start, end, step = map(_number, (start, end, step))
+    given = [_number(x) for x in bounds]
+    if end is not None and given:
+        start, *given = given
+    elif len(given) == 1:
+        end = given.pop()
+    elif given:
+        start, end, *given = given
+    if given:
+        step, *given = given
+    start, end, step = (_number(x) for x in (start, end, step))
+    if given or not all(isinstance(x, bool | int | float) for x in (start, end, step)):
+        got = ", ".join(short_typename(x) for x in bounds)
+        raise GraphcTypeError(
+            f"arange() received an invalid combination of arguments - got ({got})"
+        )
+    found = _range_dtype(dtype, start, end, step)
+    begin, stride, size = _range(start, end, step, found)
+    key = (begin, type(begin), stride, type(stride), size, found)
+    made = recorded("arange", key, lambda: Arange(begin, stride, size, found)())
+    return _finished(made, device, requires_grad, out)
+
+
+def _range_dtype(dtype: Any, *numbers: float) -> DType:
+    if dtype is None:
+        floating = any(isinstance(x, float) for x in numbers)
+        return get_default_dtype() if floating else int64
+    found = dtype_given(dtype)
+    if found is bool_:
+        raise GraphcNotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    return found
+
+
+def _range(start: float, end: float, step: float, dtype: DType) -> tuple[float, float, int]:
+    """The first number, the distance and the count of a range."""
     if step == 0:
         raise GraphcRuntimeError("step must be nonzero")
+    if not (isfinite(start) and isfinite(end)):
+        raise GraphcRuntimeError(f"unsupported range: {start:g} -> {end:g}")
     if (end - start) * step < 0:
         raise GraphcRuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype is not None:
-        found = dtype_given(dtype)
-    else:
-        found = (
-            get_default_dtype() if any(isinstance(x, float) for x in (start, end, step)) else int64
-        )
-    if not found.is_floating_point:
-        start, end, step = int(start), int(end) if isinstance(end, int) else end, int(step)
-    size = max(0, ceil((end - start) / step))
-    key = (start, type(start), step, type(step), size, found)
-    made = recorded("arange", key, lambda: Arange(start, step, size, found)())
-    return _finished(made, device, requires_grad, out)
+    if dtype.is_floating_point:
+        return start, step, ceil((end - start) / step)
+    first, distance = int(start), int(step)
+    if dtype is not int64:
+        return first, distance, ceil((end - start) / step)
+    if not distance:
+        raise GraphcValueError("step must be nonzero")
+    return first, distance, max(0, -((first - int(end)) // distance))
 
 
 def linspace(
@@ -422,21 +349,9 @@ def triu_indices(
     return held(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy), device)
 
 
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """A tensor of no dimensions."""
-    return tensor(
-        s, dtype=dtype or (bool_ if isinstance(s, bool) else get_default_dtype()), device=device
-    )
-
-
 NAMESPACE: dict[str, Any] = {
     f.__name__: f
     for f in (
-        tensor,
-        as_tensor,
-        asarray,
-        from_numpy,
-        from_dlpack,
         full,
         zeros,
         ones,
@@ -451,7 +366,6 @@ NAMESPACE: dict[str, Any] = {
         eye,
         tril_indices,
         triu_indices,
-        scalar_tensor,
     )
 }
 """What the package offers by name."""

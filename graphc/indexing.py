@@ -15,12 +15,13 @@ from graphc.errors import (
     GraphcTypeError,
     GraphcValueError,
 )
-from graphc.factories import full, held
+from graphc.factories import full
+from graphc.from_data import held
 from graphc.functions.operands import c_type
 from graphc.functions.positions import whole
 from graphc.ir.dtype import bool_, int32, int64, uint8
+from graphc.memory import is_known
 from graphc.python_data import array_of
-from graphc.recording import session
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
 from graphc.typename import typename
@@ -123,15 +124,9 @@ def _of_tensor(item: Tensor, x: Tensor) -> list[Item]:
         return [Item(FULL, item), *[Item(FULL)] * (item.ndim - 1)]
     if item.dtype not in (int64, int32):
         raise GraphcIndexError("tensors used as indices must be long, int, byte or bool tensors")
-    if not item.ndim and _is_known(item) and not x.requires_grad:
+    if not item.ndim and is_known(item) and not x.requires_grad:
         return [Item(int(item))]
     return [Item(FULL, item)]
-
-
-def _is_known(x: Tensor) -> bool:
-    """Whether the numbers can be read at no cost."""
-    settled = not x._pending and x._storage is not None
-    return settled and (x._base is None or not x._base._pending) and not session.trace.capturing
 
 
 def _truth(value: bool) -> Item:
@@ -179,7 +174,7 @@ def _take(index: Index, dim: int, axis: int, item: Tensor, x: Tensor) -> None:
 
 def _check_bounds(item: Tensor, axis: int, extent: int) -> None:
     """Raise now for what is known to be out of bounds; the rest is checked when it runs."""
-    if not _is_known(item):
+    if not is_known(item):
         return
     array = item._value()
     if array.size and not (-extent <= array.min() and array.max() < extent):

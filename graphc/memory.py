@@ -35,6 +35,13 @@ def overwrite(tensor: Tensor, values: Any) -> None:
     root.writes += 1
 
 
+def is_known(tensor: Tensor) -> bool:
+    """Whether the numbers can be read at no cost."""
+    settled = not tensor._pending and tensor._storage is not None
+    base = tensor._base
+    return settled and (base is None or not base._pending) and not session.trace.capturing
+
+
 def zeros_like(tensor: Tensor) -> Tensor:
     """A tensor of zeros of the type and on the device of ``tensor``, which is not recorded."""
     found = tensor._type
@@ -70,6 +77,8 @@ def replace(tensor: Tensor, source: Tensor) -> None:
     """Let ``tensor`` hold the memory of ``source`` from now on: ``tensor.data = source``."""
     tensor._value()
     source._value()
+    assert source._storage is not None
+    source._storage.share_with(tensor, source if source._base is None else source._base)
     tensor._storage = source._storage
     tensor._node, tensor._serial, tensor._home = None, 0, None
     tensor._base, tensor._chain = None, ()

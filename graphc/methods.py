@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc import factories
+from graphc import factories, filling, from_data, queries, sampling
 from graphc.device import Device, usable
-from graphc.errors import GraphcIndexError, GraphcRuntimeError, GraphcTypeError
+from graphc.errors import (
+    GraphcIndexError,
+    GraphcRuntimeError,
+    GraphcTypeError,
+    GraphcValueError,
+)
 from graphc.functions.operands import C_NAMES, dtype_given
 from graphc.handles import RemovableHandle, register
 from graphc.history import GradFunction, grad_fn
@@ -97,8 +102,10 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     if isinstance(dtype, str):
         name = _LEGACY.get(dtype.removeprefix("torch."))
         if name is None:
-            raise GraphcRuntimeError(f"invalid type: '{dtype}'")
+            raise GraphcValueError(f"invalid type: '{dtype}'")
         dtype = types.dtype_named(name)
+    if isinstance(dtype, from_data.TypedTensor):
+        dtype = dtype.dtype
     return _converted(self, dtype_given(dtype))
 
 
@@ -298,7 +305,7 @@ def formatted(self: Tensor, spec: str) -> str:
 
 
 def _new(name: str) -> Callable[..., Tensor]:
-    make = factories.NAMESPACE[name]
+    make = {**factories.NAMESPACE, **from_data.NAMESPACE}[name]
 
     def method(self: Tensor, *args: Any, dtype: Any = None, **settings: Any) -> Tensor:
         return make(*args, dtype=dtype or self.dtype, **settings)  # type: ignore[no-any-return]
@@ -310,7 +317,7 @@ def _new(name: str) -> Callable[..., Tensor]:
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write ``src``, broadcast and converted, into this tensor."""
-    value = src if isinstance(src, Tensor) else factories.tensor(src)
+    value = src if isinstance(src, Tensor) else from_data.tensor(src)
     return assign(self, LIFTED["copy"](self, value), "copy_")
 
 
@@ -406,8 +413,10 @@ PROPERTIES: dict[str, Any] = {
 
 def install() -> None:
     """Give Tensor its methods and properties."""
-    for name, method in METHODS.items():
-        setattr(Tensor, name, method)
+    parts = (METHODS, from_data.METHODS, sampling.METHODS, filling.METHODS, queries.METHODS)
+    for part in parts:
+        for name, method in part.items():
+            setattr(Tensor, name, method)
     for name, dtype in CASTS.items():
         setattr(Tensor, name, _caster(name, dtype))
     for name, prop in PROPERTIES.items():
@@ -419,6 +428,5 @@ NAMESPACE: dict[str, Any] = {
     "index_put": index_put,
     "index_put_": index_put_,
     **CASTS,
-    **{f"{C_NAMES[dtype.name]}Tensor": factories.typed(dtype) for dtype in types.DTYPES},
 }
 """What the package offers by name: the types by C's names, and the constructors of old."""

@@ -164,9 +164,4 @@ NAMESPACE: dict[str, Any] = {
 }
 """What the package offers by name."""
 METHODS = {"equal": equal, "allclose": allclose, "is_nonzero": is_nonzero}
-
-
-def install() -> None:
-    """Give Tensor its questions."""
-    for name, method in METHODS.items():
-        setattr(Tensor, name, method)
+"""What tensors offer."""

@@ -7,12 +7,15 @@ follows. So a compiled program draws new numbers at each call, and the same as p
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from graphc.device import Device
 from graphc.device import device as device_of
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import int64, uint8
 from graphc.ir.node import const, grad_mode, origin_of
 from graphc.lift import here
@@ -21,6 +24,7 @@ from graphc.ops.random import Advance, Draw
 from graphc.recording import close, session
 from graphc.storage import Storage
 from graphc.tensor import Tensor, from_storage, wrap
+from graphc.typename import short_typename
 
 DEFAULT_SEED = 67280421310721
 
@@ -28,7 +32,7 @@ DEFAULT_SEED = 67280421310721
 def _signed(seed: int) -> int:
     """``seed`` modulo 2⁶⁴ as an int64."""
     if not -(2**63) <= seed < 2**64:
-        raise GraphcRuntimeError("Overflow when unpacking long long")
+        raise GraphcValueError("Overflow when unpacking long long")
     return (seed + 2**63) % 2**64 - 2**63
 
 
@@ -43,6 +47,8 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of ``seed`` from its beginning."""
+        if not hasattr(seed, "__index__"):
+            raise GraphcRuntimeError(f"manual_seed expected a long, but got {short_typename(seed)}")
         seed = int(seed)
         value = _signed(seed)
         self._seed = seed if seed >= 0 else seed + 2**64
@@ -78,8 +84,12 @@ class Generator:
 
     def set_state(self, new_state: Tensor) -> Generator:
         """Go on from a place in a stream that ``get_state`` gave."""
-        if not isinstance(new_state, Tensor) or new_state.dtype is not uint8:
-            raise GraphcTypeError(f"expected a torch.ByteTensor, but got {_kind(new_state)}")
+        if not isinstance(new_state, Tensor):
+            raise GraphcTypeError(
+                f"expected a torch.ByteTensor, but got {short_typename(new_state)}"
+            )
+        if new_state.dtype is not uint8:
+            raise GraphcTypeError("RNG state must be a torch.ByteTensor")
         if new_state._type.size != 16:
             raise GraphcRuntimeError("RNG state is wrong size")
         seed, offset = np.ascontiguousarray(new_state._value()).view(np.int64).tolist()
@@ -92,17 +102,13 @@ class Generator:
         return Generator(self.device).set_state(self.get_state())
 
 
-def _kind(x: object) -> str:
-    return str(x.dtype) if isinstance(x, Tensor) else type(x).__name__
-
-
 default_generator = Generator()
 default_generator.seed()
 
 
 def manual_seed(seed: int) -> Generator:
     """Start the default generator's stream of ``seed`` from its beginning."""
-    return default_generator.manual_seed(seed)
+    return default_generator.manual_seed(int(seed))
 
 
 def seed() -> int:
@@ -125,8 +131,23 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
+    """Within, drawing leaves the default generator's stream where it is."""
+    state = default_generator.get_state() if enabled else None
+    try:
+        yield
+    finally:
+        if state is not None:
+            default_generator.set_state(state)
+
+
 def draw(op: Draw, generator: Generator | None = None, name: str = "") -> Tensor:
     """The numbers that ``op`` draws; the generator's state moves on."""
+    if not isinstance(generator, Generator | None):
+        raise GraphcTypeError(
+            f"argument 'generator' must be torch.Generator, not {short_typename(generator)}"
+        )
     state = (generator or default_generator)._state
     trace = session.trace
     node = trace.node_of(state)

@@ -186,7 +186,7 @@ class Trace:
                 device=storage.device,
                 contiguous=contiguous,
             )
-        array = storage.array if self.capturing or not storage.root.shared else storage.snapshot()
+        array = storage.array if self.capturing or storage.is_private else storage.snapshot()
         self.leaves[node] = Leaf(node, storage, array)
         self.by_storage[key] = node
         if variable is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,18 @@ from graphc.ir.types import TensorType
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+class _Owner:
+    """What keeps an array alive for those who were handed it; numpy's views end here."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self.__array_interface__ = array.view(f"V{array.itemsize}").__array_interface__
+
+
 class Storage:
     """An array, and a count of the writes to it that all views of it share."""
 
-    __slots__ = ("_root", "array", "device", "shared", "type", "writes")
+    __slots__ = ("_root", "array", "device", "holders", "shared", "type", "writes")
 
     def __init__(
         self,
@@ -35,7 +44,9 @@ class Storage:
         self._root = None if root is None else root.root
         self.writes = 0
         self.shared = False
-        """Whether code outside may hold the array and write to it, unseen by graphc."""
+        """Whether the array was made outside, where somebody may hold it and write to it."""
+        self.holders: list[weakref.ref[Any]] = []
+        """Arrays over this memory that were handed out, and handles on it that are no views."""
 
     @property
     def root(self) -> Storage:
@@ -50,10 +61,46 @@ class Storage:
     def version(self) -> int:
         return self.root.writes
 
-    def snapshot(self) -> Array:
-        """The array as it is now, copied only if somebody outside could still write to it."""
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but the tensor and its views has ever held the memory."""
+        root = self.root
+        return not root.shared and not root.holders
+
+    @property
+    def exposed(self) -> bool:
+        """Whether somebody outside holds the memory, who may read and write it unseen by graphc."""
         root = self.root
         # Two references are the attribute's and the argument's.
         if root.shared and (root.array.base is not None or sys.getrefcount(root.array) > 2):
-            return self.array.copy()
-        return self.array
+            return True
+        return any(isinstance(holder, np.ndarray) for holder in root._alive())
+
+    @property
+    def observed(self) -> bool:
+        """Whether a write must be done at once, since not all who look at the memory know of it."""
+        return not self.is_private and (len(self.root._alive()) > 1 or self.exposed)
+
+    def _alive(self) -> list[Any]:
+        found = [holder for reference in self.holders if (holder := reference()) is not None]
+        if len(found) < len(self.holders):
+            self.holders = [weakref.ref(holder) for holder in found]
+        return found
+
+    def share_with(self, *handles: Any) -> None:
+        """Note handles on this memory that do not know what is written to each other."""
+        root = self.root
+        known = root._alive()
+        root.holders += [weakref.ref(x) for x in handles if all(x is not y for y in known)]
+
+    def handed_out(self) -> Array:
+        """The memory as an array for somebody outside."""
+        owned = np.asarray(_Owner(self.array))
+        root = self.root
+        root._alive()
+        root.holders.append(weakref.ref(owned))
+        return owned.view(self.array.dtype)
+
+    def snapshot(self) -> Array:
+        """The array as it is now, copied only if somebody outside could still write to it."""
+        return self.array.copy() if self.exposed else self.array

@@ -56,7 +56,7 @@ class Tensor:
 
     def __init__(self, *data: Any, device: Any = None) -> None:
         """``Tensor(data)`` or ``Tensor(2, 3)``, of the default type; better use ``tensor``."""
-        from graphc.factories import legacy
+        from graphc.from_data import legacy
 
         self._storage = legacy(data, device)
 
@@ -139,18 +139,30 @@ class Tensor:
         return self._storage.array
 
     def _assign(self, node: Node) -> None:
-        """Write ``node``, of this tensor's type, into this tensor's memory."""
+        """Write ``node``, of this tensor's type, into this tensor's memory.
+
+        It is done at once if somebody who does not know of the trace looks at that memory.
+        """
+        self._write(node)
+        home = (self if self._base is None else self._base)._home
+        if home is not None and not home.is_private and home.observed:
+            trace = session.trace
+            if not (trace.capturing or trace.differentiating):
+                close()
+
+    def _write(self, node: Node) -> None:
         trace = session.trace
         self._version += 1
         base = self._base
         if base is not None:
-            sources = [trace.node_of(base)]
-            for op in self._chain[:-1]:
-                sources.append(op(sources[-1]))
+            source, sources = trace.node_of(base), []
+            for op in self._chain:
+                sources.append(source)
+                source = op(source)
             value = node
             for op, source in zip(reversed(self._chain), reversed(sources), strict=True):
                 value = op.put(source, value)
-            base._assign(value)
+            base._write(value)
             base._grad_name = "CopySlices"
             self._seen = base._version
         elif self._storage is not None and self._home is None and not self._pending:
@@ -287,10 +299,9 @@ class Tensor:
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
-        array = self._value()
+        self._value()
         assert self._storage is not None
-        self._storage.root.shared = True
-        return array
+        return self._storage.handed_out()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self.numpy() if copy is not True else self.numpy().copy()

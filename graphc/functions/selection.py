@@ -65,13 +65,14 @@ _STORED = {
 
 
 def check_fits(value: Scalar, dtype: DType) -> None:
-    """Raise where a number is beyond an element type; unsigned ones count back from zero."""
-    if not _fits(value, dtype):
+    """Raise where a number is beyond an element type."""
+    if not fits(value, dtype):
         name = _STORED.get(dtype.name) or c_type(dtype)
         raise GraphcRuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
-def _fits(value: Scalar, dtype: DType) -> bool:
+def fits(value: Scalar, dtype: DType) -> bool:
+    """Whether a number is within an element type; unsigned ones count back from zero."""
     if dtype is bool_:
         return True
     if dtype.is_floating_point:

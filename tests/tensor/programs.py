@@ -89,7 +89,8 @@ def same(what: str, mine: Any, peer: Any, rounding: float = 1.0) -> None:
             same(f"{what}[{i}]", a, b, rounding)
     elif isinstance(peer, np.ndarray | np.generic):
         equal(f"kind of {what}", (type(mine), mine.dtype), (type(peer), peer.dtype))
-        np.testing.assert_allclose(mine, peer, rtol=1e-6 * rounding, atol=1e-6 * rounding)
+        tolerance = 1e-6 * rounding
+        np.testing.assert_allclose(mine, np.asarray(peer), rtol=tolerance, atol=tolerance)
     elif isinstance(peer, float) and math.isnan(peer):
         assert isinstance(mine, float) and math.isnan(mine), f"{what}: {mine!r}, PyTorch: nan"
     elif isinstance(peer, PLAIN):

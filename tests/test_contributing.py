@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.installed import register
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^<!-- (.+?) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -60,17 +61,6 @@ def apply(folder: Path, what: str, text: str) -> None:
         assert lines.count(f"{anchor}\n") == 1, f"{name} has no single line {anchor!r}"
         lines.insert(lines.index(f"{anchor}\n") + 1, text)
         path.write_text("".join(lines), encoding="utf-8")
-
-
-def register(folder: Path, text: str) -> None:
-    """The metadata that installing a package with these entry points leaves."""
-    groups = tomllib.loads(text)["project"]["entry-points"]
-    metadata = folder / "example-0.1.dist-info"
-    metadata.mkdir()
-    metadata.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: example\nVersion: 0.1\n")
-    lines = [f"[{group}]" for group in groups]
-    lines += [f"{name} = {place}" for names in groups.values() for name, place in names.items()]
-    metadata.joinpath("entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize("section", sections(), ids=lambda section: section.title)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector of today's CPUs."""
@@ -39,12 +43,12 @@ def padded(nbytes: int) -> int:
 def plan_memory(intervals: Sequence[Interval]) -> Plan:
     """Offsets for all ``intervals``, by whichever strategy needs the smaller arena."""
     live = [x for x in intervals if x.nbytes]
-    plans = [_pack(live, sorted(live, key=lambda x: (x.first, -x.nbytes)))]
+    plans = [_in_order(live)]
     peak = live_peak(live)
     if len(live) <= EXACT_LIMIT and plans[0][1] > peak:
-        plans.append(_pack(live, sorted(live, key=lambda x: (-x.nbytes, x.first))))
+        plans.append(_pack(sorted(live, key=lambda x: (-x.nbytes, x.first))))
         span = sorted(live, key=lambda x: (-(x.last - x.first) * x.nbytes, x.first))
-        plans.append(_pack(live, span))
+        plans.append(_pack(span))
     offsets, size = min(plans, key=lambda plan: plan[1])
     offsets.update({x.key: 0 for x in intervals if not x.nbytes})
     return Plan(offsets, size, peak)
@@ -63,51 +67,87 @@ def live_peak(intervals: Sequence[Interval]) -> int:
     return peak
 
 
-def _pack(
-    intervals: Sequence[Interval], order: Sequence[Interval]
-) -> tuple[dict[Hashable, int], int]:
-    """Each interval, in ``order``, in the tightest gap that those placed before leave it."""
+def _in_order(intervals: Sequence[Interval]) -> tuple[dict[Hashable, int], int]:
+    """Each interval, as its turn comes, in the tightest gap that those alive leave it."""
     offsets: dict[Hashable, int] = {}
-    placed = _Timeline(intervals)
-    size = 0
-    for x in order:
+    ends: list[tuple[int, int, int]] = []
+    gaps = _Gaps()
+    for x in sorted(intervals, key=lambda x: (x.first, -x.nbytes)):
+        while ends and ends[0][0] < x.first:
+            _, low, high = heappop(ends)
+            gaps.free(low, high)
+        offset = offsets[x.key] = gaps.take(padded(x.nbytes))
+        heappush(ends, (x.last, offset, offset + padded(x.nbytes)))
+    return offsets, gaps.size
+
+
+class _Gaps:
+    """The free ranges of bytes below the end of what is taken."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """The greatest end that there ever was."""
+        self.end = 0
+        self.by_length: list[tuple[int, int]] = []
+        self.high_of: dict[int, int] = {}
+        self.low_of: dict[int, int] = {}
+
+    def take(self, nbytes: int) -> int:
+        """The start of the tightest range of so many bytes, which is free no longer."""
+        place = bisect_left(self.by_length, (nbytes, 0))
+        if place == len(self.by_length):
+            low, self.end = self.end, self.end + nbytes
+            self.size = max(self.size, self.end)
+            return low
+        length, low = self.by_length[place]
+        self._remove(low)
+        if length > nbytes:
+            self._add(low + nbytes, low + length)
+        return low
+
+    def free(self, low: int, high: int) -> None:
+        """Give a range back, which joins its neighbours."""
+        if low in self.low_of:
+            low = self._remove(self.low_of[low])[0]
+        if high in self.high_of:
+            high = self._remove(high)[1]
+        if high == self.end:
+            self.end = low
+        else:
+            self._add(low, high)
+
+    def _add(self, low: int, high: int) -> None:
+        self.high_of[low], self.low_of[high] = high, low
+        insort(self.by_length, (high - low, low))
+
+    def _remove(self, low: int) -> tuple[int, int]:
+        high = self.high_of.pop(low)
+        del self.low_of[high]
+        del self.by_length[bisect_left(self.by_length, (high - low, low))]
+        return low, high
+
+
+def _pack(order: Sequence[Interval]) -> tuple[dict[Hashable, int], int]:
+    """Each interval, in ``order``, in the tightest gap that those placed before leave it."""
+    first, last, low, high = (np.zeros(len(order), np.int64) for _ in range(4))
+    offsets: dict[Hashable, int] = {}
+    for count, x in enumerate(order):
         nbytes = padded(x.nbytes)
-        best, best_gap, end = -1, 0, 0
-        for low, high in placed.during(x):
-            gap = low - end
-            if gap >= nbytes and (best < 0 or gap < best_gap):
-                best, best_gap = end, gap
-            end = max(end, high)
-        offset = end if best < 0 else best
+        meets = np.flatnonzero((first[:count] <= x.last) & (last[:count] >= x.first))
+        meets = meets[np.argsort(low[meets])]
+        ends = np.maximum.accumulate(high[meets])
+        starts = np.concatenate(([0], ends[:-1]))
+        gaps = low[meets] - starts
+        fitting = np.flatnonzero(gaps >= nbytes)
+        if len(fitting):
+            offset = int(starts[fitting[np.argmin(gaps[fitting])]])
+        else:
+            offset = int(ends[-1]) if len(ends) else 0
+        first[count], last[count], low[count], high[count] = (
+            x.first,
+            x.last,
+            offset,
+            offset + nbytes,
+        )
         offsets[x.key] = offset
-        placed.add(x, offset, offset + nbytes)
-        size = max(size, offset + nbytes)
-    return offsets, size
-
-
-class _Timeline:
-    """What is placed, found by the steps at which it is alive."""
-
-    BUCKETS = 256
-
-    def __init__(self, intervals: Sequence[Interval]) -> None:
-        last = max((x.last for x in intervals), default=0)
-        self.width = last // self.BUCKETS + 1
-        self.buckets: list[list[tuple[int, int, Interval]]] = [[] for _ in range(self.BUCKETS)]
-
-    def _range(self, x: Interval) -> range:
-        return range(x.first // self.width, x.last // self.width + 1)
-
-    def add(self, x: Interval, low: int, high: int) -> None:
-        for bucket in self._range(x):
-            self.buckets[bucket].append((low, high, x))
-
-    def during(self, x: Interval) -> list[tuple[int, int]]:
-        """The byte ranges taken while ``x`` is alive, ascending."""
-        taken = {
-            (low, high)
-            for bucket in self._range(x)
-            for low, high, other in self.buckets[bucket]
-            if other.first <= x.last and x.first <= other.last
-        }
-        return sorted(taken)
+    return offsets, int(high.max(initial=0))

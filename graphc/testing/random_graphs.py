@@ -12,10 +12,13 @@ from graphc.ir.dtype import DType, bool_, float32, float64, int64
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, cast, const, elementwise, grad_mode, make_input
 from graphc.ir.types import Shape, TensorType
+from graphc.ops.creation import Arange
 from graphc.ops.elementwise import where
+from graphc.ops.indexing import GatherNd
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Concat, Expand, Flip, Pad, Permute, Reshape, Slice, full
 from graphc.ops.reduce import Max, Min, Sum
+from graphc.ops.scan import CumSum
 from graphc.testing.operands import Array, draw
 
 SHAPES: tuple[Shape, ...] = ((), (3,), (4, 3), (1, 3), (4, 1), (2, 4, 3), (2, 1, 3))
@@ -58,7 +61,8 @@ class Builder:
 
     def step(self) -> None:
         """One node more, or a few."""
-        kinds = [self.unary, self.binary, self.reduce, self.move, self.product, self.normalize]
+        kinds = [self.unary, self.binary, self.reduce, self.scan, self.move, self.take]
+        kinds += [self.product, self.normalize]
         if not self.smooth:
             kinds += [self.choose, self.convert]
         value = self.pick(st.sampled_from(kinds))()
@@ -108,6 +112,21 @@ class Builder:
         size = float(np.prod([x.node.shape[a] for a in axes]))
         bound = x.bound * max(1.0, size) if op is Sum else x.bound
         return Value(op(axes)(x.node), bound, x.exact and op is not Sum)
+
+    def scan(self) -> Value:
+        x = self.any()
+        if not x.node.rank:
+            return x
+        dim = self.pick(st.integers(0, x.node.rank - 1))
+        return Value(CumSum(dim)(x.node), x.bound * x.node.shape[dim], False)
+
+    def take(self) -> Value:
+        """Some rows, of which one may be taken again."""
+        x = self.any()
+        if not x.node.rank:
+            return x
+        rows = Arange(x.node.shape[0] - 1, -1, 2, int64)()
+        return Value(GatherNd()(x.node, rows), x.bound, x.exact)
 
     def move(self) -> Value:
         x = self.any()

@@ -29,10 +29,11 @@ def regression() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def one_step(w: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Tensor:
     w.grad = b.grad = None
     error = LIFTED["linear"](x, w, b) - y
-    loss = (error * error).mean()
+    loss: Tensor = (error * error).mean()
     loss.backward()
     with no_grad():
         for p in (w, b):
+            assert p.grad is not None
             p.sub_(p.grad * 0.1)
     return loss
 

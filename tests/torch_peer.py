@@ -40,11 +40,13 @@ def theirs(array: Array, *, requires_grad: bool = False) -> Any:
 
 def numbers(x: Any) -> Array:
     """A tensor of either as an array that can be compared."""
+    array: Array
     if isinstance(x, Tensor):
         array = x.detach().numpy()
         return array.astype(np.float32) if x.dtype.name == "bfloat16" else array
     found = x.detach()
-    return (found.float() if found.dtype is torch.bfloat16 else found).numpy()
+    array = (found.float() if found.dtype is torch.bfloat16 else found).numpy()
+    return array
 
 
 def same(mine: Any, peer: Any, scale: float = 1.0) -> None:

@@ -72,14 +72,12 @@ def forms(name: str, call: Call) -> list[tuple[Callable[..., Any], Callable[...,
 
 @pytest.mark.parametrize(("name", "call"), CASES)
 def test_function(name: str, call: Call) -> None:
-    for mine, peer in forms(name, call):
-        given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
-        outcomes = tuple(
-            attempt(run, *arguments) for run, arguments in zip((mine, peer), given, strict=True)
-        )
-        check_same(*outcomes, call)
-        if outcomes[1].error is None:
-            check_gradients(*outcomes, given, call)
+    for ours, theirs in forms(name, call):
+        given = made(graphc, call, gradients=True), made(torch, call, gradients=True)
+        mine, peer = attempt(ours, *given[0]), attempt(theirs, *given[1])
+        check_same(mine, peer, call)
+        if peer.error is None:
+            check_gradients(mine, peer, given, call)
 
 
 @pytest.mark.parametrize(("name", "call"), IN_PLACE)
@@ -90,7 +88,7 @@ def test_in_place(name: str, call: Call) -> None:
         assert result is target
         return result
 
-    given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
+    given = made(graphc, call, gradients=True), made(torch, call, gradients=True)
     mine, peer = (attempt(write, *arguments) for arguments in given)
     check_same(mine, peer, call, in_place=True)
     if peer.error is None:

@@ -109,7 +109,8 @@ def test_an_embedding_shortens_its_rows() -> None:
             rows = package.nn.functional.embedding(make(index), table, max_norm=1.5, norm_type=norm)
             (rows * rows).sum().backward()
             found.append((rows, table, table.grad))
-        same(*found)
+        mine, peer = found
+        same(mine, peer)
 
 
 @pytest.mark.parametrize("padding", [None, 0, -1])

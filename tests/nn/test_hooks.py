@@ -59,7 +59,7 @@ def _replaced(m: Any) -> list[Any]:
 
 
 def _named(m: Any) -> list[Any]:
-    class Power(m.nn.Module):  # type: ignore[misc,name-defined]
+    class Power(m.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any, *, exponent: int) -> Any:
             return x**exponent
 
@@ -76,7 +76,7 @@ def _named(m: Any) -> list[Any]:
 
 
 def _always(m: Any) -> list[Any]:
-    class Failing(m.nn.Module):  # type: ignore[misc,name-defined]
+    class Failing(m.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
             raise KeyError("nothing")
 
@@ -123,7 +123,7 @@ def _backward_replaced(m: Any) -> list[Any]:
 
 
 def _several(m: Any) -> list[Any]:
-    class Split(m.nn.Module):  # type: ignore[misc,name-defined]
+    class Split(m.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any, y: Any, factor: float) -> Any:
             return x * factor, x + y
 

@@ -129,7 +129,7 @@ class _Early:
     def __call__(self, m: Any) -> Any:
         kind = self.kind
 
-        class Early(m.nn.Module):  # type: ignore[misc,name-defined]
+        class Early(m.nn.Module):  # type: ignore[misc]
             def __init__(self) -> None:
                 if kind == "buffer":
                     self.register_buffer("x", m.ones(1))

@@ -87,7 +87,7 @@ class _Extra:
     """A module with something else to save."""
 
     def __call__(self, m: Any) -> list[Any]:
-        class Counted(m.nn.Module):  # type: ignore[misc,name-defined]
+        class Counted(m.nn.Module):  # type: ignore[misc]
             def __init__(self, count: int) -> None:
                 super().__init__()
                 self.count = count

@@ -60,7 +60,8 @@ def test_gradients_of_several_types() -> None:
         (p.sum() * 3 + q.sum() * 4).backward()
         total = package.nn.utils.clip_grad_norm_([p, q], 1.0)
         found.append((total, p.grad, q.grad))
-    same(*found, scale=100)  # PyTorch rounds the norm of each gradient to its own type
+    mine, peer = found
+    same(mine, peer, scale=100)  # PyTorch rounds the norm of each gradient to its own type
 
 
 def test_values_are_clipped() -> None:
@@ -93,8 +94,9 @@ def test_a_norm_that_is_no_number() -> None:
 
 
 def test_an_empty_generator_warns() -> None:
+    nothing: list[graphc.Tensor] = []
     with pytest.warns(UserWarning, match="empty generator, no gradient clipping will occur"):
-        graphc.nn.utils.clip_grad_norm_((p for p in ()), 1.0)
+        graphc.nn.utils.clip_grad_norm_((p for p in nothing), 1.0)
 
 
 def test_a_compiled_step_clips() -> None:
@@ -117,7 +119,8 @@ def test_a_compiled_step_clips() -> None:
         call = graphc.compile(step) if package is graphc else step
         x = package.tensor(np.linspace(-1, 2, 12).astype("float32").reshape(4, 3))
         losses.append([[found.item() for found in call(x)[:2]] for _ in range(5)])
-    np.testing.assert_allclose(*losses, rtol=1e-5)
+    mine, peer = losses
+    np.testing.assert_allclose(mine, peer, rtol=1e-5)
 
 
 def test_parameters_as_one_vector() -> None:
@@ -131,6 +134,8 @@ def test_parameters_as_one_vector() -> None:
         utils.vector_to_parameters(package.arange(13.0), net.parameters())
         assert all(p.requires_grad and p.is_leaf for p in net.parameters())
         found.append([p.detach() for p in net.parameters()])
-    same(*found)
+    mine, peer = found
+    same(mine, peer)
+    numbers: Any = [1.0]
     with pytest.raises(TypeError, match=r"expected torch\.Tensor, but got: list"):
-        graphc.nn.utils.vector_to_parameters([1.0], [])
+        graphc.nn.utils.vector_to_parameters(numbers, [])

@@ -172,7 +172,8 @@ def test_other_types_of_numbers(name: str, settings: dict[str, Any], dtype: str)
             optimizer.step()
         assert str(p.dtype) == f"torch.{dtype}"
         found.append(p.detach().to(package.float64).numpy())
-    np.testing.assert_allclose(*found, rtol=tolerance, atol=tolerance)
+    mine, peer = found
+    np.testing.assert_allclose(mine, peer, rtol=tolerance, atol=tolerance)
 
 
 def resting(package: Any, net: Any) -> Any:

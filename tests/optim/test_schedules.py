@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,7 @@ class Root:
         self.scale = scale
 
     def __call__(self, epoch: int) -> float:
-        return self.scale / (1 + epoch) ** 0.5
+        return self.scale / math.sqrt(1 + epoch)
 
 
 SCHEDULES: dict[str, Schedule] = {

@@ -63,7 +63,6 @@ float64 = DType("float64", 2, np.dtype(np.float64), "f64")
 DTYPES = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 _BY_NAME = {dtype.name: dtype for dtype in DTYPES}
 _BY_NUMPY = {dtype.numpy: dtype for dtype in DTYPES}
-_INTEGERS = (int8, int16, int32, int64)
 
 
 def dtype_named(name: str) -> DType:

@@ -12,17 +12,18 @@ from graphc import factories, from_data, methods, queries, sampling, surface
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
-from graphc.autograd import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
 from graphc.compiled import compile
 from graphc.device import Device, device
 from graphc.errors import GraphcError
 from graphc.from_data import tensor
+from graphc.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from graphc.ir.dtype import (
     DType,
     bfloat16,

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graphc.ir.graph import topological
-from graphc.ir.node import Item, Node, origin_of
+from graphc.ir.node import Const, Item, Node, origin_of
 from graphc.ops.movement import zeros
 
 Hook = Callable[[Node, Node], Node]
 """Given a node and its whole gradient, the gradient to go on with."""
+
+
+class Walk:
+    """What a backward pass went over."""
+
+    def __init__(self) -> None:
+        self.nodes: set[Node] = set()
+        self.readers: set[Node] = set()
+        """The nodes whose gradient reads values of the forward pass."""
 
 
 def gradients(
@@ -19,6 +28,7 @@ def gradients(
     hook: Hook | None = None,
     *,
     stop: bool = False,
+    walk: Walk | None = None,
 ) -> tuple[Node | None, ...]:
     """The gradient of Σ seed · result with respect to each leaf; None where none flows.
 
@@ -26,9 +36,19 @@ def gradients(
     one, unless the walk is to ``stop`` at them.
     """
     wanted = frozenset(leaves)
-    order = _between([x for x in results if x.requires_grad], wanted if stop else frozenset())
-    found = _accumulate(results, seeds, wanted, order, hook)
+    ends = wanted if stop else frozenset()
+    order = leading_to(wanted, _between([x for x in results if x.requires_grad], ends))
+    found = _accumulate(results, seeds, wanted, order, hook, walk)
     return tuple(found.get(leaf) for leaf in leaves)
+
+
+def leading_to(leaves: frozenset[Node], order: Sequence[Node]) -> tuple[Node, ...]:
+    """The nodes of ``order``, operands first, that are a leaf or are computed from one."""
+    found: set[Node] = set()
+    for node in order:
+        if node in leaves or not found.isdisjoint(node.inputs):
+            found.add(node)
+    return tuple(node for node in order if node in found)
 
 
 def _accumulate(
@@ -37,6 +57,7 @@ def _accumulate(
     leaves: frozenset[Node],
     order: Sequence[Node],
     hook: Hook | None,
+    walk: Walk | None,
 ) -> dict[Node, Node]:
     found: dict[Node, Node] = {}
     several: dict[Node, list[Node | None]] = {}
@@ -44,6 +65,7 @@ def _accumulate(
         if seed is not None and result.requires_grad:
             _add(found, result, seed)
     kept: dict[Node, Node] = {}
+    inside = frozenset(order)
     for node in reversed(order):
         if hook is not None and node in found and node.inputs:
             found[node] = hook(node, found[node])
@@ -53,14 +75,40 @@ def _accumulate(
             if isinstance(node.op, Item):
                 gradient = found.pop(node, None)
                 if gradient is not None:
+                    if walk is not None:
+                        walk.nodes.add(node)
                     source = node.inputs[0]
                     parts = several.setdefault(source, [None] * len(source.types))
                     before = parts[node.op.index]
                     parts[node.op.index] = gradient if before is None else before + gradient
                 continue
-            for operand, gradient in _of_operands(node, found, several):
+            if node.inputs and inside.isdisjoint(node.inputs):
+                continue
+            own = [found[node]] if node in found else several.get(node, [])
+            flows = _of_operands(node, found, several)
+            if walk is not None and own:
+                walk.nodes.add(node)
+                if _read_values([flow for _, flow in flows], own, node):
+                    walk.readers.add(node)
+            for operand, gradient in flows:
                 _add(found, operand, gradient)
     return kept
+
+
+def _read_values(flows: Sequence[Node], gradients: Sequence[Node | None], node: Node) -> bool:
+    """Whether what flows from ``node`` was computed from more than its own gradient."""
+    own = frozenset(x for x in gradients if x is not None)
+    pending, seen = list(flows), set(flows)
+    while pending:
+        x = pending.pop()
+        if x in own or isinstance(x.op, Const):
+            continue
+        if x is node or x in node.inputs or not x.inputs:
+            return True
+        fresh = [y for y in x.inputs if y not in seen]
+        seen.update(fresh)
+        pending.extend(fresh)
+    return False
 
 
 def _of_operands(

@@ -1,99 +1,24 @@
-"""``backward``, ``grad`` and the modes that switch recording of gradients off and on."""
+"""``backward`` and ``grad``: the gradients of results, left at the leaves or returned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
-from types import TracebackType
 from typing import Any
 
-from graphc.autodiff import gradients, reachable_leaves
-from graphc.errors import GraphcRuntimeError
-from graphc.ir.node import Node, const, grad_mode, recording
+from graphc.autodiff import Walk, gradients, reachable_leaves
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
+from graphc.grad_mode import enable_grad as enable_grad
+from graphc.grad_mode import inference_mode as inference_mode
+from graphc.grad_mode import is_grad_enabled as is_grad_enabled
+from graphc.grad_mode import no_grad as no_grad
+from graphc.grad_mode import set_grad_enabled as set_grad_enabled
+from graphc.ir.graph import topological
+from graphc.ir.node import Node, const, grad_mode
 from graphc.ops.movement import full
-from graphc.recording import Trace, session
+from graphc.recording import Trace, overwritten, session
 from graphc.tensor import Tensor, wrap
-
-
-class set_grad_enabled:
-    """Switch the recording of gradients, at once and, as a context, until its end."""
-
-    def __init__(self, mode: bool) -> None:
-        self.before = recording.grad_enabled
-        self.mode = mode
-        recording.grad_enabled = mode
-
-    def __enter__(self) -> None:
-        recording.grad_enabled = self.mode
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        recording.grad_enabled = self.before
-
-
-class _Mode:
-    """A context and decorator within which gradients are recorded, or not."""
-
-    enabled: bool
-
-    def __init__(self, mode: bool = True) -> None:
-        self.stack: list[bool] = []
-
-    def __new__(cls, function: Callable[..., Any] | bool = True) -> Any:
-        if callable(function):
-            return object.__new__(cls)._decorate(function)
-        return object.__new__(cls)
-
-    def __enter__(self) -> None:
-        self.stack.append(recording.grad_enabled)
-        recording.grad_enabled = self.enabled
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        recording.grad_enabled = self.stack.pop()
-
-    def _decorate(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        enabled = self.enabled
-
-        @wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with grad_mode(enabled):
-                return function(*args, **kwargs)
-
-        return call
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return self._decorate(function)
-
-
-class no_grad(_Mode):
-    """Within, results need no gradient."""
-
-    enabled = False
-
-
-class inference_mode(no_grad):
-    """As ``no_grad``."""
-
-
-class enable_grad(_Mode):
-    """Within, results need a gradient if an operand does."""
-
-    enabled = True
-
-
-def is_grad_enabled() -> bool:
-    """Whether results need a gradient where an operand does."""
-    return recording.grad_enabled
+from graphc.typename import short_typename
 
 
 def seed(output: Tensor, node: Node, gradient: Tensor | None, trace: Trace) -> Node:
@@ -130,17 +55,23 @@ def backward(
     trace = session.trace
     nodes = tuple(trace.node_of(t) for t in outputs)
     given = tuple(seed(t, node, s, trace) for t, node, s in zip(outputs, nodes, seeds, strict=True))
+    targets: list[tuple[Node, Tensor | None]]
     if inputs is not None:
         inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        if not inputs:
+            raise GraphcRuntimeError("`inputs` argument to `backward()` cannot be empty.")
         targets = [(trace.node_of(t), t) for t in inputs]
     else:
         targets = _targets(trace, nodes)
     leaves = tuple(node for node, _ in targets)
     with _kept_open(trace):
-        results = _differentiate(trace, outputs, nodes, given, leaves, retain_graph, create_graph)
+        results = _differentiate(trace, nodes, given, leaves, retain_graph, create_graph)
         for (_, tensor), node in zip(targets, results, strict=True):
-            if node is not None:
+            if node is not None and tensor is not None:
                 _accumulate(tensor, node, trace, create_graph)
+    for _, tensor in targets:
+        if tensor is not None and tensor._grad is not None:
+            tensor._grad._settle()
 
 
 @contextmanager
@@ -163,8 +94,11 @@ def _paired(outputs: Any, grad_outputs: Any) -> tuple[list[Tensor], list[Tensor 
     return outputs, seeds
 
 
-def _targets(trace: Trace, nodes: tuple[Node, ...]) -> list[tuple[Node, Tensor]]:
-    """The leaves that the results were computed from, with the tensors that hold their gradient."""
+def _targets(trace: Trace, nodes: tuple[Node, ...]) -> list[tuple[Node, Tensor | None]]:
+    """The leaves that the results were computed from, with the tensors that hold their gradient.
+
+    Nobody may hold such a tensor any longer; hooks on the way to it are called all the same.
+    """
     key = ("leaves", nodes)
     leaves = trace.memo.get(key)
     if leaves is None:
@@ -172,52 +106,57 @@ def _targets(trace: Trace, nodes: tuple[Node, ...]) -> list[tuple[Node, Tensor]]
         for node in nodes:
             found.update(dict.fromkeys(reachable_leaves(node)))
         leaves = trace.memo[key] = tuple(found)
-    targets = []
+    targets: list[tuple[Node, Tensor | None]] = []
     for leaf in leaves:
         reference = trace.variables.get(leaf)
-        tensor = reference() if reference is not None else None
-        if tensor is not None:
-            targets.append((leaf, tensor))
+        targets.append((leaf, None if reference is None else reference()))
     for node, reference in trace.retained.items():
         tensor = reference()
-        if tensor is not None and node not in trace.variables:
+        if tensor is not None and tensor._retains_grad and node not in trace.variables:
             targets.append((node, tensor))
     return targets
 
 
 def _differentiate(
     trace: Trace,
-    outputs: Sequence[Tensor],
     nodes: tuple[Node, ...],
     seeds: tuple[Node, ...],
     leaves: tuple[Node, ...],
     retain_graph: bool | None,
     create_graph: bool,
 ) -> tuple[Node | None, ...]:
-    for node in nodes:
-        if node in trace.freed and node.inputs:
-            raise GraphcRuntimeError(
-                "Trying to backward through the graph a second time (or directly access saved "
-                "tensors after they have already been freed). Saved intermediate values of the "
-                "graph are freed when you call .backward() or autograd.grad(). Specify "
-                "retain_graph=True if you need to backward through the graph a second time or if "
-                "you need to access saved tensors after calling backward."
-            )
     hooks = {
         node: reference
         for node, reference in trace.retained.items()
         if (tensor := reference()) is not None and tensor._hooks
     }
     key = ("gradients", nodes, seeds, leaves, create_graph)
-    results = None if hooks else trace.memo.get(key)
-    if results is None:
+    found = None if hooks else trace.memo.get(key)
+    if found is None:
+        walk = Walk()
         with grad_mode(create_graph):
-            results = gradients(nodes, seeds, leaves, _hook(trace, hooks) if hooks else None)
+            results = gradients(
+                nodes, seeds, leaves, _hook(trace, hooks) if hooks else None, walk=walk
+            )
+        found = results, frozenset(walk.nodes), frozenset(walk.readers)
         if not hooks:
-            trace.memo[key] = results
+            trace.memo[key] = found
+    results, walked, readers = found
+    past = trace.past
+    if past.walks or past.expired:
+        past.check(walked)
+    if past.stale:
+        _check_stale(trace, results)
     if not (create_graph if retain_graph is None else retain_graph):
-        trace.freed.update(nodes)
+        past.spend(walked, readers)
     return results
+
+
+def _check_stale(trace: Trace, results: tuple[Node | None, ...]) -> None:
+    """Raise where a gradient reads memory that has been overwritten."""
+    for node in topological([x for x in results if x is not None]):
+        if node in trace.past.stale:
+            raise overwritten(trace.leaves[node])
 
 
 def _hook(trace: Trace, hooks: dict[Node, Any]) -> Callable[[Node, Node], Node]:
@@ -233,8 +172,16 @@ def run_hooks(tensor: Tensor, gradient: Node, trace: Trace) -> Node:
     """The gradient after the tensor's own hooks have seen and perhaps replaced it."""
     for hook in list((tensor._hooks or {}).values()):
         replaced = hook(wrap(gradient, trace))
-        if replaced is not None:
-            gradient = trace.node_of(replaced)
+        if replaced is None:
+            continue
+        if not isinstance(replaced, Tensor):
+            raise GraphcTypeError(
+                f"expected Variable, but hook returned '{short_typename(replaced)}'"
+            )
+        if replaced.shape != gradient.shape:
+            name = getattr(hook, "__name__", type(hook).__name__)
+            raise GraphcRuntimeError(f"hook '{name}' has changed the size of value")
+        gradient = trace.node_of(replaced)
     return gradient
 
 
@@ -243,17 +190,26 @@ def _accumulate(tensor: Tensor, node: Node, trace: Trace, create_graph: bool) ->
         node = run_hooks(tensor, node, trace)
     before = tensor.grad
     if before is None:
-        tensor.grad = wrap(node, trace, "CloneBackward0")
-        return
-    key = ("accumulate", trace.node_of(before), node, create_graph)
+        tensor.grad = wrap(node, trace, "CopyBackwards")
+    else:
+        total = _sum(trace, before, node, create_graph)
+        if create_graph:
+            tensor.grad = wrap(total, trace, "AddBackward0")
+        else:
+            before._write(total)
+    for hook in list((tensor._grad_hooks or {}).values()):
+        hook(tensor)
+
+
+def _sum(trace: Trace, before: Tensor, node: Node, create_graph: bool) -> Node:
+    """The gradient so far with another one added; its own history goes on."""
+    old = trace.node_of(before)
+    key = ("accumulate", old, node, create_graph)
     total = trace.memo.get(key)
     if total is None:
-        with grad_mode(create_graph):
-            total = trace.memo[key] = trace.node_of(before) + node
-    if create_graph:
-        tensor.grad = wrap(total, trace, "AddBackward0")
-    else:
-        before._assign(total)
+        with grad_mode(create_graph or before.requires_grad):
+            total = trace.memo[key] = old + node
+    return total
 
 
 def grad(
@@ -267,6 +223,11 @@ def grad(
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``, as ``torch.autograd.grad``."""
+    if materialize_grads and allow_unused is False:
+        raise GraphcValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     outputs, seeds = _paired(outputs, grad_outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     trace = session.trace
@@ -276,18 +237,18 @@ def grad(
     if not all(leaf.requires_grad for leaf in leaves):
         raise GraphcRuntimeError("One of the differentiated Tensors does not require grad")
     with _kept_open(trace):
-        found = _differentiate(trace, outputs, nodes, given, leaves, retain_graph, create_graph)
+        found = _differentiate(trace, nodes, given, leaves, retain_graph, create_graph)
     results: list[Tensor | None] = []
-    for tensor, node in zip(inputs, found, strict=True):
+    for place, (tensor, node) in enumerate(zip(inputs, found, strict=True)):
         if node is not None:
-            results.append(wrap(node, trace, "CloneBackward0"))
+            results.append(wrap(node, trace))
         elif materialize_grads:
             results.append(wrap(full(tensor._type.shape, const(0.0, tensor.dtype)), trace))
         elif allow_unused:
             results.append(None)
         else:
             raise GraphcRuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior."
+                f"The differentiated Tensor at index {place} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
             )
     return tuple(results)

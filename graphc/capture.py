@@ -224,7 +224,7 @@ def _close(trace: CapturingTrace, results: Any, keep_grads: bool) -> Captured:
         trace.depends_on(module)
     structure = _slots(trace, results, outputs)
     differentiable = any(
-        x.requires_grad and x not in trace.freed and bool(x.inputs) for x in outputs
+        x.requires_grad and not trace.past.is_spent(x) and bool(x.inputs) for x in outputs
     )
     live = pending_tensors(trace)
     arguments = {id(t): i for i, t in enumerate(trace.inputs.values())}

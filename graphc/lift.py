@@ -297,6 +297,7 @@ def _host_view(
         or source._storage is None
         or source._trace is not None
         or source._requires_grad
+        or source._spent
         or (source._base is not None and source._base._pending)
     ):
         return None

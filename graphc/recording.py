@@ -14,15 +14,20 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.operands import C_NAMES
 from graphc.ir.graph import Graph, reuse, topological
-from graphc.ir.node import Node, Op, make_input
-from graphc.ir.types import TensorType
+from graphc.ir.node import Node, grad_mode, make_input
+from graphc.marks import CALLS as CALLS
+from graphc.marks import Call as Call
+from graphc.marks import Detach as Detach
+from graphc.marks import Variable as Variable
+from graphc.past import Past, retold
 from graphc.storage import Array, Storage
 from graphc.threads import Threads
 
@@ -45,45 +50,6 @@ def setting(container: Any, key: Any) -> Any:
     for part in key if isinstance(key, tuple) else (key,):
         container = container[part]
     return container
-
-
-@dataclass(frozen=True)
-class Detach(Op, name="detach"):
-    """The operand, through which no gradient flows."""
-
-    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
-        return types[0]
-
-    def put(self, source: Node, value: Node) -> Node:
-        return value
-
-
-@dataclass(frozen=True)
-class Variable(Op, name="variable"):
-    """The operand as a leaf of differentiation; numbered, since two leaves are never one."""
-
-    number: int
-
-    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
-        return types[0]
-
-    def grad(self, node: Node, *gradients: Node) -> tuple[None]:
-        return (None,)
-
-    def put(self, source: Node, value: Node) -> Node:
-        return value
-
-
-@dataclass(frozen=True)
-class Call:
-    """The user-level call that a node is the result of."""
-
-    grad_name: str
-    operands: tuple[Node, ...]
-
-
-CALLS: weakref.WeakKeyDictionary[Node, Call] = weakref.WeakKeyDictionary()
-"""For what ``grad_fn`` shows; nothing is computed from it."""
 
 
 class Leaf:
@@ -115,8 +81,7 @@ class Trace:
         """Tensors that are no leaves but keep their gradient (``retain_grad``, hooks)."""
         self.realized: dict[Node, tuple[Storage, int]] = {}
         """What the nodes computed at the close came to, with the storage's version."""
-        self.freed: set[Node] = set()
-        """Results whose backward pass has been taken without ``retain_graph``."""
+        self.past = Past()
         self.numbers = itertools.count()
         self.touched: dict[int, Tensor] = {}
         """While capturing: tensors written to, which the caller holds."""
@@ -152,13 +117,19 @@ class Trace:
         for op in tensor._chain:
             key = ("view", op, node)
             seen = self.memo.get(key)
-            node = self.memo.setdefault(key, op(node)) if seen is None else seen
+            if seen is None:
+                with grad_mode(True):
+                    seen = self.memo[key] = op(node)
+            node = seen
         tensor._record(self, node)
-        tensor._seen = base._version
+        tensor._seen, tensor._rewritten = base._version, True
 
     def _adopt(self, tensor: Tensor) -> Node:
         if tensor._trace is not None:
-            node = self._rebase(tensor)
+            node = retold(self, tensor)
+            tensor._trace = self
+        elif tensor._spent:
+            return self._after_backward(tensor)
         elif tensor._storage is None:
             raise tensor._unrealized()
         else:
@@ -168,11 +139,25 @@ class Trace:
         tensor._node, tensor._serial = node, self.serial
         return node
 
-    def leaf(self, storage: Storage, variable: Tensor | None, name: str) -> Node:
-        """The input node for a storage; one of its own for each leaf of differentiation."""
+    def _after_backward(self, tensor: Tensor) -> Node:
+        """A result whose history was used up: whoever differentiates through it is told so."""
+        assert tensor._storage is not None
+        node = self.leaf(tensor._storage, tensor, "")
+        self.variables.pop(node, None)
+        self.past.expired.add(node)
+        return node
+
+    def leaf(
+        self, storage: Storage, variable: Tensor | None, name: str, version: int | None = None
+    ) -> Node:
+        """The input node for a storage; one of its own for each leaf of differentiation.
+
+        A ``version`` that the storage has no longer is an input of its own, which nobody may read.
+        """
         key = id(storage) if variable is None else id(variable)
         node = self.by_storage.get(key)
-        if node is not None and self.leaves[node].storage is storage:
+        stale = version is not None and version != storage.version
+        if node is not None and not stale and self.leaves[node].storage is storage:
             return node
         label = name if self.capturing and name else f"x{len(self.leaves)}"
         contiguous = storage.array.flags.c_contiguous
@@ -187,8 +172,13 @@ class Trace:
                 contiguous=contiguous,
             )
         array = storage.array if self.capturing or storage.is_private else storage.snapshot()
-        self.leaves[node] = Leaf(node, storage, array)
-        self.by_storage[key] = node
+        leaf = self.leaves[node] = Leaf(node, storage, array)
+        if stale:
+            assert version is not None
+            leaf.version = version
+            self.past.stale.add(node)
+        else:
+            self.by_storage[key] = node
         if variable is not None:
             self.variables[node] = weakref.ref(variable)
         return node
@@ -232,54 +222,6 @@ class Trace:
 
     def depends_on(self, owner: Any) -> None:
         """Note that what is recorded depends on ``owner._structure``, a count of its changes."""
-
-    def _rebase(self, tensor: Tensor) -> Node:
-        """The history of a tensor computed before, told again over what is realised now."""
-        old = tensor._trace
-        assert old is not None and tensor._node is not None
-        new: dict[Node, Node] = {}
-        for node in topological([tensor._node]):
-            if node in old.leaves:
-                leaf = old.leaves[node]
-                new[node] = self._again(old, node, leaf.storage, leaf.version)
-            elif isinstance(node.op, Variable) and node in old.realized:
-                new[node] = self._again(old, node, *old.realized[node])
-            elif node in old.variables and isinstance(node.op, Variable):
-                raise GraphcRuntimeError("a leaf of the graph was never computed")
-            else:
-                operands = tuple(new[x] for x in node.inputs)
-                key = ("again", node.op, operands, node.requires_grad)
-                again = self.memo.get(key)
-                if again is None:
-                    again = self.memo[key] = Node(
-                        node.op,
-                        operands,
-                        node.type,
-                        requires_grad=node.requires_grad,
-                        device=node.device,
-                        origin=node.origin,
-                    )
-                new[node] = again
-                if node in CALLS:
-                    CALLS[again] = CALLS[node]
-                if node in old.retained:
-                    self.retained[again] = old.retained[node]
-        node = new[tensor._node]
-        tensor._trace = self
-        return node
-
-    def _again(self, old: Trace, node: Node, storage: Storage, version: int) -> Node:
-        reference = old.variables.get(node)
-        handle = reference() if reference is not None else None
-        if handle is not None:
-            again = self.node_of(handle) if handle._storage is storage else None
-            if again is not None and storage.version == version and not handle._pending:
-                return again
-        again = self.leaf(storage, None, "")
-        if storage.version != version:
-            # Only a program that really reads the old value is at fault; see Leaf.version.
-            self.leaves[again].version = version
-        return again
 
 
 class Session(threading.local):
@@ -399,13 +341,10 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     if homes:
         _separate_overlaps(trace, homes)
     for node in program.reads:
-        leaf = leaves[node]
-        if leaf.version != leaf.storage.root.writes:
-            raise GraphcRuntimeError(
-                "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: {leaf.storage.type} is at version {leaf.storage.version}, "
-                f"expected version {leaf.version} instead"
-            )
+        if leaves[node].version != leaves[node].storage.root.writes:
+            raise overwritten(leaves[node])
+    if homes:
+        _keep_old(trace, targets, homes)
     arrays = program(leaves)
     for t, array in zip(fresh, arrays, strict=True):
         t._realize(Storage(array), trace)
@@ -415,6 +354,32 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
             t._home.array[...] = leaves[node].array
         t._home.root.writes += 1
         t._realize(t._home, trace)
+
+
+def overwritten(leaf: Leaf) -> GraphcRuntimeError:
+    """The error of a value that a gradient needs and that is there no longer."""
+    type_ = leaf.storage.type
+    return GraphcRuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{C_NAMES[type_.dtype.name]}Tensor {list(type_.shape)}] is at version "
+        f"{leaf.storage.version}; expected version {leaf.version} instead. Hint: enable anomaly "
+        "detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
+
+
+def _keep_old(trace: Trace, targets: list[Tensor], homes: list[Tensor]) -> None:
+    """Copy what the program overwrites and a history that goes on was computed from."""
+    written = {id(t._home.root) for t in homes if t._home is not None}
+    needed = [x for x, leaf in trace.leaves.items() if id(leaf.storage.root) in written]
+    kept = [t._node for t in targets if t._trace is trace and not trace.past.is_spent(t._node)]
+    if not needed or not kept:
+        return
+    history = set(topological([node for node in kept if node is not None]))
+    for node in needed:
+        leaf = trace.leaves[node]
+        if node in history:
+            trace.past.copies[node] = Storage(leaf.storage.array.copy(), device=leaf.storage.device)
 
 
 def _separate_overlaps(trace: Trace, homes: list[Tensor]) -> None:

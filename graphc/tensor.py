@@ -37,6 +37,8 @@ class Tensor:
     _requires_grad = False
     """Of a leaf; a result's node knows."""
     _is_leaf = True
+    _spent = False
+    """Whether this is a result whose history was used up by ``backward``."""
     _grad: Tensor | None = None
     _grad_name = ""
     _home: Storage | None = None
@@ -47,10 +49,14 @@ class Tensor:
     """The view ops that lead from the base here."""
     _seen = 0
     """The base's version at which ``_node`` looked into it."""
+    _rewritten = False
+    """Whether this view was made again after a write to what it looks into."""
     _version = 0
     _name = ""
     _error: Exception | None = None
     _hooks: OrderedDict[int, Hook] | None = None
+    _grad_hooks: OrderedDict[int, Hook] | None = None
+    """Called with the tensor whenever something was added to its ``grad``."""
     _retains_grad = False
     __array_priority__ = 1000
 
@@ -69,12 +75,14 @@ class Tensor:
         """Let this tensor stand for ``node``, to be computed when somebody asks."""
         self._node = node
         self._serial = trace.serial
+        if trace.past.walks:
+            trace.past.told.add(node)
         if not self._pending:
             self._pending = True
             trace.pending.append(weakref.ref(self))
         if node.requires_grad and not isinstance(node.op, Variable):
             self._trace = trace
-            self._is_leaf = False
+            self._is_leaf = self._spent = False
         else:
             self._trace = None
 
@@ -86,11 +94,12 @@ class Tensor:
         self._pending = False
         self._home = None
         trace.realized[node] = (storage, storage.version)
-        if self._trace is not None:
-            if node in trace.freed:
-                self._is_leaf = False
+        if self._trace is None:
+            self._node = None
+        elif trace.past.is_spent(node):
+            self._trace, self._spent = None, True
+        else:
             return
-        self._node = None
         self._serial = 0
 
     def _is_host_view(self) -> bool:
@@ -144,10 +153,15 @@ class Tensor:
         It is done at once if somebody who does not know of the trace looks at that memory.
         """
         self._write(node)
+        if not session.trace.differentiating:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Do a pending write now if somebody looks at the memory who does not know of it."""
         home = (self if self._base is None else self._base)._home
         if home is not None and not home.is_private and home.observed:
             trace = session.trace
-            if not (trace.capturing or trace.differentiating):
+            if not trace.capturing:
                 close()
 
     def _write(self, node: Node) -> None:
@@ -163,7 +177,8 @@ class Tensor:
             for op, source in zip(reversed(self._chain), reversed(sources), strict=True):
                 value = op.put(source, value)
             base._write(value)
-            base._grad_name = "CopySlices"
+            if not any(isinstance(op, Detach) for op in self._chain):
+                base._grad_name = "CopySlices"
             self._seen = base._version
         elif self._storage is not None and self._home is None and not self._pending:
             self._home = self._storage

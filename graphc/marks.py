@@ -1,0 +1,52 @@
+"""What stands in a graph for differentiation and for the user's eyes alone."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+from graphc.ir.node import Node, Op
+from graphc.ir.types import TensorType
+from graphc.ops.sloped import sloped
+
+
+@dataclass(frozen=True)
+class Detach(Op, name="detach"):
+    """The operand, through which no gradient flows."""
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]
+
+    def put(self, source: Node, value: Node) -> Node:
+        """The source's history goes on, whatever was done to its numbers."""
+        if value.requires_grad:
+            value = Detach()(value)
+        return sloped(value, source, 1.0) if source.requires_grad else value
+
+
+@dataclass(frozen=True)
+class Variable(Op, name="variable"):
+    """The operand as a leaf of differentiation; numbered, since two leaves are never one."""
+
+    number: int
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]
+
+    def grad(self, node: Node, *gradients: Node) -> tuple[None]:
+        return (None,)
+
+    def put(self, source: Node, value: Node) -> Node:
+        return value
+
+
+@dataclass(frozen=True)
+class Call:
+    """The user-level call that a node is the result of."""
+
+    grad_name: str
+    operands: tuple[Node, ...]
+
+
+CALLS: weakref.WeakKeyDictionary[Node, Call] = weakref.WeakKeyDictionary()
+"""For what ``grad_fn`` shows; nothing is computed from it."""

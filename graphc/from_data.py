@@ -182,7 +182,8 @@ def from_dlpack(external: Any) -> Tensor:
     """A tensor over the memory of an object that has ``__dlpack__``."""
     if isinstance(external, Tensor):
         external.__dlpack__()  # raises where the memory cannot be given away
-        return external.detach()
+        shared: Tensor = external.detach()
+        return shared
     array = np.from_dlpack(external)
     return from_numpy(array if array.flags.writeable else array.copy())
 

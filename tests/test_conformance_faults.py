@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +82,8 @@ def test_a_value_off_by_a_few_roundings_is_noticed() -> None:
 
 
 def test_a_graph_computed_wrongly_is_noticed() -> None:
-    check = graphs.test_random_graph.hypothesis.inner_test
+    test: Any = graphs.test_random_graph
+    check = test.hypothesis.inner_test
     x = make_input("x", TensorType((3,), float32))
     drawn = Graph((x,), (elementwise("tanh", x) * 2.0,)), [np.ones(3, np.float32)]
     wrong = spelling("np.tanh(", "np.sin(")

@@ -76,7 +76,7 @@ def fits(value: Scalar, dtype: DType) -> bool:
     if dtype is bool_:
         return True
     if dtype.is_floating_point:
-        return not isfinite(value) or abs(value) <= ml_dtypes.finfo(dtype.numpy).max
+        return not isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype.numpy).max)
     limits = np.iinfo(dtype.numpy)
     low = limits.min if dtype.is_signed else -limits.max
     return isfinite(value) and low <= int(value) <= limits.max
@@ -111,14 +111,15 @@ def zero(input: Node) -> Node:
 
 
 @function(method=False, namespace=False, inplace=True, grad_name="CopyBackwards")
-def copy(input: Node, src: Node, non_blocking: bool = False) -> Node:
-    """``src``, broadcast and converted to the type of ``input``."""
-    shape = broadcast_shapes(input.shape, src.shape)
+def copy(input: Node, other: Operand, non_blocking: bool = False) -> Node:
+    """``other``, broadcast and converted to the type of ``input``."""
+    (source,) = promoted((other,))
+    shape = broadcast_shapes(input.shape, source.shape)
     if shape != input.shape:
         raise GraphcRuntimeError(
             f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}"
         )
-    return expand(cast(src, input.dtype), input.shape)
+    return expand(cast(source, input.dtype), input.shape)
 
 
 @function(grad_name="CloneBackward0")

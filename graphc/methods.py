@@ -27,7 +27,7 @@ from graphc.memory import detached, replace
 from graphc.recording import Detach, session
 from graphc.storage import Storage
 from graphc.strides import is_contiguous, strides_of
-from graphc.surface import LIFTED, assign
+from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 from graphc.typename import typename
 
@@ -315,12 +315,6 @@ def _new(name: str) -> Callable[..., Tensor]:
     return method
 
 
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Write ``src``, broadcast and converted, into this tensor."""
-    value = src if isinstance(src, Tensor) else from_data.tensor(src)
-    return assign(self, LIFTED["copy"](self, value), "copy_")
-
-
 def positive(input: Tensor) -> Tensor:
     """The tensor itself."""
     if input.dtype is types.bool_:
@@ -371,7 +365,6 @@ METHODS: dict[str, Any] = {
     "retain_grad": retain_grad,
     "register_hook": register_hook,
     "detach_": detach_,
-    "copy_": copy_,
     "new_tensor": _new("tensor"),
     "new_zeros": _new("zeros"),
     "new_ones": _new("ones"),

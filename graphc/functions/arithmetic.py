@@ -136,7 +136,9 @@ def floor_divide(input: Operand, other: Operand) -> Node:
     _divisible("div_floor_cpu", input, other)
     with grad_mode(False):
         quotient = elementwise("floor_divide", input, other)
-    return without_derivative("floor_divide", quotient, *_tensors(input, other))
+    return without_derivative(
+        "derivative for aten::floor_divide is not implemented", quotient, *_tensors(input, other)
+    )
 
 
 def _tensors(*operands: Operand) -> list[Node]:

@@ -177,7 +177,9 @@ def heaviside(input: Node, values: Node) -> Node:
     with grad_mode(False):
         step = cast(elementwise("lt", 0, input), input.dtype)
         value = select(elementwise("eq", input, 0), values, step)
-    return without_derivative("heaviside", value, input, values)
+    return without_derivative(
+        "derivative for aten::heaviside is not implemented", value, input, values
+    )
 
 
 def _xlogy_name(input: Any, other: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import prod
 from typing import Any
 
@@ -21,8 +22,19 @@ def _squared_spread(
     axes = normal_dims(dim, input.rank)
     center = reduce.mean(input, axes)
     away = input - center
+    _warn_of_few(name, input, axes, correction)
     count = prod(input.shape[axis] for axis in axes) - correction
     return reduce.Sum(axes)(away * away) / (count if count > 0 else 0.0), center, axes
+
+
+def _warn_of_few(name: str, input: Node, axes: tuple[int, ...], correction: float) -> None:
+    rows = prod(n for axis, n in enumerate(input.shape) if axis not in axes)
+    if correction >= input.type.size / max(rows, 1):
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "reduction factor (input numel divided by output numel).",
+            stacklevel=6,
+        )
 
 
 def _spread_arguments(

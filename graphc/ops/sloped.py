@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.ir.node import Node, Op, const, is_const, recording
 from graphc.ir.types import TensorType, broadcast_shapes, expands_to
 from graphc.ops.elementwise import sum_to
@@ -19,7 +19,7 @@ class Sloped(Op, name="sloped"):
     """
 
     missing: str = ""
-    """The function of PyTorch's that has no derivative: to differentiate it is an error."""
+    """The error of differentiating what PyTorch has no derivative of."""
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         value, x, slope = types
@@ -30,7 +30,7 @@ class Sloped(Op, name="sloped"):
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
         value, x, slope = node.inputs
         if self.missing:
-            raise GraphcRuntimeError(f"derivative for aten::{self.missing} is not implemented")
+            raise GraphcNotImplementedError(self.missing)
         # A value that is itself given a slope has one with respect to another operand.
         others = dy if isinstance(value.op, Sloped) else None
         if is_const(slope, 0):
@@ -51,7 +51,7 @@ def level(value: Node, *operands: Node) -> Node:
 
 
 def without_derivative(missing: str, value: Node, *operands: Node) -> Node:
-    """``value`` of a function of the operands for which PyTorch has no derivative."""
+    """``value``, which comes from the operands; to differentiate it is the error ``missing``."""
     return _coming_from(value, operands, missing)
 
 

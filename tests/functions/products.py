@@ -79,12 +79,12 @@ PRODUCTS: dict[str, list[Call]] = {
     "addmm": [
         call(f64(3, 2), MATRIX, f64(4, 2)),
         call(f64(3, 2), MATRIX, f64(4, 2), beta=0.5, alpha=2),
-        call(f64(2), MATRIX, f64(4, 2), in_place=False),
+        call(f64(2), MATRIX, f64(4, 2)),
         call(f64(3, 2), MATRIX, f64(4, 2), beta=0),
         call(i64(3, 2), i64(3, 4), i64(4, 2), beta=2, alpha=3),
         call(f64(3, 2), MATRIX, f64(3, 2)),
         call(f64(3, 2), f64(4), f64(4, 2)),
-        call(f64(3, 3), MATRIX, f64(4, 2)),
+        call(f64(3, 3), MATRIX, f64(4, 2), in_place=False),
         call(f32(3, 2), MATRIX, f64(4, 2)),
     ],
     "addmv": [
@@ -96,7 +96,7 @@ PRODUCTS: dict[str, list[Call]] = {
     "baddbmm": [
         call(f64(2, 3, 5), BATCH, f64(2, 4, 5)),
         call(f64(2, 3, 5), BATCH, f64(2, 4, 5), beta=0.5, alpha=2),
-        call(f64(2, 1, 5), BATCH, f64(2, 4, 5), in_place=False),
+        call(f64(2, 1, 5), BATCH, f64(2, 4, 5)),
         call(f64(2, 3, 5), BATCH, f64(2, 3, 5)),
     ],
     "addbmm": [

@@ -1,0 +1,150 @@
+"""Writing into tensors: what the in-place forms of functions do to memory and to history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from graphc.errors import GraphcRuntimeError
+from graphc.functions.operands import C_NAMES, c_type
+from graphc.history import grad_name
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node, cast, origin_of, recording
+from graphc.lift import here, lift
+from graphc.ops.function import Function
+from graphc.ops.sloped import level, sloped, without_derivative
+from graphc.recording import Detach, session
+from graphc.tensor import Tensor
+
+UNSEEN = frozenset({"logical_and", "logical_not", "logical_or", "logical_xor"})
+"""Functions whose in-place form PyTorch's history does not see: a gradient passes unchanged."""
+UNDERIVED = frozenset({"acosh", "asinh", "atanh"})
+"""Functions whose in-place form has no derivative in PyTorch."""
+OVERWRITING = frozenset({"copy", "fill", "zero"})
+"""Functions whose result does not come from the tensor that it is written to."""
+PRODUCTS = frozenset({"addmm_", "addmv_", "baddbmm_"})
+"""What tells of results that do not fit in words of its own."""
+
+
+def assign(tensor: Tensor, value: Tensor, name: str) -> Tensor:
+    """Write ``value`` into the memory of ``tensor``, as the in-place operation ``name``."""
+    node = _fitting(tensor, value, name)
+    if recording.grad_enabled and tensor.requires_grad and not node.requires_grad:
+        node = _coming_from(node, [tensor])
+    return _write(tensor, node, _step_name(value, name))
+
+
+def in_place(function: Function) -> Callable[..., Tensor]:
+    """The method that writes the result of a function into the tensor."""
+    name, plain = f"{function.name}_", function.call.__name__.rstrip("_")
+    lifted = lift(replace(function, name=name), method=True)
+    missing = ""
+    if function.grad_name == "NotImplemented":
+        missing = f"derivative for aten::{plain}_ is not implemented"
+    if plain in UNDERIVED:
+        missing = f"the derivative for 'inplace version of {plain}' is not implemented."
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        value: Tensor = lifted(self, *args, **kwargs)
+        node = _fitting(self, value, name)
+        step = _step_name(value, f"{plain}_")
+        given = (self, *args, *kwargs.values()) if recording.grad_enabled else ()
+        sources = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
+        if plain in UNSEEN and self.requires_grad:
+            node, step = _coming_from(node, [self], slope=1.0), grad_name(self)
+        elif missing and sources:
+            node = _coming_from(node, sources, missing)
+        elif sources and (plain in OVERWRITING or not node.requires_grad):
+            node = _coming_from(node, sources)
+        return _write(self, node, step)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"``{function.name}``, written into this tensor."
+    return method
+
+
+def _fitting(tensor: Tensor, value: Tensor, name: str) -> Node:
+    """``value`` in the type of ``tensor``. Raises where it cannot be written there."""
+    trace = session.trace
+    node = trace.node_of(value)
+    target = tensor._type
+    if recording.grad_enabled:
+        _check_leaf(tensor)
+    if node.shape != target.shape:
+        raise _misfit(name, list(target.shape), list(node.shape))
+    if node.dtype is target.dtype:
+        return node
+    if name == "float_power_":
+        raise GraphcRuntimeError(
+            f"the base given to float_power_ has dtype {C_NAMES[target.dtype.name]} but the "
+            f"operation's result requires dtype {C_NAMES[node.dtype.name]}"
+        )
+    named = c_type if name.startswith("clamp_") else None
+    check_cast(node.dtype, target.dtype, named)
+    key = ("cast", node, target.dtype)
+    found = trace.memo.get(key)
+    if found is None:
+        with origin_of(here(name)):
+            found = trace.memo[key] = cast(node, target.dtype)
+    return found
+
+
+def check_cast(source: DType, target: DType, named: Callable[[DType], str] | None = None) -> None:
+    """Raise where a result of one type cannot be written to memory of another."""
+    if source.category > target.category:
+        shown = C_NAMES[target.name] if named is None else named(target)
+        raise GraphcRuntimeError(
+            f"result type {C_NAMES[source.name]} can't be cast to the desired output type {shown}"
+        )
+
+
+def _misfit(name: str, own: list[int], result: list[int]) -> GraphcRuntimeError:
+    if name in PRODUCTS:
+        return GraphcRuntimeError(
+            f"Bad in-place call: input tensor size {own} and output tensor size {result} should "
+            "match"
+        )
+    return GraphcRuntimeError(f"output with shape {own} doesn't match the broadcast shape {result}")
+
+
+def _check_leaf(tensor: Tensor) -> None:
+    """Raise where a write would change a leaf of differentiation behind its back."""
+    base = tensor._base
+    for x, what in ((tensor, "a leaf"), (base, "a view of a leaf")):
+        if x is not None and x._is_leaf and x._requires_grad:
+            if x is base and any(isinstance(op, Detach) for op in tensor._chain):
+                continue
+            raise GraphcRuntimeError(
+                f"{what} Variable that requires grad is being used in an in-place operation."
+            )
+
+
+def _coming_from(node: Node, sources: list[Tensor], missing: str = "", slope: float = 0.0) -> Node:
+    """``node`` with the tensors in its history: without a derivative, or with one of ``slope``."""
+    trace = session.trace
+    nodes = [trace.node_of(x) for x in sources]
+    key = ("coming from", node, missing, slope, *nodes)
+    found = trace.memo.get(key)
+    if found is None:
+        if slope:
+            found = sloped(node, nodes[0], slope)
+        elif missing:
+            found = without_derivative(missing, Detach()(node), *nodes)
+        else:
+            found = level(node, *nodes)
+        trace.memo[key] = found
+    return found
+
+
+def _step_name(value: Tensor, name: str) -> str:
+    """What ``grad_fn`` prints of a write."""
+    if value.requires_grad:
+        return grad_name(value)
+    return "".join(word.capitalize() for word in name.split("_")) + "Backward0"
+
+
+def _write(tensor: Tensor, node: Node, step: str) -> Tensor:
+    tensor._assign(node)
+    tensor._grad_name = step if node.requires_grad else ""
+    return tensor

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
+from typing import SupportsIndex, overload
 
 
 class Size(tuple[int, ...]):
@@ -17,9 +19,16 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        result = super().__getitem__(index)
-        return Size(result) if isinstance(index, slice) else result
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
 
-    def __add__(self, other):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
+        if isinstance(index, slice):
+            return Size(super().__getitem__(index))
+        return super().__getitem__(index)
+
+    def __add__(self, other: Iterable[int]) -> Size:  # type: ignore[override]
         return Size(super().__add__(tuple(other)))

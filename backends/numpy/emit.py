@@ -5,6 +5,9 @@ from __future__ import annotations
 import keyword
 import re
 from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
 
 from graphc.backend import Kernel, Sources
 from graphc.backends.numpy.body import number
@@ -12,7 +15,7 @@ from graphc.backends.numpy.kernels import Made, Setting, make, numpy_dtype
 from graphc.backends.numpy.prelude import helpers
 from graphc.backends.numpy.schedule import Schedule, arena, schedule
 from graphc.backends.numpy.values import Layout, Result, call, literal, looked_at, shortened, viewed
-from graphc.ir.dtype import dtype_of_numpy
+from graphc.ir.dtype import DType
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node
 from graphc.ir.types import Shape, TensorType
@@ -132,7 +135,8 @@ class Emission:
     # -- names and memory ----------------------------------------------------------------------
 
     def _given(self, node: Node, *, early: bool) -> str:
-        name = self.names.new(node.op.label)  # type: ignore[attr-defined]
+        assert isinstance(node.op, Input)
+        name = self.names.new(node.op.label)
         self.result_names[node, 0] = name
         self.early[node, 0] = early
         return name
@@ -159,7 +163,7 @@ class Emission:
 
     def _plan(self) -> Plan:
         workspace = {
-            kernel: [TensorType(s, _dtype(d)).nbytes for s, d in made.workspace]
+            kernel: [prod(shape) * np.dtype(name).itemsize for shape, name in made.workspace]
             for kernel, made in self.made.items()
         }
         return arena(self.schedule, workspace)
@@ -185,7 +189,7 @@ class Emission:
         type_ = kernel.types[i]
         target = self.schedule.in_state.get(result)
         if target is None:
-            return _region(self.plan.offsets[result], type_)
+            return _region(self.plan.offsets[result], type_.shape, type_.dtype)
         return self._state(result, target)
 
     def _state(self, result: Result, target: Node) -> str:
@@ -256,8 +260,7 @@ class Emission:
         for i, (shape, dtype) in enumerate(made.workspace):
             work = self.names.new(f"{name}_work{i}")
             offset = self.plan.offsets[kernel, "workspace", i]
-            region = _region(offset, TensorType(shape, _dtype(dtype)))
-            self.sections[-1].views.append((work, region))
+            self.sections[-1].views.append((work, _region(offset, shape, dtype)))
             marks[f"work{i}"] = work
         lines = made.call.format(*operands, **marks).split("\n")
         comment = _described(kernel)
@@ -352,26 +355,8 @@ def _view_word(steps: tuple[str, ...]) -> str:
     return "v"
 
 
-def _region(offset: int, type_: TensorType) -> str:
-    return f"view(arena, {offset}, {literal(type_.shape)}, {numpy_dtype(type_.dtype)})"
-
-
-def _dtype(name: str):  # type: ignore[no-untyped-def]
-    import ml_dtypes
-    import numpy as np
-
-    found = dtype_of_numpy(np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name))
-    if found is None:
-        found = _Unsigned(name, np.dtype(name).itemsize)  # type: ignore[assignment]
-    return found
-
-
-@dataclass(frozen=True)
-class _Unsigned:
-    """An element type that only scratch has."""
-
-    name: str
-    itemsize: int
+def _region(offset: int, shape: Shape, dtype: DType | str) -> str:
+    return f"view(arena, {offset}, {literal(shape)}, {numpy_dtype(dtype)})"
 
 
 def _arange(node: Node) -> str:

@@ -36,10 +36,10 @@ class Made:
     """Names and expressions of the numbers that the function reads."""
 
 
-def numpy_dtype(dtype: DType) -> str:
-    """The element type as the generated source writes it."""
-    names = {"bfloat16": "bfloat16", "bool": "np.bool_"}
-    return names.get(dtype.name, f"np.{dtype.name}")
+def numpy_dtype(dtype: DType | str) -> str:
+    """The element type as the generated source writes it; by its name, for scratch has more."""
+    name = dtype if isinstance(dtype, str) else dtype.name
+    return {"bfloat16": "bfloat16", "bool": "np.bool_"}.get(name, f"np.{name}")
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ def collapsed(op: Fused, groups: list[list[int]]) -> Fused:
     place = {axis: i for i, run in enumerate(groups) for axis in run}
     new: dict[Node, Node] = {}
     for x in op.body.inputs:
-        new[x] = make_input(x.op.label, TensorType(shape(x.shape), x.dtype), device="")  # type: ignore[attr-defined]
+        assert isinstance(x.op, Input)
+        new[x] = make_input(x.op.label, TensorType(shape(x.shape), x.dtype), device="")
     for x in op.body.nodes:
         if isinstance(x.op, Input):
             continue

@@ -110,7 +110,8 @@ def _strides_after(node: Node, shape: Shape, strides: Shape) -> Shape | None:
         return strides_of(view[tuple(map(slice, op.starts, op.stops, op.steps))])
     if isinstance(op, Expand):
         return strides_of(np.broadcast_to(view, op.shape))
-    parts = [slice(None, None, -1 if axis in node.op.dims else 1) for axis in range(node.rank)]  # type: ignore[attr-defined]
+    assert isinstance(op, Flip)
+    parts = [slice(None, None, -1 if axis in op.dims else 1) for axis in range(node.rank)]
     return strides_of(view[tuple(parts)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.errors import GraphcError, VerificationError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Item, Node
+from graphc.ir.types import Types
 
 
 def verify(graph: Graph) -> None:
@@ -24,11 +25,12 @@ def verify(graph: Graph) -> None:
 
 
 def _check_type(node: Node) -> None:
+    expected: Types
     if isinstance(node.op, Item):
         expected = node.inputs[0].types[node.op.index]
     else:
         try:
-            expected = node.op.infer(tuple(x.type for x in node.inputs))  # type: ignore[assignment]
+            expected = node.op.infer(tuple(x.type for x in node.inputs))
         except GraphcError as error:
             raise VerificationError(f"{node!r} does not type: {error}") from error
     if expected != node.type:

@@ -29,8 +29,8 @@ from graphc.ir.dtype import (
     int64,
 )
 from graphc.ir.node import Node, origin_of
-from graphc.lift import here
 from graphc.ops.creation import Arange
+from graphc.origins import here
 from graphc.outputs import write_out
 from graphc.recording import session
 from graphc.storage import Array

@@ -11,9 +11,10 @@ from graphc.functions.operands import C_NAMES, c_type
 from graphc.history import grad_name
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, cast, origin_of, recording
-from graphc.lift import here, lift
+from graphc.lift import lift
 from graphc.ops.function import Function
 from graphc.ops.sloped import level, sloped, without_derivative
+from graphc.origins import here
 from graphc.recording import Detach, session
 from graphc.tensor import Tensor
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import numpy as np
-
-from graphc.arguments import Signature, fitted, signature_of
+from graphc.arguments import fitted, signature_of
+from graphc.calls import key_of, nodes_of
 from graphc.errors import GraphcError, GraphcRuntimeError, GraphcTypeError
-from graphc.ir.node import Node, Origin, make_input, origin_of, recording
+from graphc.host_views import host_view
+from graphc.ir.node import Node, origin_of, recording
 from graphc.literals import varying
 from graphc.ops.function import Function
 from graphc.ops.movement import Reshape
+from graphc.origins import here, located
 from graphc.recording import CALLS, Call, Trace, session
-from graphc.storage import Storage
-from graphc.strides import STRICT_VIEWS, can_view, seen_through
-from graphc.tensor import Tensor, bare, wrap
+from graphc.strides import STRICT_VIEWS, can_view
+from graphc.tensor import Tensor, wrap
 
-PACKAGE = str(Path(__file__).parent)
 _SCALARS = frozenset({int, float, bool, str, type(None)})
 
 
@@ -45,7 +40,7 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
         if not args and kwargs:
             args, kwargs, _ = fitted(expected, args, kwargs, method=method)
         if view and not trace.capturing and args:
-            found = _host_view(function, expected, trace, args, kwargs, method)
+            found = host_view(function, expected, trace, args, kwargs, method)
             if found is not None:
                 return found
         key: list[Any] = [tag, recording.grad_enabled]
@@ -57,11 +52,11 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
             elif isinstance(x, Tensor):
                 key.append(node_of(x))
             else:
-                key.append(_key(trace, x))
+                key.append(key_of(trace, x))
         if kwargs:
             for name, x in kwargs.items():
                 key.append(name)
-                key.append(_key(trace, x))
+                key.append(key_of(trace, x))
         signature: tuple[Any, ...] | None = tuple(key)
         try:
             result = trace.memo.get(signature)
@@ -100,39 +95,10 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
     return lifted
 
 
-def _key(trace: Trace, x: Any) -> Any:
-    """What tells two arguments apart: a tensor's node, a number's type and value."""
-    if isinstance(x, Tensor):
-        return trace.node_of(x)
-    if isinstance(x, list | tuple):
-        return (type(x) is list, *[_key(trace, item) for item in x])
-    if isinstance(x, slice):
-        return (slice, _key(trace, x.start), _key(trace, x.stop), _key(trace, x.step))
-    if isinstance(x, float) and x == 0:
-        return (float, str(x))
-    return (type(x), x)
-
-
-def _nodes(trace: Trace, x: Any) -> Any:
-    if isinstance(x, Tensor):
-        return trace.node_of(x)
-    if isinstance(x, list):
-        return [_nodes(trace, item) for item in x]
-    if isinstance(x, tuple):
-        return tuple(_nodes(trace, item) for item in x)
-    if isinstance(x, slice):
-        return slice(_index(x.start), _index(x.stop), _index(x.step))
-    return x.item() if isinstance(x, np.generic) else x
-
-
-def _index(x: Any) -> Any:
-    return int(x) if isinstance(x, Tensor) else x
-
-
 def _evaluate(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
     origin = here(function.name)
-    nodes = [_nodes(trace, x) for x in args]
-    named = {name: _nodes(trace, x) for name, x in kwargs.items()}
+    nodes = [nodes_of(trace, x) for x in args]
+    named = {name: nodes_of(trace, x) for name, x in kwargs.items()}
     try:
         with origin_of(origin):
             result = function.call(*nodes, **named)
@@ -190,58 +156,6 @@ def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[st
             CALLS[node] = Call(own_name, operands)
 
 
-def located(error: GraphcError, origin: Origin, operands: list[Any]) -> GraphcError:
-    """The error with the module it happened in, and the modules its operands came from."""
-    if not origin.module:
-        return error
-    where = f"{root_name()}{'.' if origin.path else ''}{origin.path} ({origin.module})"
-    sources = {
-        f"{root_name()}{'.' if x.origin.path else ''}{x.origin.path} ({x.origin.module})": None
-        for x in operands
-        if isinstance(x, Node) and x.origin.module and x.origin.path != origin.path
-    }
-    source = f" from {', '.join(sources)}" if sources else ""
-    return type(error)(f"{where}: {error}{source}")
-
-
-def here(name: str) -> Origin:
-    """The origin of what is recorded now: the module being called and the user's own line."""
-    frame = user_frame()
-    file, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
-    modules = session.modules
-    path = module_path(modules)
-    return Origin(path, modules[-1]._one_line() if modules else "", name, Path(file).name, line)
-
-
-def user_frame() -> FrameType | None:
-    """The innermost frame outside graphc."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
-    return frame
-
-
-def module_path(modules: list[Any]) -> str:
-    """The dotted names that lead from the outermost module being called to the innermost."""
-    names = [outer._name_of(inner) for outer, inner in itertools.pairwise(modules)]
-    return ".".join(name for name in names if name)
-
-
-def root_name() -> str:
-    """What the user calls the outermost module being called: a variable's name, or its class's."""
-    modules = session.modules
-    if not modules:
-        return ""
-    root = modules[0]
-    frame = user_frame()
-    while frame is not None:
-        for name, value in frame.f_locals.items():
-            if value is root and name != "self":
-                return name
-        frame = frame.f_back
-    return type(root).__name__
-
-
 def _wrap_all(result: Any, trace: Trace, function: Function, base: Tensor | None) -> Any:
     if isinstance(result, Node):
         grad_name = function.grad_name
@@ -284,62 +198,3 @@ def no_view() -> GraphcError:
         "view size is not compatible with input tensor's size and stride (at least one dimension "
         "spans across two contiguous subspaces). Use .reshape(...) instead."
     )
-
-
-def _host_view(
-    function: Function, expected: Signature, trace: Trace, args: Any, kwargs: Any, method: bool
-) -> Any:
-    """A view of a realised tensor without a gradient, through numpy: nothing is recorded."""
-    source = args[0]
-    if (
-        not isinstance(source, Tensor)
-        or source._pending
-        or source._storage is None
-        or source._trace is not None
-        or source._requires_grad
-        or source._spent
-        or (source._base is not None and source._base._pending)
-    ):
-        return None
-    args, kwargs, _ = fitted(expected, args, kwargs, method=method)
-    storage = source._storage
-    start = make_input("x", storage.type, device=storage.device)
-    if _holds_tensor((*args[1:], *kwargs.values())):
-        return None
-    with origin_of(Origin(function=function.name)):
-        try:
-            result = function.call(start, *[_nodes(trace, x) for x in args[1:]], **kwargs)
-        except GraphcError as error:
-            raise located(error, here(function.name), [start]) from None
-    if result is start and function.same:
-        return source
-    if isinstance(result, Node):
-        return _seen_through(source, storage, start, result)
-    made = [_seen_through(source, storage, start, x) for x in result]
-    return None if any(x is None for x in made) else type(result)(made)
-
-
-def _holds_tensor(values: Iterable[Any]) -> bool:
-    return any(
-        isinstance(x, Tensor) or (isinstance(x, tuple | list) and _holds_tensor(x)) for x in values
-    )
-
-
-def _seen_through(source: Tensor, storage: Storage, start: Node, node: Node) -> Tensor | None:
-    chain: list[Any] = []
-    while node is not start:
-        if not node.inputs or not hasattr(node.op, "put"):
-            return None
-        chain.append(node.op)
-        node = node.inputs[0]
-    chain.reverse()
-    array = seen_through(storage.array, chain)
-    if array is None:
-        return None
-    root = source._base if source._base is not None else source
-    tensor = bare()
-    tensor._storage = Storage(array, storage) if chain else storage
-    tensor._base = root
-    tensor._chain = source._chain + tuple(chain)
-    tensor._seen = root._version
-    return tensor

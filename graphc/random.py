@@ -18,9 +18,9 @@ from graphc.device import device as device_of
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import int64, uint8
 from graphc.ir.node import const, grad_mode, origin_of
-from graphc.lift import here
 from graphc.ops.movement import Concat, full
 from graphc.ops.random import Advance, Draw
+from graphc.origins import here
 from graphc.recording import close, session
 from graphc.storage import Storage
 from graphc.tensor import Tensor, from_storage, wrap

@@ -46,7 +46,7 @@ def build(name: str, case: Case, backend: str | None) -> Job:
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         if backend is None:
-            return function
+            return asked(function)
         return graphc.compile(function, backend=backend)  # type: ignore[no-any-return]
 
     if kind == "train":
@@ -55,11 +55,22 @@ def build(name: str, case: Case, backend: str | None) -> Job:
         return grad_job(written, model, x, case, compiled)
     model.requires_grad_(False)
     call = compiled(model)
-    return Job(lambda: array(call(x)), lambda y: [y])
+    return Job(lambda: call(x), lambda y: [array(y)])
+
+
+def asked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, after which numbers are asked for: that is what runs the plain loop."""
+
+    def call(*args: Any) -> Any:
+        result = function(*args)
+        array(result[0] if isinstance(result, tuple) else result)
+        return result
+
+    return call
 
 
 def array(tensor: Any) -> Array:
-    """The tensor's numbers: asking for them is what runs the plain loop."""
+    """The tensor's numbers."""
     return tensor.detach().numpy()  # type: ignore[no-any-return]
 
 
@@ -80,7 +91,7 @@ def train_job(written: Any, model: Any, x: Any, case: Case, compiled: Any) -> Jo
     step = compiled(written_step)
     reset = written.resetter(model, optimizer)
     return Job(
-        lambda: array(step(x, y)), lambda loss: [loss], reset, lambda: written.weights(model)
+        lambda: step(x, y), lambda loss: [array(loss)], reset, lambda: written.weights(model)
     )
 
 
@@ -95,9 +106,4 @@ def grad_job(written: Any, model: Any, x: Any, case: Case, compiled: Any) -> Job
         return total, graphc.autograd.grad(total, [x, *model.parameters()])
 
     both = compiled(written_step)
-
-    def step() -> list[Array]:
-        total, gradients = both(x)
-        return [array(total), *map(array, gradients)]
-
-    return Job(step, lambda arrays: arrays)
+    return Job(lambda: both(x), lambda found: [array(found[0]), *map(array, found[1])])

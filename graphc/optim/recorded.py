@@ -10,11 +10,11 @@ from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError, GraphcV
 from graphc.functions.precision import widened
 from graphc.ir.dtype import float32, float64
 from graphc.ir.node import Node, cast, grad_mode, origin_of
-from graphc.lift import here
 from graphc.memory import full
 from graphc.ops.movement import reshape
 from graphc.optim.group import Group, is_number
 from graphc.optim.optimizer import Optimizer, Parameters
+from graphc.origins import here
 from graphc.recording import Trace, session
 from graphc.tensor import Tensor, wrap
 

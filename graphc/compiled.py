@@ -2,176 +2,177 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
-import numpy as np
-
 from graphc.backend import Backend, Kernel
-from graphc.capture import Captured, Slot, capture, tensors_in
-from graphc.compiler import Program, load_backend
+from graphc.capture import capture
+from graphc.compiler import load_backend
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.ir.graph import Graph
-from graphc.ir.node import recording
-from graphc.recording import close, session
-from graphc.storage import Storage
-from graphc.tensor import Epoch, Tensor, bump_epoch, from_storage
-from graphc.threads import Threads
+from graphc.nn.modules.hooks import HOOK_TABLES, call_with_hooks
+from graphc.nn.modules.module import Module
+from graphc.places import of_function
+from graphc.recording import ARENA_LIMIT, close, session
+from graphc.signature import AMBIENT, ambient, signature, with_tensors
+from graphc.specialization import Specialization
+from graphc.tensor import Epoch, Tensor
 
 LIMIT = 64
 """Specialisations kept of one compiled function; the one not used for longest makes room."""
-
-
-class Specialization:
-    """A function compiled for one signature of its arguments."""
-
-    def __init__(self, captured: Captured, program: Program, reason: str, seconds: float) -> None:
-        self.captured = captured
-        self.program = program
-        self.reason = reason
-        """Why it was compiled."""
-        self.seconds = seconds
-        """What capture, passes, emission and build took."""
-        self.epoch = -1
-        self.count = len(captured.graph.outputs) - len(captured.kept)
-        self.single = isinstance(captured.results, Slot)
-        self.types = tuple(x.type for x in captured.graph.outputs)
-        self.roots = tuple(s.root for s in captured.written)
-        self.step = program.executable.bind([s.array for s in captured.state])
-
-    def run(self, tensors: list[Tensor]) -> Any:
-        """One call of the program on ``tensors``."""
-        captured = self.captured
-        for hyperparameter in captured.hyperparameters:
-            hyperparameter.refresh()
-        arrays = self.step(*[t._storage.array for t in tensors])  # type: ignore[union-attr]
-        for root in self.roots:
-            root.writes += 1
-        for place in captured.written_arguments:
-            tensors[place]._storage.root.writes += 1  # type: ignore[union-attr]
-        if captured.kept:
-            kept = zip(captured.kept, arrays[self.count :], self.types[self.count :], strict=True)
-            for t, array, type_ in kept:
-                t._storage = Storage(array, type=type_)
-        for target, gradient in captured.gradients:
-            tensor = tensors[target] if isinstance(target, int) else target
-            if tensor._grad is not gradient:
-                _set_grad(tensor, gradient)
-        if self.single:
-            index = captured.results.index
-            return from_storage(Storage(arrays[index], type=self.types[index]))
-        return _filled(captured.results, arrays)
-
-
-def _set_grad(tensor: Tensor, gradient: Tensor | None) -> None:
-    if (tensor._grad is None) != (gradient is None):
-        bump_epoch()
-    tensor._grad = gradient
-
-
-def _filled(x: Any, arrays: list[Any]) -> Any:
-    if isinstance(x, Slot):
-        return from_storage(Storage(arrays[x.index]))
-    if isinstance(x, dict):
-        return {key: _filled(value, arrays) for key, value in x.items()}
-    if isinstance(x, list | tuple):
-        made = [_filled(value, arrays) for value in x]
-        return type(x)(*made) if hasattr(x, "_fields") else type(x)(made)
-    return x
+PROGRAM = frozenset(
+    {"compilations", "dump", "graph", "kernels", "last", "source", "specializations", "specialize"}
+)
+"""What a compiled module tells of its programs."""
+_capturing = threading.RLock()
+"""A capture changes the handles of the tensors that it meets, so there is one at a time."""
 
 
 class Compiled:
     """A function that runs as a program: captured, compiled and kept per signature.
 
     A signature is the shapes, dtypes and gradient needs of the tensors among the arguments, the
-    other arguments' values, whether gradients are recorded, and the training flags of the
-    modules called.
+    other arguments' values, and whether gradients are recorded. What the function finds outside,
+    such as training flags, parameters and settings, is looked at again at each call.
     """
 
     def __init__(self, target: Callable[..., Any], backend: Backend, keep_grads: bool) -> None:
         self.target = target
         self.backend = backend
         self.keep_grads = keep_grads
-        self.specializations: dict[Hashable, list[Specialization]] = {}
+        self.specializations: OrderedDict[Specialization, Hashable] = OrderedDict()
+        """What is kept, with its signature; what was used last stands last."""
         self.compilations: list[str] = []
         """A line for each compilation: why it was needed and what it took."""
+        self._known: dict[Hashable, list[Specialization]] = {}
         self._last: Specialization | None = None
         self.__name__ = getattr(target, "__name__", type(target).__name__)
+        self.__qualname__ = getattr(target, "__qualname__", self.__name__)
+        self.__module__ = getattr(target, "__module__", __name__)
         self.__doc__ = target.__doc__
+        self.__wrapped__ = target
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.__qualname__}>"
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """The method that a decorated function of a class is."""
+        return self if owner is None else MethodType(self, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if session.trace.capturing:
             return self.target(*args, **kwargs)
-        if session.trace.pending:
-            close()
-        tensors: list[Tensor] = []
-        key: list[Any] = [recording.grad_enabled, Threads.count]
+        if kwargs or len(set(map(id, args))) < len(args):
+            return self._call_nested(args, kwargs)
+        key = [*ambient(), (tuple, len(args))]
         for x in args:
-            if isinstance(x, Tensor) and x._storage is not None:
-                tensors.append(x)
-                key.append(x._storage.type)
-                key.append(x._requires_grad)
-                key.append(x._storage.array.flags.c_contiguous)
-            else:
-                args, kwargs = _as_tensors(args), _as_tensors(kwargs)
-                tensors, key = _flatten(args, kwargs)
-                break
-        else:
-            if kwargs:
-                kwargs = _as_tensors(kwargs)
-                tensors, key = _flatten(args, kwargs)
-        found = self._find(tuple(key))
+            if not isinstance(x, Tensor) or x._pending or x._storage is None:
+                return self._call_nested(args, kwargs)
+            key += (x._storage.type, x.requires_grad, x._storage.array.flags.c_contiguous)
+        return self._call(list(args), (*key, (dict, 0)), args, kwargs)
+
+    def _call_nested(self, args: Any, kwargs: Any) -> Any:
+        args, kwargs = _normal(args, kwargs)
+        return self._call(*signature(args, kwargs), args, kwargs)
+
+    def _call(self, tensors: list[Tensor], key: Hashable, args: Any, kwargs: Any) -> Any:
+        found = self._find(key)
         if found is None:
-            found = self._specialize(tuple(key), args, kwargs)
-        self._last = found
+            found = self._specialize(key, args, kwargs)
+        if self._last is not found:
+            self._use(found)
         if found.captured.differentiable:
-            return self.target(*args, **kwargs)
+            recorded = found.captured.repeatable
+            return found.record(tensors) if recorded else self.target(*args, **kwargs)
+        if session.trace.pending:
+            changing = bool(found.captured.carried) or any(t._pending for t in tensors)
+            close()
+            if changing:  # what was computed now may lie in memory in another way
+                return self._call(*signature(args, kwargs), args, kwargs)
         return found.run(tensors)
 
     def _find(self, key: Hashable) -> Specialization | None:
-        for found in self.specializations.get(key, ()):
+        for found in self._known.get(key, ()):
+            assumed = found.captured.assumed
+            if (assumed.places or assumed.carried) and not assumed.near():
+                continue
             if found.epoch == Epoch.count:
                 return found
-            if found.captured.holds():
-                found.epoch = Epoch.count
+            epoch = Epoch.count
+            if assumed.hold():
+                found.epoch = epoch
                 return found
         return None
 
+    def _use(self, found: Specialization) -> None:
+        with _capturing:
+            self._last = found
+            if found in self.specializations:
+                self.specializations.move_to_end(found)
+
     def _specialize(self, key: Hashable, args: Any, kwargs: Any) -> Specialization:
+        with _capturing:
+            if session.trace.pending:
+                close()
+                _, key = signature(args, kwargs)
+            return self._find(key) or self._compile(key, args, kwargs)
+
+    def _compile(self, key: Hashable, args: Any, kwargs: Any) -> Specialization:
         begin = time.perf_counter()
+        reason = self._reason(key)
+        modules = modules_of(self.target, args)
         captured = capture(
-            self.target, args, kwargs, _names(self.target), keep_grads=self.keep_grads
+            self.target,
+            args,
+            kwargs,
+            names_in(modules),
+            places=of_function(self.target, [x for x in args if not isinstance(x, Tensor)]),
+            modules=modules.values(),
+            keep_grads=self.keep_grads,
         )
-        program = Program(captured.graph, self.backend)
-        seconds = time.perf_counter() - begin
-        found = Specialization(captured, program, self._reason(key), seconds)
-        self.compilations.append(f"{found.reason}: {seconds:.3f} s")
-        known = self.specializations.setdefault(key, [])
-        known.append(found)
-        if sum(map(len, self.specializations.values())) > LIMIT:
-            oldest = next(iter(self.specializations))
-            del self.specializations[oldest]
-        self._last = found
+        found = Specialization(captured, self.backend, reason)
+        if not captured.differentiable:
+            _ = found.step
+        self._keep(found, key)
+        self.compilations.append(f"{reason}: {time.perf_counter() - begin:.3f} s")
         return found
 
+    def _keep(self, found: Specialization, key: Hashable) -> None:
+        """Add a specialisation; those that can never be used again, or not were lately, go."""
+        held = sum(x.arena_bytes for x in self.specializations) + found.arena_bytes
+        for old in list(self.specializations):
+            full = len(self.specializations) >= LIMIT or held > ARENA_LIMIT
+            if full or old.captured.assumed.are_past():
+                held -= old.arena_bytes
+                place = self.specializations.pop(old)
+                self._known[place] = [x for x in self._known[place] if x is not old]
+        self.specializations[found] = key
+        self._known.setdefault(key, []).append(found)
+
     def _reason(self, key: Any) -> str:
-        if not self.specializations:
+        if not self.compilations:
             return "first call"
-        if key in self.specializations:
-            return "a training flag, a parameter or the presence of a gradient changed"
+        known = self._known.get(key)
+        if known:
+            return known[-1].captured.assumed.broken() or "something outside has changed"
+        count = len(AMBIENT)
+        for other in self._known:
+            if other[count:] == key[count:]:  # type: ignore[index]
+                pairs = zip(AMBIENT, other, key, strict=False)  # type: ignore[call-overload]
+                return f"another {' and '.join(what for what, a, b in pairs if a != b)}"
         shown = ", ".join(str(x) for x in key if hasattr(x, "shape"))
         return f"new arguments {shown}" if shown else "new arguments"
 
     def specialize(self, *args: Any, **kwargs: Any) -> Compiled:
         """Compile for arguments like these, without running."""
-        if session.trace.pending:
-            close()
-        args, kwargs = _as_tensors(args), _as_tensors(kwargs)
-        _, key = _flatten(args, kwargs)
-        if self._find(tuple(key)) is None:
-            self._specialize(tuple(key), args, kwargs)
+        args, kwargs = _normal(args, kwargs)
+        _, key = signature(args, kwargs)
+        self._use(self._find(key) or self._specialize(key, args, kwargs))
         return self
 
     @property
@@ -210,102 +211,117 @@ class Compiled:
         return dump(self.last.program, Path(folder))
 
 
-def _as_tensors(x: Any) -> Any:
-    """The arguments with numpy arrays as tensors and pending tensors computed."""
-    if isinstance(x, np.ndarray):
-        return from_storage(Storage(x))
-    if isinstance(x, Tensor):
-        x._value()
-        return x
-    if isinstance(x, dict):
-        return {key: _as_tensors(value) for key, value in x.items()}
-    if isinstance(x, list | tuple):
-        made = [_as_tensors(value) for value in x]
-        return type(x)(*made) if hasattr(x, "_fields") else type(x)(made)
-    return x
+def _normal(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments with numpy's arrays as tensors, those given by name in one order."""
+    return with_tensors(args), with_tensors(dict(sorted(kwargs.items())))
 
 
-def _flatten(args: Any, kwargs: Any) -> tuple[list[Tensor], list[Any]]:
-    """The tensors among the arguments, and what tells one signature from another."""
-    key: list[Any] = [recording.grad_enabled, Threads.count]
-
-    def visit(x: Any) -> None:
-        if isinstance(x, Tensor):
-            assert x._storage is not None
-            key.append(x._storage.type)
-            key.append(x.requires_grad)
-            key.append(x._storage.array.flags.c_contiguous)
-        elif isinstance(x, dict):
-            for name, value in x.items():
-                key.append(name)
-                visit(value)
-        elif isinstance(x, list | tuple):
-            key.append((type(x), len(x)))
-            for value in x:
-                visit(value)
-        else:
-            try:
-                hash(x)
-            except TypeError:
-                raise GraphcTypeError(
-                    f"a compiled function takes tensors, numpy arrays and plain values, not {x!r}"
-                ) from None
-            key.append((type(x), x))
-
-    for x in args:
-        visit(x)
-    if kwargs:
-        visit(kwargs)
-    return tensors_in((args, kwargs)), key
+def modules_of(target: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+    """The modules that the function names, is bound to or is given, by what it calls them."""
+    if isinstance(target, Module):
+        return {"": target}
+    found: dict[str, Any] = {}
+    for place in of_function(target, [x for x in args if not isinstance(x, Tensor)]):
+        value = place.get()
+        if isinstance(value, OptimizedModule):
+            value = value._orig_mod
+        if isinstance(value, Module):
+            found.setdefault(place.name, value)
+    owner = getattr(target, "__self__", None)
+    found.update({type(x).__name__: x for x in (owner, *args) if isinstance(x, Module)})
+    return found
 
 
-def _names(target: Any) -> dict[int, str]:
-    """The names of parameters and buffers of the modules that ``target`` can reach."""
+def names_in(modules: dict[str, Any]) -> dict[int, str]:
+    """The names of the parameters and buffers by their identity; with the module's if several."""
     names: dict[int, str] = {}
-    for prefix, module in _modules(target):
+    for label, module in modules.items():
+        prefix = f"{label}." if len(modules) > 1 else ""
         for name, tensor in (*module.named_parameters(), *module.named_buffers()):
             names.setdefault(id(tensor), f"{prefix}{name}")
     return names
 
 
-def _modules(target: Any) -> list[tuple[str, Any]]:
-    if hasattr(target, "named_parameters"):
-        return [("", target)]
-    found: dict[str, Any] = {}
-    code = getattr(target, "__code__", None)
-    if code is not None:
-        scope = getattr(target, "__globals__", {})
-        found.update({name: scope[name] for name in code.co_names if name in scope})
-        cells = getattr(target, "__closure__", None) or ()
-        for name, cell in zip(code.co_freevars, cells, strict=True):
-            try:
-                found[name] = cell.cell_contents
-            except ValueError:  # not filled yet
-                continue
-    owner = getattr(target, "__self__", None)
-    if owner is not None:
-        found.update(vars(owner) if hasattr(owner, "__dict__") else {})
-    models = {k: v for k, v in found.items() if hasattr(v, "named_parameters")}
-    return [(f"{name}." if len(models) > 1 else "", model) for name, model in models.items()]
+class OptimizedModule(Module):
+    """A module whose calls run as a program; in all else it is the module itself."""
+
+    _orig_mod: Module
+
+    def __init__(self, module: Module, compiled: Compiled) -> None:
+        super().__init__()
+        self._modules["_orig_mod"] = module
+        object.__setattr__(self, "_compiled", compiled)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The program's result."""
+        return self._compiled(*args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(map(vars(self).get, HOOK_TABLES)):
+            return call_with_hooks(self, args, kwargs)
+        return self._compiled(*args, **kwargs)
+
+    @property
+    def training(self) -> bool:
+        return self._orig_mod.training
+
+    @training.setter
+    def training(self, value: bool) -> None:
+        self._orig_mod.training = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_orig_mod":
+            return vars(self)["_modules"]["_orig_mod"]
+        if name in PROGRAM:
+            return getattr(self._compiled, name)
+        return getattr(self._orig_mod, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(type(self), name):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._orig_mod, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._orig_mod, name)
+
+    def __len__(self) -> int:
+        return len(self._orig_mod)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._orig_mod), *PROGRAM})
 
 
 def compile(
-    target: Callable[..., Any] | None = None,
+    model: Callable[..., Any] | None = None,
     *example_inputs: Any,
     backend: str = "auto",
     keep_grads: bool = False,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
 ) -> Any:
     """A model or function that runs as one compiled program.
 
     ``compile(model)`` compiles at the first call, ``compile(model, x)`` at once for inputs like
     ``x``; ``@compile`` and ``@compile(backend="numpy")`` decorate. ``keep_grads`` stores in
-    ``grad`` even the gradients that the step itself uses up.
+    ``grad`` even the gradients that the step itself uses up. ``fullgraph``, ``dynamic``, ``mode``
+    and ``options``, which tell PyTorch how to compile, mean nothing here; with ``disable`` the
+    function stays as it is.
     """
-    if target is None:
-        return lambda function: compile(function, backend=backend, keep_grads=keep_grads)
-    if not callable(target):
-        raise GraphcTypeError(
-            f"compile() takes a module or a function, not {type(target).__name__}"
+    if model is None:
+        return lambda function: compile(
+            function, backend=backend, keep_grads=keep_grads, disable=disable
         )
-    compiled = Compiled(target, load_backend(backend), keep_grads)
-    return compiled.specialize(*example_inputs) if example_inputs else compiled
+    if not callable(model):
+        raise GraphcTypeError(f"compile() takes a module or a function, not {type(model).__name__}")
+    if disable:
+        return model
+    if isinstance(model, OptimizedModule):
+        model = model._orig_mod
+    compiled = Compiled(model, load_backend(backend), keep_grads)
+    if example_inputs:
+        compiled.specialize(*example_inputs)
+    return OptimizedModule(model, compiled) if isinstance(model, Module) else compiled

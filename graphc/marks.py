@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graphc.ir.node import Node, Op
 from graphc.ir.types import TensorType
@@ -29,6 +30,7 @@ class Variable(Op, name="variable"):
     """The operand as a leaf of differentiation; numbered, since two leaves are never one."""
 
     number: int
+    repeatable: ClassVar[bool] = False
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         return types[0]

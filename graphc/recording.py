@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,11 @@ ARENA_LIMIT = 4 << 30
 """Bytes that the arenas of the kept programs may take together."""
 
 _serials = itertools.count(1)
+
+
+def unchanged(node: Node) -> Node:
+    """The node itself."""
+    return node
 
 
 def setting(container: Any, key: Any) -> Any:
@@ -89,6 +94,10 @@ class Trace:
         """While capturing: tensors whose ``grad`` was set, with what it was before."""
         self.differentiating = False
         """Whether gradients are being recorded, so that the trace must go on."""
+        self.alike: Callable[[Node], Node] = unchanged
+        """What stands for a node that the user's code is shown while gradients are recorded."""
+        self.has_custom = False
+        """Whether a function with a gradient of the user's own was called."""
         self.numbers_read: dict[tuple[int, Any, Any], Node] = {}
         """The inputs made for settings, by container, key and value."""
 
@@ -222,6 +231,9 @@ class Trace:
 
     def depends_on(self, owner: Any) -> None:
         """Note that what is recorded depends on ``owner._structure``, a count of its changes."""
+
+    def watch_modules(self, modules: Iterable[Any]) -> None:
+        """Note what the attributes of modules are before they change."""
 
 
 class Session(threading.local):

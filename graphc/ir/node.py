@@ -172,6 +172,8 @@ class Op:
     name: ClassVar[str] = ""
     registry: ClassVar[dict[str, type[Op]]] = {}
     """Every primitive by its name; filled as the classes of ``graphc.ops`` are made."""
+    repeatable: ClassVar[bool] = True
+    """Whether a use of it may be told again elsewhere in its own place."""
 
     def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

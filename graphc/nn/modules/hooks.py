@@ -6,7 +6,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphc.errors import GraphcRuntimeError
 from graphc.handles import Flags, Hook, Hooks, RemovableHandle, register
@@ -172,6 +172,7 @@ class Watched(Composite):
     """Its operands, whose gradients are shown to ``notify``, which may replace them."""
 
     notify: Callable[[Gradients], Gradients]
+    repeatable: ClassVar[bool] = False
 
     def grad(self, node: Node, *gradients: Node | None) -> tuple[Node | None, ...]:
         return self.notify(gradients)

@@ -18,6 +18,7 @@ from graphc.nn.modules.hooks import (
 from graphc.nn.modules.members import Members
 from graphc.nn.modules.movable import Movable
 from graphc.nn.parameter import Buffer, Parameter
+from graphc.places import matters
 from graphc.recording import session
 from graphc.tensor import Tensor, bump_epoch
 from graphc.typename import typename
@@ -179,7 +180,9 @@ class Module(Members, Hooked, Movable):
         elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
             self._set_buffer(name, value)
         else:
-            if name == "training" and own.get("training") is not value:
+            if name == "training":
+                session.trace.watch_modules([self])
+            if own.get(name) is not value and (matters(value) or matters(own.get(name))):
                 bump_epoch()
             object.__setattr__(self, name, value)
 
@@ -205,6 +208,9 @@ class Module(Members, Hooked, Movable):
             )
         if isinstance(value, Buffer):
             self.register_buffer(name, value, value.persistent)
+        elif value is not None and self._buffers.get(name) is not None:
+            self._buffers[name] = value
+            bump_epoch()
         else:
             self.register_buffer(name, value, name not in self._non_persistent_buffers_set)
 

@@ -1,0 +1,340 @@
+"""The end of a capture: what the function recorded and left behind becomes a graph."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.captured import (
+    Assumptions,
+    Captured,
+    Carried,
+    Given,
+    Hyperparameter,
+    Slot,
+    signature_of,
+)
+from graphc.errors import GraphcRuntimeError
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, make_input
+from graphc.nest import leaves, mapped
+from graphc.places import MISSING, Place, is_setting, of_module
+from graphc.recording import Trace, pending_tensors, setting
+from graphc.storage import Storage
+from graphc.tensor import Tensor, bare
+
+Change = tuple[Place, Any, Any]
+"""A place, what stood there on entry, and what stands there now."""
+Values = tuple[tuple[Place, Any], ...]
+
+
+class _Called(list[Any]):
+    """The stack of modules being called, which notes all that ever were."""
+
+    def __init__(self, trace: CapturingTrace) -> None:
+        super().__init__()
+        self.trace = trace
+        self.seen: dict[int, Any] = {}
+
+    def append(self, module: Any) -> None:
+        if id(module) not in self.seen:
+            self.trace.watch_modules([module])
+            self.seen.update((id(inner), inner) for inner in module.modules())
+        super().append(module)
+
+
+class CapturingTrace(Trace):
+    """A trace that turns realised tensors into state and numbers into inputs."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__({}, capturing=True)
+        self.names = names
+        self.inputs: dict[Node, Tensor] = {}
+        """The stand-ins of the function's arguments."""
+        self.places: dict[int, int] = {}
+        """Each stand-in's position among them."""
+        self.before: dict[int, tuple[Tensor, dict[str, Any]]] = {}
+        """Tensors held outside that took part, as they were."""
+        self.handles: dict[Node, Tensor] = {}
+        """The tensors that the leaves stand for."""
+        self.hyperparameters: dict[tuple[int, Any], tuple[Node, Hyperparameter]] = {}
+        self.read_gradients: dict[int, tuple[Tensor, bool]] = {}
+        """Tensors whose ``grad`` mattered on entry, with whether there was one."""
+        self.called = _Called(self)
+        self.owners: dict[int, tuple[Any, int]] = {}
+        """What was depended on, with the count of its changes at that time."""
+        self.states: list[tuple[Any, dict[Any, Any]]] = []
+        """Optimizers, with what they remembered of each parameter."""
+        self.watched: dict[tuple[int, str], tuple[Place, Any]] = {}
+        """Places with what stood there on entry."""
+        self.modules: dict[int, Any] = {}
+        """The modules whose places are watched."""
+
+    def depends_on(self, owner: Any) -> None:
+        if id(owner) not in self.owners:
+            self.owners[id(owner)] = (owner, owner._structure)
+            if hasattr(owner, "param_groups"):
+                held = {p: dict(state) for p, state in owner.state.items()}
+                self.states.append((owner, held))
+
+    def watch(self, places: Iterable[Place]) -> None:
+        """Note what stands in ``places``."""
+        for place in places:
+            self.watched.setdefault((id(place.holder), place.name), (place, place.get()))
+
+    def watch_modules(self, modules: Iterable[Any]) -> None:
+        """Note the attributes and buffers of modules and of all below them."""
+        for module in modules:
+            for inner in module.modules():
+                if id(inner) not in self.modules:
+                    self.modules[id(inner)] = inner
+                    self.watch(of_module(inner))
+
+    def hyperparameter(self, container: Any, key: Any) -> Node:
+        """The number ``container[key]`` as an input that is read again at each call."""
+        found = self.hyperparameters.get((id(container), key))
+        if found is None:
+            storage = Storage(np.array(setting(container, key), np.float64))
+            node = self.leaf(
+                storage, None, key if isinstance(key, str) else "_".join(map(str, key))
+            )
+            found = node, Hyperparameter(container, key, storage)
+            self.hyperparameters[id(container), key] = found
+        return found[0]
+
+    def read_grad(self, tensor: Tensor) -> None:
+        """Note that the gradient a tensor had on entry decides what is recorded."""
+        if id(tensor) not in self.gradients:
+            self.read_gradients.setdefault(id(tensor), (tensor, tensor._grad is not None))
+
+    def home_of(self, tensor: Tensor) -> Node:
+        place = self.places.get(id(tensor))
+        return super().home_of(tensor) if place is None else list(self.inputs)[place]
+
+    def touch(self, tensor: Tensor) -> None:
+        self._remember(tensor)
+        super().touch(tensor)
+
+    def _adopt(self, tensor: Tensor) -> Node:
+        self._remember(tensor)
+        node = super()._adopt(tensor)
+        if node in self.leaves:
+            self.handles.setdefault(node, tensor)
+        return node
+
+    def _remember(self, tensor: Tensor) -> None:
+        """Keep what a tensor that is held outside is, before it stands for something here."""
+        if tensor._serial != self.serial and id(tensor) not in self.before:
+            # Nothing is pending outside, so that a home was set by the write at hand.
+            self.before[id(tensor)] = (tensor, {**vars(tensor), "_home": None})
+
+    def label(self, tensor: Tensor) -> str:
+        """What the graph calls the memory of ``tensor``."""
+        return self.names.get(id(tensor), tensor._name)
+
+
+def changed_places(trace: CapturingTrace) -> list[Change]:
+    """The places that held or hold a tensor, where another value stands now."""
+    found = [(place, before, place.get()) for place, before in trace.watched.values()]
+    for module in trace.modules.values():
+        for place in of_module(module):
+            if (id(place.holder), place.name) not in trace.watched:
+                found.append((place, MISSING, place.get()))
+    return [
+        (place, before, now)
+        for place, before, now in found
+        if now is not before and (isinstance(before, Tensor) or isinstance(now, Tensor))
+    ]
+
+
+def changed_flags(trace: CapturingTrace) -> list[Change]:
+    """The training flags that were switched."""
+    return [
+        (place, before, place.get())
+        for place, before in trace.watched.values()
+        if place.announced and place.name == "training" and place.get() is not before
+    ]
+
+
+class Closing:
+    """The graph of a trace, what it assumes, and what is to be done outside at each call."""
+
+    def __init__(self, trace: CapturingTrace, keep_grads: bool) -> None:
+        self.trace = trace
+        self.keep_grads = keep_grads
+        self.outputs: list[Node] = []
+        self.changed = changed_places(trace)
+        self.gradients = self._gradients()
+
+    def captured(self, results: Any) -> Captured:
+        """What the run of the function came to, given what it returned."""
+        trace = self.trace
+        for module in trace.modules.values():
+            trace.depends_on(module)
+        structure = self._slots(results)
+        effects = tuple((place, self._slots(now)) for place, _, now in self.changed)
+        differentiable = any(map(self._needs_gradient, self.outputs))
+        known = {id(x) for x in leaves([results, [now for _, _, now in self.changed]])}
+        written, kept = self._live(known)
+        updates = tuple((trace.home_of(t), trace.node_of(t)) for t in written)
+        self.outputs += [trace.node_of(t) for t in kept]
+        carried = self._carried(written)
+        state = tuple(x for x in trace.leaves if x not in carried)
+        inputs = (*trace.inputs, *carried)
+        graph = Graph(inputs, tuple(self.outputs), state, updates, "step")
+        return Captured(
+            graph=graph,
+            state=tuple(trace.leaves[x].storage for x in state),
+            sources=self._sources(state),
+            results=structure,
+            updated=tuple(trace.places.get(id(t), t) for t in written),
+            kept=tuple(kept),
+            gradients=self.gradients,
+            effects=(*effects, *self._flags_after()),
+            carried=tuple(carried.values()),
+            hyperparameters=tuple(h for _, h in trace.hyperparameters.values()),
+            differentiable=differentiable,
+            repeatable=not (self.gradients or kept or trace.retained or trace.has_custom)
+            and all(x.op.repeatable for x in graph.nodes),
+            assumed=self._assumptions(carried),
+        )
+
+    def _slots(self, nest: Any) -> Any:
+        """The nest with ``Slot`` for each tensor that is computed, ``Given`` for an argument."""
+        trace = self.trace
+
+        def change(x: Any, _: str) -> Any:
+            if not isinstance(x, Tensor):
+                return x
+            if id(x) in trace.places:
+                return Given(trace.places[id(x)])
+            if id(x) in trace.before or (x._serial != trace.serial and not x._pending):
+                return x
+            self.outputs.append(trace.node_of(x))
+            return Slot(len(self.outputs) - 1)
+
+        return mapped(change, nest)
+
+    def _needs_gradient(self, x: Node) -> bool:
+        return x.requires_grad and bool(x.inputs) and not self.trace.past.is_spent(x)
+
+    def _live(self, known: set[int]) -> tuple[list[Tensor], list[Tensor]]:
+        """The tensors that were written to, and those made within that are held outside."""
+        set_ = [t._grad for t, _ in self.trace.gradients.values()]
+        stored = {id(g) for _, g in self.gradients}
+        consumed = {id(g) for g in set_ if id(g) not in stored}
+        expected = known | {id(g) for g in set_}
+
+        def kept(tensors: list[Tensor], excluded: set[int]) -> list[Tensor]:
+            found = [t for t in tensors if t._home is None and t._base is None]
+            return [t for t in found if id(t) not in excluded]
+
+        if kept(pending_tensors(self.trace), expected):
+            gc.collect()  # a cycle of references is no holder
+        live = pending_tensors(self.trace)
+        return [t for t in live if t._home is not None], kept(live, known | consumed)
+
+    def _gradients(self) -> tuple[tuple[Tensor | int, Tensor | None], ...]:
+        """What each ``grad`` that the function set is to be after a call.
+
+        A gradient that was made after the old one had been dropped, and that then changed its own
+        tensor, is the step's own affair: it need not be stored, unless it is to be kept.
+        """
+        trace = self.trace
+        found: list[tuple[Tensor | int, Tensor | None]] = []
+        for t, _ in trace.gradients.values():
+            gradient = t._grad
+            own = id(t) not in trace.read_gradients and id(t) in trace.touched
+            if gradient is not None and own and not self.keep_grads:
+                gradient = _used_up(trace.label(t), gradient)
+            found.append((trace.places.get(id(t), t), gradient))
+        return tuple(found)
+
+    def _carried(self, written: list[Tensor]) -> dict[Node, Carried]:
+        """The inputs for tensors that the function reads in a place and replaces there."""
+        trace = self.trace
+        found: dict[Node, Carried] = {}
+        excluded = {id(t) for t in written}
+        nodes = {id(t): node for node, t in trace.handles.items()}
+        for place, before, _ in self.changed:
+            node = nodes.get(id(before))
+            if node is not None and id(before) not in excluded and not node.requires_grad:
+                found.setdefault(node, Carried(place, signature_of(before)))
+        return found
+
+    def _sources(self, state: tuple[Node, ...]) -> tuple[Tensor | Hyperparameter | Storage, ...]:
+        trace = self.trace
+        found: dict[Node, Tensor | Hyperparameter] = {**trace.handles}
+        found.update(trace.hyperparameters.values())
+        return tuple(found.get(x, trace.leaves[x].storage) for x in state)
+
+    def _flags_after(self) -> Iterator[tuple[Place, bool]]:
+        """The flags that are different afterwards: of training, and of the need of a gradient."""
+        yield from ((place, now) for place, _, now in changed_flags(self.trace))
+        for tensor, fields in self.trace.before.values():
+            if tensor._requires_grad != fields.get("_requires_grad", False):
+                place = Place(vars(tensor), "_requires_grad", tensor._name, announced=True)
+                yield place, tensor._requires_grad
+
+    def _assumptions(self, carried: dict[Node, Carried]) -> Assumptions:
+        trace = self.trace
+        flags = {
+            id(place.holder): before
+            for place, before in trace.watched.values()
+            if place.name == "training"
+        }
+        settings, places = self._values(carried)
+        moved = {id(trace.handles[node]) for node in carried}
+        return Assumptions(
+            owners=tuple(trace.owners.values()),
+            flags=tuple((m, flags[id(vars(m))]) for m in trace.called.seen.values()),
+            tensors=tuple(
+                (t, t._storage, fields.get("_requires_grad", False))
+                for t, fields in trace.before.values()
+                if t._storage is not None and id(t) not in moved
+            ),
+            gradients=tuple(
+                pair for key, pair in trace.read_gradients.items() if key not in trace.places
+            ),
+            settings=settings,
+            places=places,
+            carried=tuple(carried.values()),
+        )
+
+    def _values(self, carried: dict[Node, Carried]) -> tuple[Values, Values]:
+        """What must stand in the places: where a change is announced, and where it is not.
+
+        A plain value that the function itself changes is the one that it leaves: such an effect
+        happens once, at the capture.
+        """
+        trace = self.trace
+        own = {id(x.place) for x in carried.values()}
+        changed = {id(place): before for place, before, _ in self.changed}
+        added = [(p, b) for p, b, _ in self.changed if b is MISSING]
+        found: list[tuple[Place, Any]] = []
+        for place, before in (*trace.watched.values(), *added):
+            if id(place) in own or (place.announced and place.name == "training"):
+                continue
+            if isinstance(before, Tensor):
+                if id(before) in trace.before:
+                    found.append((place, before))
+            elif id(place) in changed:
+                found.append((place, before))
+            elif is_setting(place.get()):
+                found.append((place, place.get()))
+        announced = tuple(pair for pair in found if pair[0].announced)
+        return announced, tuple(pair for pair in found if not pair[0].announced)
+
+
+def _used_up(name: str, gradient: Tensor) -> Tensor:
+    """What stands in ``grad`` after a compiled step that used the gradient up."""
+    tensor = bare()
+    tensor._node = make_input("grad", gradient._type)
+    tensor._error = GraphcRuntimeError(
+        f"the gradient{f' of {name}' if name else ''} was used up inside the compiled step: return "
+        "it from the step, or compile with keep_grads=True"
+    )
+    return tensor

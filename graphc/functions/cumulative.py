@@ -118,10 +118,8 @@ def _log_add(x: Node, y: Node) -> Node:
     with grad_mode(False):
         value = elementwise("logaddexp", x, y)
     empty = elementwise("eq", value, float("-inf"))
-    result = value
-    for operand in (x, y):
-        result = sloped(result, operand, where(empty, 0.0, elementwise("exp", operand - value)))
-    return result
+    of_x, of_y = (where(empty, 0.0, elementwise("exp", operand - value)) for operand in (x, y))
+    return sloped(value, x, of_x, y, of_y)
 
 
 @function(grad_name="SubBackward0")

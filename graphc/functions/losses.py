@@ -176,8 +176,8 @@ def binary_cross_entropy(
     no = at_least(elementwise("log1p", -x), -100.0)
     rest = (1.0 - x) * x
     tiny = number(1e-12, x)
-    losses = sloped((t - 1.0) * no - t * yes, x, (x - t) / where(rest < tiny, tiny, rest))
-    losses = sloped(losses, t, no - yes) if target.requires_grad else losses
+    slope = (x - t) / where(rest < tiny, tiny, rest)
+    losses = sloped((t - 1.0) * no - t * yes, x, slope, t, no - yes)
     if weight is not None:
         losses = losses * cast(weight, x.dtype)
     return finished(losses, chosen, dtype)

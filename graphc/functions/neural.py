@@ -10,11 +10,11 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES
 from graphc.functions.precision import real
 from graphc.functions.reduction import normal_dim
-from graphc.ir.node import Node, elementwise
-from graphc.ops.elementwise import number, where
+from graphc.ir.node import Node, elementwise, grad_mode
+from graphc.ops.elementwise import And, number, where
 from graphc.ops.function import function
-from graphc.ops.movement import Slice, reshape
-from graphc.ops.sloped import sloped
+from graphc.ops.movement import Slice, full, reshape
+from graphc.ops.sloped import curved, level, sloped, without_derivative
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -47,21 +47,22 @@ def hardtanh(input: Node, min_val: float = -1.0, max_val: float = 1.0) -> Node:
 
 
 def _between(x: Node, low: float, high: float) -> Node:
-    return where(x <= low, low, where(x >= high, high, x))
+    return where(x <= low, low, where(x >= high, high, curved(x)))
 
 
 @function(method=False, namespace=False, functional=True)
 @real
 def leaky_relu(input: Node, negative_slope: float = 0.01) -> Node:
     """x where positive, else slope · x."""
-    return where(input > 0.0, input, input * negative_slope)
+    x = curved(input)
+    return where(input > 0.0, x, x * negative_slope)
 
 
 @function(method=False, namespace=False, functional=True)
 @real
 def elu(input: Node, alpha: float = 1.0) -> Node:
     """x where positive, else α · (eˣ - 1)."""
-    return where(input > 0.0, input, elementwise("expm1", _negative(input)) * alpha)
+    return where(input <= 0.0, elementwise("expm1", _negative(input)) * alpha, input)
 
 
 @function(method=False, functional=True, grad_name="EluBackward0")
@@ -69,7 +70,7 @@ def elu(input: Node, alpha: float = 1.0) -> Node:
 def selu(input: Node) -> Node:
     """The self-normalising elu."""
     below = elementwise("expm1", _negative(input)) * (_SELU_ALPHA * _SELU_SCALE)
-    return where(input > 0.0, input * _SELU_SCALE, below)
+    return where(input <= 0.0, below, input * _SELU_SCALE)
 
 
 @function(method=False, functional=True, grad_name="EluBackward0")
@@ -78,8 +79,14 @@ def celu(input: Node, alpha: float = 1.0) -> Node:
     """x where positive, else α · (exp(x / α) - 1)."""
     if alpha == 0:
         raise GraphcRuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    below = elementwise("expm1", _negative(input) * (1 / alpha)) * alpha
-    return where(input > 0.0, input, below)
+    low = _negative(input)
+    with grad_mode(False):
+        below = elementwise("expm1", low * (1 / alpha)) * alpha
+        value = where(input <= 0.0, below, input)
+    # PyTorch's derivative takes the reciprocal of alpha in single precision.
+    inverse = 1 / float(np.float32(alpha))
+    bent = elementwise("exp", low * inverse) * (alpha * inverse)
+    return sloped(value, input, where(input <= 0.0, bent, 1.0))
 
 
 @function(method=False, namespace=False, functional=True)
@@ -135,15 +142,24 @@ def softsign(input: Node) -> Node:
 @real
 def hardswish(input: Node) -> Node:
     """x · min(max(x + 3, 0), 6) / 6"""
-    middle = input * (input + 3.0) / 6.0
-    return where(input <= -3.0, 0.0, where(input >= 3.0, input, middle))
+    with grad_mode(False):
+        value = input * _between(input + 3.0, 0.0, 6.0) / 6.0
+    middle = where(input < 3.0, input / 3.0 + 0.5, 1.0)
+    return sloped(value, input, where(input <= -3.0, 0.0, middle))
 
 
 @function(method=False, namespace=False, functional=True)
 @real
 def hardsigmoid(input: Node) -> Node:
     """min(max(x + 3, 0), 6) / 6"""
-    return where(input <= -3.0, 0.0, where(input >= 3.0, 1.0, (input + 3.0) / 6.0))
+    with grad_mode(False):
+        value = where(input <= -3.0, 0.0, where(input >= 3.0, 1.0, (input + 3.0) / 6.0))
+    # PyTorch's derivative is a sixth in single precision.
+    sixth = full(input.shape, number(float(np.float32(1 / 6)), input))
+    inside = And()(input > -3.0, input < 3.0)
+    missing = "derivative for aten::hardsigmoid_backward is not implemented"
+    slope = without_derivative(missing, where(inside, sixth, 0.0), input)
+    return sloped(value, input, slope)
 
 
 @function(method=False, namespace=False, functional=True, grad_name="LogSigmoidBackward0")
@@ -164,14 +180,14 @@ def tanhshrink(input: Node) -> Node:
 @function(method=False, namespace=True, functional=True, grad_name="ThresholdBackward0")
 def threshold(input: Node, threshold: float, value: float) -> Node:
     """x where it passes the threshold, else ``value``."""
-    return where(input <= threshold, value, input)
+    return where(input <= threshold, value, curved(input))
 
 
 @function(functional=True)
 @real
 def hardshrink(input: Node, lambd: float = 0.5) -> Node:
     """x, or 0 where |x| ≤ λ."""
-    return where(elementwise("abs", input) <= lambd, 0.0, input)
+    return where(elementwise("abs", input) <= lambd, 0.0, curved(input))
 
 
 @function(method=False, namespace=False, functional=True)
@@ -184,8 +200,11 @@ def softshrink(input: Node, lambd: float = 0.5) -> Node:
             f"lambda must be in range [0, {largest:g}] for input dtype "
             f"{C_NAMES[input.dtype.name]}, but found {lambd:g}"
         )
-    inner = where(input < -lambd, input + lambd, input * 0.0)
-    return where(input > lambd, input - lambd, inner)
+    with grad_mode(False):
+        inner = where(input < -lambd, input + lambd, input * 0.0)
+        value = where(input > lambd, input - lambd, inner)
+    outside = where(elementwise("abs", input) <= lambd, 0.0, number(1.0, input))
+    return sloped(value, input, level(outside, input))
 
 
 @function(method=False, namespace=False, functional=True)

@@ -6,19 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from graphc.errors import GraphcRuntimeError
+from graphc.functions.operands import not_implemented
 from graphc.ir.dtype import bfloat16, float16, float32
 from graphc.ir.node import Node, cast
 
 LOW = (float16, bfloat16)
-_C_NAMES = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def require_floating(name: str, x: Node) -> None:
     """Raise, in PyTorch's words, where ``x`` holds no floating-point numbers."""
     if not x.dtype.is_floating_point:
-        raise GraphcRuntimeError(f"\"{name}\" not implemented for '{_C_NAMES[x.dtype.name]}'")
+        raise not_implemented(name, x.dtype)
 
 
 def real(call: F) -> F:

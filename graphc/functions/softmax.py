@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 
-from graphc.functions.precision import real
+from graphc.functions.operands import dtype_given
+from graphc.functions.precision import LOW, require_floating, widened
 from graphc.functions.reduction import normal_dim
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, cast, elementwise, grad_mode
 from graphc.ops.function import function
 from graphc.ops.movement import reshape
 from graphc.ops.reduce import Max, Sum
-
-
-def _dimension(name: str, dim: int | None, rank: int) -> int:
-    """The dimension meant; None is PyTorch's deprecated choice by rank."""
-    if dim is None:
-        warnings.warn(
-            f"Implicit dimension choice for {name} has been deprecated. Change the call to "
-            "include dim=X as an argument.",
-            stacklevel=5,
-        )
-        dim = 0 if rank in (0, 1, 3) else 1
-    return normal_dim(dim, rank)
+from graphc.ops.sloped import sloped
 
 
 def shifted(x: Node, axis: int) -> Node:
@@ -46,41 +36,46 @@ def log_softmax_rows(x: Node, axis: int) -> Node:
     return rows - elementwise("log", Sum((axis,))(elementwise("exp", rows)))
 
 
-def _at_least_one_dim(x: Node) -> Node:
-    return x if x.rank else reshape(x, (1,))
+def _kept_low(x: Node, dtype: DType) -> Node:
+    """``x`` as a type of 16 bits would keep it; the derivative does not see that."""
+    with grad_mode(False):
+        value = cast(cast(x, dtype), x.dtype)
+    return sloped(value, x, 1.0)
 
 
-@function(functional=True)
-def softmax(
-    input: Node, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
-) -> Node:
+def _low_log_softmax_rows(x: Node, axis: int, dtype: DType) -> Node:
+    """``log_softmax_rows`` of 16-bit floats: sums along a last dimension are kept as such."""
+    if axis < x.rank - 1:
+        return log_softmax_rows(x, axis)
+    rows = shifted(x, axis)
+    total = _kept_low(Sum((axis,))(elementwise("exp", rows)), dtype)
+    return rows - _kept_low(elementwise("log", total), dtype)
+
+
+@function()
+def softmax(input: Node, dim: int, dtype: DType | None = None) -> Node:
     """exp(x) / Σ exp(x) along ``dim``."""
-    return _softmax(cast(input, dtype or input.dtype), dim, "softmax")
+    return _along("softmax", input, dim, dtype, softmax_rows)
 
 
-@real
-def _softmax(input: Node, dim: int | None, name: str) -> Node:
-    axis = _dimension(name, dim, input.rank)
-    return reshape(softmax_rows(_at_least_one_dim(input), axis), input.shape)
-
-
-@function(functional=True)
-def log_softmax(
-    input: Node, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
-) -> Node:
+@function()
+def log_softmax(input: Node, dim: int, dtype: DType | None = None) -> Node:
     """x - ln Σ exp(x) along ``dim``."""
-    return _log_softmax(cast(input, dtype or input.dtype), dim)
+
+    def rows(x: Node, axis: int) -> Node:
+        low = (input.dtype if dtype is None else dtype_given(dtype)) in LOW
+        return _low_log_softmax_rows(x, axis, input.dtype) if low else log_softmax_rows(x, axis)
+
+    return _along("log_softmax", input, dim, dtype, rows)
 
 
-@real
-def _log_softmax(input: Node, dim: int | None) -> Node:
-    axis = _dimension("log_softmax", dim, input.rank)
-    return reshape(log_softmax_rows(_at_least_one_dim(input), axis), input.shape)
-
-
-@function(method=False, namespace=False, functional=True, grad_name="SoftmaxBackward0")
-def softmin(
-    input: Node, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+def _along(
+    name: str, input: Node, dim: int, dtype: DType | None, rows: Callable[[Node, int], Node]
 ) -> Node:
-    """softmax(-x)"""
-    return _softmax(-cast(input, dtype or input.dtype), dim, "softmin")
+    """``rows`` over one dimension; 16-bit floats in float32, rounded once."""
+    x = input if dtype is None else cast(input, dtype_given(dtype))
+    axis = normal_dim(dim, x.rank)
+    last = axis + 1 >= x.rank
+    require_floating(f"{name}_{'lastdim_' if last else ''}kernel_impl", x)
+    wide = widened(x if x.rank else reshape(x, (1,)))
+    return cast(reshape(rows(wide, axis), x.shape), x.dtype)

@@ -19,6 +19,7 @@ from graphc.nn.dropouts import (
     scaled_dot_product_attention,
 )
 from graphc.nn.lookups import embedding, triplet_margin_with_distance_loss
+from graphc.nn.softmaxes import log_softmax, softmax, softmin
 from graphc.nn.statistics import batch_norm, instance_norm
 from graphc.ops.function import FUNCTIONS
 from graphc.surface import LIFTED, assign
@@ -84,8 +85,11 @@ __all__ = [
     "feature_alpha_dropout",
     "gumbel_softmax",
     "instance_norm",
+    "log_softmax",
     "rrelu",
     "scaled_dot_product_attention",
+    "softmax",
+    "softmin",
     "triplet_margin_with_distance_loss",
     *NAMES,
 ]

@@ -8,41 +8,44 @@ from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.ir.node import Node, Op, const, is_const, recording
 from graphc.ir.types import TensorType, broadcast_shapes, expands_to
 from graphc.ops.elementwise import sum_to
-from graphc.ops.movement import reshape, zeros
+from graphc.ops.movement import full, reshape, zeros
 
 
 @dataclass(frozen=True)
 class Sloped(Op, name="sloped"):
     """The first operand; its derivative with respect to the second, elementwise, is the third.
 
-    Of further operands it has the derivatives that it was given by another ``sloped`` alone.
+    So it is for the pairs that may follow; there are no other derivatives.
     """
 
     missing: str = ""
     """The error of differentiating what PyTorch has no derivative of."""
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
-        value, x, slope = types
-        if broadcast_shapes(value.shape, x.shape, slope.shape) != value.shape:
-            raise GraphcRuntimeError(f"sloped: {x} and {slope} do not fit {value}")
+        value, *pairs = types
+        if broadcast_shapes(*(t.shape for t in types)) != value.shape:
+            raise GraphcRuntimeError(f"sloped: {', '.join(map(str, pairs))} do not fit {value}")
         return value
 
     def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
-        value, x, slope = node.inputs
         if self.missing:
             raise GraphcNotImplementedError(self.missing)
-        # A value that is itself given a slope has one with respect to another operand.
-        others = dy if isinstance(value.op, Sloped) else None
-        if is_const(slope, 0):
-            # Not dy · 0, which is nan where dy is infinite.
-            return others, zeros(x.type), None
-        return others, sum_to(dy * slope, x.shape), None
+        flows: list[Node | None] = [None]
+        for x, slope in zip(node.inputs[1::2], node.inputs[2::2], strict=True):
+            if not x.requires_grad:
+                flows += [None, None]
+            elif is_const(slope, 0):
+                # Not dy · 0, which is nan where dy is infinite.
+                flows += [zeros(x.type), None]
+            else:
+                flows += [sum_to(dy * slope, x.shape), None]
+        return tuple(flows)
 
 
-def sloped(value: Node, x: Node, slope: Node | float) -> Node:
-    """``value`` with the derivative ``slope`` with respect to ``x``, and those given before."""
-    third = slope if isinstance(slope, Node) else const(slope, value.dtype)
-    return Sloped()(value, x, third)
+def sloped(value: Node, x: Node, slope: Node | float, *more: Node) -> Node:
+    """``value`` with the derivative ``slope`` with respect to ``x``, and so on in pairs."""
+    first = slope if isinstance(slope, Node) else const(slope, value.dtype)
+    return Sloped()(value, x, first, *more)
 
 
 def level(value: Node, *operands: Node) -> Node:
@@ -59,9 +62,16 @@ def _coming_from(value: Node, operands: tuple[Node, ...], missing: str) -> Node:
     sources = [x for x in operands if x.requires_grad] if recording.grad_enabled else []
     if not sources:
         return value
-    nothing = zeros(value.type)
+    pairs = []
     for x in sources:
         if not expands_to(x.shape, value.shape):
             x = reshape(Op.registry["sum"](tuple(range(x.rank)))(x), ())  # type: ignore[call-arg]
-        nothing = Sloped(missing)(nothing, x, const(0.0, value.dtype))
-    return value - nothing
+        pairs += [x, const(0.0, value.dtype)]
+    return value - Sloped(missing)(zeros(value.type), *pairs)
+
+
+def curved(x: Node) -> Node:
+    """``x``, of which even a constant derivative is said to come from it, as PyTorch says."""
+    if not (recording.grad_enabled and x.requires_grad):
+        return x
+    return sloped(x, x, level(full(x.shape, const(1.0, x.dtype)), x))

@@ -12,11 +12,7 @@ from graphc import factories, from_data, methods, queries, sampling, surface
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
-from graphc.compiled import compile
-from graphc.device import Device, device
-from graphc.errors import GraphcError
-from graphc.from_data import tensor
-from graphc.grad_mode import (
+from graphc.autograd.grad_mode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
@@ -24,6 +20,10 @@ from graphc.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from graphc.compiled import compile
+from graphc.device import Device, device
+from graphc.errors import GraphcError
+from graphc.from_data import tensor
 from graphc.ir.dtype import (
     DType,
     bfloat16,

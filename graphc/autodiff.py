@@ -15,7 +15,9 @@ Hook = Callable[[Node, Node], Node]
 class Walk:
     """What a backward pass went over."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Callable[[Sequence[Node]], None] | None = None) -> None:
+        self.start = start
+        """Called with the nodes, operands first, before anything is differentiated."""
         self.nodes: set[Node] = set()
         self.readers: set[Node] = set()
         """The nodes whose gradient reads values of the forward pass."""
@@ -64,6 +66,8 @@ def _accumulate(
     for result, seed in zip(results, seeds, strict=True):
         if seed is not None and result.requires_grad:
             _add(found, result, seed)
+    if walk is not None and walk.start is not None:
+        walk.start(order)
     kept: dict[Node, Node] = {}
     inside = frozenset(order)
     for node in reversed(order):

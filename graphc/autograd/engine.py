@@ -6,13 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from graphc.alike import Alike
 from graphc.autodiff import Walk, gradients, reachable_leaves
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
-from graphc.grad_mode import enable_grad as enable_grad
-from graphc.grad_mode import inference_mode as inference_mode
-from graphc.grad_mode import is_grad_enabled as is_grad_enabled
-from graphc.grad_mode import no_grad as no_grad
-from graphc.grad_mode import set_grad_enabled as set_grad_enabled
 from graphc.ir.graph import topological
 from graphc.ir.node import Node, const, grad_mode
 from graphc.ops.movement import full
@@ -131,15 +127,16 @@ def _differentiate(
         if (tensor := reference()) is not None and tensor._hooks
     }
     key = ("gradients", nodes, seeds, leaves, create_graph)
-    found = None if hooks else trace.memo.get(key)
+    told = bool(hooks) or trace.has_custom  # the user's code runs anew each time
+    found = None if told else trace.memo.get(key)
     if found is None:
-        walk = Walk()
-        with grad_mode(create_graph):
+        with _alike(trace, seeds, told) as walk, grad_mode(create_graph):
             results = gradients(
                 nodes, seeds, leaves, _hook(trace, hooks) if hooks else None, walk=walk
             )
+            results = tuple(None if x is None else trace.alike(x) for x in results)
         found = results, frozenset(walk.nodes), frozenset(walk.readers)
-        if not hooks:
+        if not told:
             trace.memo[key] = found
     results, walked, readers = found
     past = trace.past
@@ -150,6 +147,27 @@ def _differentiate(
     if not (create_graph if retain_graph is None else retain_graph):
         past.spend(walked, readers)
     return results
+
+
+@contextmanager
+def _alike(trace: Trace, seeds: tuple[Node, ...], told: bool) -> Iterator[Walk]:
+    """Within, what the user's code is shown are the same nodes as in the last step."""
+    if not told:
+        yield Walk()
+        return
+    before, alike = trace.alike, Alike(trace.memo)
+    alike.stands(seeds)
+
+    def start(order: Sequence[Node]) -> None:
+        alike.stands(order)
+        for node in order:
+            alike.stands(node.inputs)
+
+    trace.alike = alike
+    try:
+        yield Walk(start)
+    finally:
+        trace.alike = before
 
 
 def _check_stale(trace: Trace, results: tuple[Node | None, ...]) -> None:
@@ -163,7 +181,7 @@ def _hook(trace: Trace, hooks: dict[Node, Any]) -> Callable[[Node, Node], Node]:
     def apply(node: Node, gradient: Node) -> Node:
         reference = hooks.get(node)
         tensor = reference() if reference is not None else None
-        return gradient if tensor is None else run_hooks(tensor, gradient, trace)
+        return gradient if tensor is None else run_hooks(tensor, trace.alike(gradient), trace)
 
     return apply
 

@@ -42,7 +42,8 @@ def capture(
     with session.recording_into(trace):
         session.modules = trace.called
         try:
-            return Closing(trace, keep_grads).captured(function(*inner, **named))
+            results = function(*inner, **named)
+            return Closing(trace, keep_grads).captured(results)
         except BaseException:
             _forget_states(trace)
             raise
@@ -84,8 +85,8 @@ def argument_names(function: Callable[..., Any], count: int) -> list[str]:
     names: list[str] = []
     if code is not None:
         names = list(code.co_varnames[: code.co_argcount])
-        if names[:1] == ["self"] and getattr(target, "__self__", None) is not None:
-            del names[0]
+        if getattr(target, "__self__", None) is not None:
+            del names[:1]
     return [names[i] if i < len(names) else f"x{i}" for i in range(count)]
 
 

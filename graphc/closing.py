@@ -51,7 +51,7 @@ class CapturingTrace(Trace):
 
     def __init__(self, names: Mapping[int, str]) -> None:
         super().__init__({}, capturing=True)
-        self.names = names
+        self.names = dict(names)
         self.inputs: dict[Node, Tensor] = {}
         """The stand-ins of the function's arguments."""
         self.places: dict[int, int] = {}
@@ -83,7 +83,10 @@ class CapturingTrace(Trace):
     def watch(self, places: Iterable[Place]) -> None:
         """Note what stands in ``places``."""
         for place in places:
-            self.watched.setdefault((id(place.holder), place.name), (place, place.get()))
+            value = place.get()
+            self.watched.setdefault((id(place.holder), place.name), (place, value))
+            if isinstance(value, Tensor) and not value._name:
+                self.names.setdefault(id(value), place.name)
 
     def watch_modules(self, modules: Iterable[Any]) -> None:
         """Note the attributes and buffers of modules and of all below them."""
@@ -232,10 +235,19 @@ class Closing:
             found = [t for t in tensors if t._home is None and t._base is None]
             return [t for t in found if id(t) not in excluded]
 
+        self._part_views()
         if kept(pending_tensors(self.trace), expected):
             gc.collect()  # a cycle of references is no holder
         live = pending_tensors(self.trace)
         return [t for t in live if t._home is not None], kept(live, known | consumed)
+
+    def _part_views(self) -> None:
+        """Let views that were made within stand on their own, and hold what they look into no more."""
+        trace = self.trace
+        for t in pending_tensors(trace):
+            if t._base is not None and id(t) not in trace.before and id(t) not in trace.places:
+                trace.node_of(t)
+                t._base, t._chain = None, ()
 
     def _gradients(self) -> tuple[tuple[Tensor | int, Tensor | None], ...]:
         """What each ``grad`` that the function set is to be after a call.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import CellType, CodeType
 from typing import Any
@@ -32,7 +32,7 @@ MISSING = _Missing()
 class Place:
     """An entry of a namespace, or a cell that a function closes over."""
 
-    holder: dict[str, Any] | CellType
+    holder: dict[str, Any] | CellType = field(repr=False)
     name: str
     owner: str
     """Whose it is, for what is said of it."""

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from types import MethodType
-from typing import Any
+from typing import Any, overload
 
 from graphc.backend import Backend, Kernel
 from graphc.capture import capture
@@ -290,6 +290,61 @@ class OptimizedModule(Module):
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(self._orig_mod), *PROGRAM})
+
+
+@overload
+def compile(
+    model: None = None,
+    *,
+    backend: str = "auto",
+    keep_grads: bool = False,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Callable[[Callable[..., Any]], Any]: ...
+
+
+@overload
+def compile(
+    model: Callable[..., Any],
+    *example_inputs: Any,
+    backend: str = "auto",
+    keep_grads: bool = False,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Any: ...
+
+
+@overload
+def compile(
+    *,
+    backend: str = "auto",
+    keep_grads: bool = False,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Callable[[Callable[..., Any]], Any]: ...
+
+
+@overload
+def compile(
+    model: Callable[..., Any],
+    *example_inputs: Any,
+    backend: str = "auto",
+    keep_grads: bool = False,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    mode: str | None = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Any: ...
 
 
 def compile(

@@ -6,9 +6,11 @@ from collections.abc import Callable, Generator
 from functools import wraps
 from inspect import isgeneratorfunction
 from types import TracebackType
-from typing import Any
+from typing import Any, Self, TypeVar, cast
 
 from graphc.ir.node import recording
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode:
@@ -31,17 +33,17 @@ class _Mode:
     ) -> None:
         recording.grad_enabled = self.stack.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         """The function, in this mode whenever its own code runs."""
         if isgeneratorfunction(function):
-            return self._generator(function)
+            return cast(F, self._generator(function))
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             with self:
                 return function(*args, **kwargs)
 
-        return call
+        return cast(F, call)
 
     def _generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -70,12 +72,12 @@ class _Mode:
 class _Switch(_Mode):
     """A mode that decorates a function without being called itself."""
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Self:
         mode = super().__new__(cls)
         if function is None:
             return mode
         mode.__init__()  # type: ignore[misc]
-        return mode(function)
+        return mode(function)  # type: ignore[return-value]
 
 
 class no_grad(_Switch):
@@ -109,10 +111,10 @@ class set_grad_enabled(_Mode):
     ) -> None:
         recording.grad_enabled = self.before
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         """The function in this mode; what is outside stays as it was."""
         recording.grad_enabled = self.before
-        return (enable_grad if self.enabled else no_grad)()(function)  # type: ignore[no-any-return]
+        return (enable_grad if self.enabled else no_grad)()(function)
 
 
 class _Inference:
@@ -122,10 +124,10 @@ class _Inference:
 class inference_mode(_Mode):
     """As ``no_grad``; with ``mode=False`` as ``enable_grad``."""
 
-    def __new__(cls, mode: Callable[..., Any] | bool = True) -> Any:
+    def __new__(cls, mode: Callable[..., Any] | bool = True) -> Self:
         if isinstance(mode, bool):
             return super().__new__(cls)
-        return cls()(mode)
+        return cls()(mode)  # type: ignore[return-value]
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__()

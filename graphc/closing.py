@@ -169,6 +169,8 @@ class Closing:
         self.trace = trace
         self.keep_grads = keep_grads
         self.outputs: list[Node] = []
+        self.places: dict[int, Slot] = {}
+        """The place of each tensor among the outputs, by its identity."""
         self.changed = changed_places(trace)
         self.gradients = self._gradients()
 
@@ -216,8 +218,10 @@ class Closing:
                 return Given(trace.places[id(x)])
             if id(x) in trace.before or (x._serial != trace.serial and not x._pending):
                 return x
-            self.outputs.append(trace.node_of(x))
-            return Slot(len(self.outputs) - 1)
+            if id(x) not in self.places:
+                self.places[id(x)] = Slot(len(self.outputs))
+                self.outputs.append(trace.node_of(x))
+            return self.places[id(x)]
 
         return mapped(change, nest)
 
@@ -242,7 +246,7 @@ class Closing:
         return [t for t in live if t._home is not None], kept(live, known | consumed)
 
     def _part_views(self) -> None:
-        """Let views that were made within stand on their own, and hold what they look into no more."""
+        """Let views that were made within stand on their own, without what they look into."""
         trace = self.trace
         for t in pending_tensors(trace):
             if t._base is not None and id(t) not in trace.before and id(t) not in trace.places:

@@ -320,33 +320,6 @@ def compile(
 ) -> Any: ...
 
 
-@overload
-def compile(
-    *,
-    backend: str = "auto",
-    keep_grads: bool = False,
-    fullgraph: bool = False,
-    dynamic: bool | None = None,
-    mode: str | None = None,
-    options: Any = None,
-    disable: bool = False,
-) -> Callable[[Callable[..., Any]], Any]: ...
-
-
-@overload
-def compile(
-    model: Callable[..., Any],
-    *example_inputs: Any,
-    backend: str = "auto",
-    keep_grads: bool = False,
-    fullgraph: bool = False,
-    dynamic: bool | None = None,
-    mode: str | None = None,
-    options: Any = None,
-    disable: bool = False,
-) -> Any: ...
-
-
 def compile(
     model: Callable[..., Any] | None = None,
     *example_inputs: Any,

@@ -98,7 +98,6 @@ def test_settings_for_pytorchs_own_compiler_are_taken() -> None:
 
 
 def test_what_cannot_be_compiled_is_refused() -> None:
-    number: Any = 3
     with pytest.raises(torch.GraphcError, match="takes a module or a function, not int") as caught:
         torch.compile(3)  # type: ignore[call-overload]
     assert isinstance(caught.value, TypeError)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
-from graphc.functions.operands import C_NAMES, c_type
+from graphc.functions.operands import C_NAMES, c_type, not_implemented
 from graphc.history import grad_name
-from graphc.ir.dtype import DType
+from graphc.ir.dtype import DType, bool_, int64
 from graphc.ir.node import Node, cast, origin_of, recording
 from graphc.lift import lift
 from graphc.ops.function import Function
@@ -24,6 +24,14 @@ UNDERIVED = frozenset({"acosh", "asinh", "atanh"})
 """Functions whose in-place form has no derivative in PyTorch."""
 OVERWRITING = frozenset({"copy", "fill", "zero"})
 """Functions whose result does not come from the tensor that it is written to."""
+_NAMED = (
+    "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil "
+    "celu clamp clamp_max clamp_min clip cos cosh deg2rad erf erfc exp exp2 expm1 fill fix floor "
+    "frac gcd lcm ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal relu "
+    "round rsqrt selu sigmoid sin sinc sinh sqrt square tan tanh threshold trunc xlogy zero"
+)
+NAMED = tuple(_NAMED.split())
+"""Functions whose in-place form the package's namespace has too."""
 PRODUCTS = frozenset({"addmm_", "addmv_", "baddbmm_"})
 """What tells of results that do not fit in words of its own."""
 
@@ -36,33 +44,33 @@ def assign(tensor: Tensor, value: Tensor, name: str) -> Tensor:
     return _write(tensor, node, _step_name(value, name))
 
 
-def in_place(function: Function) -> Callable[..., Tensor]:
-    """The method that writes the result of a function into the tensor."""
+def in_place(function: Function, *, method: bool = True) -> Callable[..., Tensor]:
+    """The method, or the function of the namespace, that writes a result into the first operand."""
     name, plain = f"{function.name}_", function.call.__name__.rstrip("_")
-    lifted = lift(replace(function, name=name), method=True)
+    lifted = lift(replace(function, name=name), method=method)
     missing = ""
     if function.grad_name == "NotImplemented":
         missing = f"derivative for aten::{plain}_ is not implemented"
     if plain in UNDERIVED:
         missing = f"the derivative for 'inplace version of {plain}' is not implemented."
 
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        value: Tensor = lifted(self, *args, **kwargs)
-        node = _fitting(self, value, name)
+    def write(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        value: Tensor = lifted(input, *args, **kwargs)
+        node = _fitting(input, value, name)
         step = _step_name(value, f"{plain}_")
-        given = (self, *args, *kwargs.values()) if recording.grad_enabled else ()
+        given = (input, *args, *kwargs.values()) if recording.grad_enabled else ()
         sources = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
-        if plain in UNSEEN and self.requires_grad:
-            node, step = _coming_from(node, [self], slope=1.0), grad_name(self)
+        if plain in UNSEEN and input.requires_grad:
+            node, step = _coming_from(node, [input], slope=1.0), grad_name(input)
         elif missing and sources:
             node = _coming_from(node, sources, missing)
         elif sources and (plain in OVERWRITING or not node.requires_grad):
             node = _coming_from(node, sources)
-        return _write(self, node, step)
+        return _write(input, node, step)
 
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"``{function.name}``, written into this tensor."
-    return method
+    write.__name__ = write.__qualname__ = name
+    write.__doc__ = f"``{function.name}``, written into this tensor."
+    return write
 
 
 def _fitting(tensor: Tensor, value: Tensor, name: str) -> Node:
@@ -76,19 +84,31 @@ def _fitting(tensor: Tensor, value: Tensor, name: str) -> Node:
         raise _misfit(name, list(target.shape), list(node.shape))
     if node.dtype is target.dtype:
         return node
-    if name == "float_power_":
-        raise GraphcRuntimeError(
-            f"the base given to float_power_ has dtype {C_NAMES[target.dtype.name]} but the "
-            f"operation's result requires dtype {C_NAMES[node.dtype.name]}"
-        )
-    named = c_type if name.startswith("clamp_") else None
-    check_cast(node.dtype, target.dtype, named)
+    _check_kind(name, node.dtype, target.dtype)
     key = ("cast", node, target.dtype)
     found = trace.memo.get(key)
     if found is None:
         with origin_of(here(name)):
             found = trace.memo[key] = cast(node, target.dtype)
     return found
+
+
+def _check_kind(name: str, source: DType, target: DType) -> None:
+    """Raise, in the function's own words, where its result is of another kind than the target."""
+    if name == "float_power_":
+        raise GraphcRuntimeError(
+            f"the base given to float_power_ has dtype {C_NAMES[target.name]} but the operation's "
+            f"result requires dtype {C_NAMES[source.name]}"
+        )
+    if name in ("cumsum_", "cumprod_"):
+        if target is bool_ and source is int64:
+            raise not_implemented(f"{name}out_cpu", target)
+        if source is not int64 or target.category != 1:
+            raise GraphcRuntimeError(
+                f"Bad in-place call: input tensor dtype {c_type(target)} and output tensor dtype "
+                f"{c_type(source)} should match"
+            )
+    check_cast(source, target, c_type if name.startswith("clamp_") else None)
 
 
 def check_cast(source: DType, target: DType, named: Callable[[DType], str] | None = None) -> None:

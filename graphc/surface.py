@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.in_place import assign as assign
-from graphc.in_place import in_place
+from graphc.in_place import NAMED, in_place
 from graphc.lift import lift
 from graphc.ops.function import FUNCTIONS
 from graphc.tensor import Tensor
@@ -86,4 +86,5 @@ def install() -> dict[str, Callable[..., Any]]:
         setattr(Tensor, operator, _reflected(lift(FUNCTIONS[name], operator=True)))
     for operator, name in IN_PLACE_OPERATORS.items():
         setattr(Tensor, operator, getattr(Tensor, name))
-    return {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.namespace}
+    writing = {f"{name}_": in_place(FUNCTIONS[name], method=False) for name in NAMED}
+    return {**writing, **{name: LIFTED[name] for name, f in FUNCTIONS.items() if f.namespace}}

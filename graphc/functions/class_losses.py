@@ -63,7 +63,7 @@ def cross_entropy(
     return cast(loss, input.dtype)
 
 
-@function(method=False, functional=True, grad_name="NllLossBackward0")
+@function(method=False, namespace=False, functional=True, grad_name="NllLossBackward0")
 def nll_loss(
     input: Node,
     target: Node,

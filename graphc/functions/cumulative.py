@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
-from graphc.functions.operands import C_NAMES, dtype_given
+from graphc.errors import GraphcIndexError, GraphcRuntimeError
+from graphc.functions.joining import cat
+from graphc.functions.operands import dtype_given, not_implemented
 from graphc.functions.reduction import as_differentiable, normal_dim
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import DType, bool_, int64
@@ -14,7 +15,7 @@ from graphc.ops.creation import Arange
 from graphc.ops.elementwise import And, Ne, Not, Or, where
 from graphc.ops.function import function
 from graphc.ops.indexing import Gather
-from graphc.ops.movement import Concat, Pad, Slice, expand, reshape
+from graphc.ops.movement import Pad, Reshape, Slice, expand, reshape
 from graphc.ops.scan import CumProd, CumSum, Scan
 from graphc.ops.sloped import sloped
 
@@ -55,6 +56,10 @@ def _cumulative_extreme(name: str) -> None:
     """Declare cummax or cummin: with the places, of equals the last."""
 
     def call(input: Node, dim: int) -> tuple[Node, Node]:
+        if not input.rank and dim not in (0, -1):
+            raise GraphcIndexError(
+                f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}"
+            )
         axis = normal_dim(dim, input.rank)
         kind = return_type(name, "values", "indices")
         if not input.rank:
@@ -101,9 +106,7 @@ _cumulative_extreme("cummin")
 def logcumsumexp(input: Node, dim: int) -> Node:
     """ln Σ eˣ of each element and all before it along ``dim``, safe from overflow."""
     if not input.dtype.is_floating_point:
-        raise GraphcNotImplementedError(
-            f"\"logcumsumexp_out_cpu\" not implemented for '{C_NAMES[input.dtype.name]}'"
-        )
+        raise not_implemented("logcumsumexp_out_cpu", input.dtype)
     axis = normal_dim(dim, input.rank)
     if not input.rank:
         return input
@@ -122,7 +125,11 @@ def _log_add(x: Node, y: Node) -> Node:
     return sloped(value, x, of_x, y, of_y)
 
 
-@function(grad_name="SubBackward0")
+def _diff_name(input: Any, n: int = 1, *_: Any, **__: Any) -> str:
+    return "SubBackward0" if n else "CopyBackwards"
+
+
+@function(grad_name=_diff_name, same=True)
 def diff(
     input: Node,
     n: int = 1,
@@ -137,19 +144,30 @@ def diff(
     if n < 0:
         raise GraphcRuntimeError(f"order must be non-negative but got {n}")
     for other in (prepend, append):
-        if other is not None and other.rank != input.rank:
-            raise GraphcRuntimeError(
-                "diff expects prepend or append to be the same dimension as input"
-            )
+        if other is not None:
+            _check_longer(input, other, axis)
     if not n:
-        return input
+        return Reshape(input.shape)(input)
     parts = [x for x in (prepend, input, append) if x is not None]
-    x = Concat(axis)(*parts) if len(parts) > 1 else input
+    x = cat(parts, axis) if len(parts) > 1 else input
     less = "xor" if x.dtype is bool_ else "sub"
     for _ in range(min(n, x.shape[axis])):
         last = x.shape[axis] - 1
         x = elementwise(less, _between(x, axis, 1, last + 1), _between(x, axis, 0, last))
     return x
+
+
+def _check_longer(x: Node, other: Node, axis: int) -> None:
+    """Raise where the two do not join along the axis."""
+    if other.rank != x.rank:
+        raise GraphcRuntimeError("diff expects prepend or append to be the same dimension as input")
+    for d, (m, n) in enumerate(zip(x.shape, other.shape, strict=True)):
+        if d != axis and m != n:
+            raise GraphcRuntimeError(
+                "diff expects the shape of tensor to prepend or append to match that of input "
+                f"except along the differencing dimension; input.size({d}) = {m}, but got "
+                f"tensor.size({d}) = {n}"
+            )
 
 
 def _between(x: Node, axis: int, start: int, stop: int) -> Node:

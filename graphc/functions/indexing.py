@@ -253,7 +253,7 @@ def _flat_index(x: Node, index: Node) -> Node:
     return within(index, -size, size, message, "IndexError")
 
 
-@function(inplace=True, namespace=False)
+@function(inplace=True)
 def put(input: Node, index: Node, source: Node, accumulate: bool = False) -> Node:
     """``input`` with the elements of ``source`` at flat positions, written or added."""
     if index.dtype is not int64:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphc.errors import GraphcIndexError, GraphcRuntimeError
-from graphc.functions.operands import Operand
+from graphc.functions.indexing import within
+from graphc.functions.operands import C_NAMES, Operand, not_implemented
 from graphc.functions.reduction import dropped, normal_dim
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import bool_, int32, int64
@@ -31,9 +32,13 @@ def _sorted(x: Node, axis: int, descending: bool) -> Ranked:
     return Ranked(Item(0)(both), Item(1)(both))
 
 
-@function()
+def _sort_name(input: Any, *_: Any, stable: bool | None = None, **__: Any) -> str:
+    return f"SortBackward{0 if stable is None else 1}"
+
+
+@function(grad_name=_sort_name)
 def sort(
-    input: Node, dim: int = -1, descending: bool = False, *, stable: bool = False
+    input: Node, dim: int = -1, descending: bool = False, *, stable: bool | None = None
 ) -> tuple[Node, Node]:
     """The elements in order along ``dim``, equal ones as they stood, and where each one stood."""
     found = _sorted(input, normal_dim(dim, input.rank), descending)
@@ -72,6 +77,8 @@ def topk(
 @function()
 def kthvalue(input: Node, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Node, Node]:
     """The ``k``-th smallest element along ``dim``, and where it stood."""
+    if input.dtype is bool_:
+        raise not_implemented("kthvalue_cpu", bool_)
     axis = normal_dim(dim, input.rank)
     if input.rank and not input.shape[axis]:
         raise GraphcIndexError(f"kthvalue(): Expected reduction dim {axis} to have non-zero size.")
@@ -106,7 +113,7 @@ def searchsorted(
     _check_search(sorted_sequence, values, isinstance(input, Node), right, side)
     rows = sorted_sequence
     if sorter is not None:
-        rows = Gather(rows.rank - 1)(rows, cast(sorter, int64))
+        rows = _in_order(rows, sorter)
     lead = rows.shape[:-1]
     count = rows.type.size // max(1, rows.shape[-1]) if rows.shape[-1] else 1
     if rows.rank == 1:
@@ -118,6 +125,23 @@ def searchsorted(
     after = right or side == "right"
     found = _bisect(reshape(rows, (count, rows.shape[-1])), reshape(wanted, shape), after)
     return cast(reshape(found, values.shape), int32 if out_int32 else int64)
+
+
+def _in_order(rows: Node, sorter: Node) -> Node:
+    """The rows in the order that the sorter gives."""
+    if sorter.shape != rows.shape:
+        raise GraphcRuntimeError(
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
+            f"tensor {list(rows.shape)}and got sorter tensor {list(sorter.shape)}"
+        )
+    if sorter.dtype is not int64:
+        raise GraphcRuntimeError(
+            "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+            f"{C_NAMES[sorter.dtype.name]}"
+        )
+    message = "torch.searchsorted(): sorter index out of range"
+    places = within(sorter, 0, rows.shape[-1], message, "RuntimeError")
+    return Gather(rows.rank - 1)(rows, places)
 
 
 def _check_search(rows: Node, values: Node, is_tensor: bool, right: bool, side: str | None) -> None:
@@ -173,9 +197,13 @@ def bucketize(
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-@function()
+@function(method=False)
 def isin(
-    elements: Node, test_elements: Node, *, assume_unique: bool = False, invert: bool = False
+    elements: Operand,
+    test_elements: Operand,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
 ) -> Node:
     """Whether each element is among the test elements."""
     x, y = promoted((elements, test_elements))

@@ -82,9 +82,7 @@ def fits(value: Scalar, dtype: DType) -> bool:
     return isfinite(value) and low <= int(value) <= limits.max
 
 
-@function(
-    method=False, namespace=False, inplace=True, grad_name=numbered("Fill", tensor=3, number=0)
-)
+@function(method=False, inplace=True, grad_name=numbered("Fill", tensor=3, number=0))
 def fill(input: Node, value: Operand) -> Node:
     """``value`` everywhere."""
     if isinstance(value, Node):

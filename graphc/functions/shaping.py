@@ -142,7 +142,7 @@ def t(input: Node) -> Node:
     return movement.permute(input, tuple(reversed(range(input.rank))))
 
 
-@function(view=True, namespace=False, grad_name="TransposeBackward0")
+@function(view=True, grad_name="TransposeBackward0")
 def adjoint(input: Node) -> Node:
     """The last two dimensions exchanged."""
     if input.rank < 2:
@@ -236,7 +236,7 @@ def broadcast_tensors(*tensors: Node) -> tuple[Node, ...]:
     return tuple(movement.expand(x, shape) for x in given)
 
 
-@function(view=True, namespace=False)
+@function(view=True)
 def detach(input: Node) -> Node:
     """The same memory, through which no gradient flows."""
     return Op.registry["detach"]()(input)

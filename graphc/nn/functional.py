@@ -40,6 +40,8 @@ INPLACE = (
     "threshold",
 )
 """What can write its result into its input: the last argument, ``inplace``, says so."""
+WRITING = ("celu", "elu", "hardtanh", "leaky_relu", "relu", "selu", "threshold")
+"""What has a form of its own that writes, such as ``relu_``."""
 
 
 def with_inplace(name: str) -> Callable[..., Tensor]:
@@ -70,7 +72,7 @@ def _in_place(name: str) -> Callable[..., Tensor]:
 
 NAMES = {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.functional}
 NAMES |= {name: with_inplace(name) for name in INPLACE}
-NAMES |= {f"{name}_": _in_place(name) for name in INPLACE}
+NAMES |= {f"{name}_": _in_place(name) for name in WRITING}
 NAMES["unfold"] = LIFTED["patch_columns"]  # of tensors, ``unfold`` means another thing
 globals().update(NAMES)
 

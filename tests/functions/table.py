@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.functions.calls import Call
+from tests.functions.orders import CUMULATIVE, ORDERING
 from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
 from tests.functions.products import PRODUCTS
 from tests.functions.reductions import REDUCTIONS
@@ -16,4 +17,6 @@ TABLE: dict[str, list[Call]] = {
     **VIEWS,
     **JOINS,
     **PRODUCTS,
+    **CUMULATIVE,
+    **ORDERING,
 }

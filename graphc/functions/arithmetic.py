@@ -12,6 +12,7 @@ from graphc.functions.operands import (
     check_tensors,
     not_implemented,
     numbered,
+    tensors_of,
 )
 from graphc.ir.dtype import DType, Scalar, bool_, float64
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise, grad_mode, promoted
@@ -98,7 +99,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     if dtype.is_floating_point:
         with grad_mode(False):
             quotient = elementwise("trunc", elementwise("div", input, other))
-        return level(quotient, *_tensors(input, other))
+        return level(quotient, *tensors_of(input, other))
     x, y = promoted((input, other))
     quotient = elementwise("floor_divide", x, y)
     inexact = elementwise("ne", quotient * y, x)
@@ -137,12 +138,8 @@ def floor_divide(input: Operand, other: Operand) -> Node:
     with grad_mode(False):
         quotient = elementwise("floor_divide", input, other)
     return without_derivative(
-        "derivative for aten::floor_divide is not implemented", quotient, *_tensors(input, other)
+        "derivative for aten::floor_divide is not implemented", quotient, *tensors_of(input, other)
     )
-
-
-def _tensors(*operands: Operand) -> list[Node]:
-    return [x for x in operands if isinstance(x, Node)]
 
 
 @function(inplace=True, grad_name=numbered("Remainder", tensor=1, number=0))

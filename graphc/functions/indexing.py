@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+
 from graphc.errors import GraphcIndexError, GraphcRuntimeError
-from graphc.functions.operands import C_NAMES, Operand
+from graphc.functions.operands import C_NAMES, Operand, numbered
 from graphc.functions.reduction import normal_dim
 from graphc.functions.selection import check_fits
-from graphc.ir.dtype import Scalar, bool_, int32, int64
-from graphc.ir.node import Node, cast, const
+from graphc.ir.dtype import Scalar, bool_, int32, int64, uint8
+from graphc.ir.node import Node, cast, const, elementwise
 from graphc.ir.types import TensorType, broadcast_shapes
 from graphc.ops.elementwise import where
 from graphc.ops.function import function
 from graphc.ops.indexing import CheckRange, Gather, GatherNd, IndexPut, IndexSum
 from graphc.ops.movement import expand, permute, reshape, zeros
 from graphc.ops.scan import CumSum
+from graphc.ops.sloped import level
 
 INTEGERS = (int32, int64)
 
@@ -57,7 +60,7 @@ def gather(input: Node, dim: int, index: Node, *, sparse_grad: bool = False) -> 
     if index.dtype not in INTEGERS:
         raise GraphcRuntimeError("gather(): Expected dtype int32/int64 for index")
     if not index.type.size:
-        return zeros(TensorType(index.shape, input.dtype))
+        return level(zeros(TensorType(index.shape, input.dtype)), input)
     found = Gather(axis)(raised(input), cast(raised(index), int64))
     return reshape(found, index.shape)
 
@@ -71,30 +74,26 @@ def take_along_dim(input: Node, indices: Node, dim: int | None = None) -> Node:
             f"{C_NAMES[indices.dtype.name]}"
         )
     if dim is None:
-        size = input.type.size
-        return _gathered(flat(input), flat(indices), 0, size)
+        return Gather(0)(flat(input), flat(indices))
     if input.rank != indices.rank:
         raise GraphcRuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {input.rank} dimensions for input, and {indices.rank} dimensions for indices"
         )
+    if not input.rank:
+        raise GraphcIndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     axis = normal_dim(dim, input.rank)
-    x, places = raised(input), raised(indices)
-    ends = [broadcast_shapes(x.shape[a:b], places.shape[a:b]) for a, b in _around(axis, x.rank)]
-    x, places = (expand(t, (*ends[0], t.shape[axis], *ends[1])) for t in (x, places))
-    found = _gathered(x, places, axis, x.shape[axis])
-    return found if input.rank else reshape(found, ())
+    ends = [
+        broadcast_shapes(input.shape[a:b], indices.shape[a:b]) for a, b in _around(axis, input.rank)
+    ]
+    x, places = (expand(t, (*ends[0], t.shape[axis], *ends[1])) for t in (input, indices))
+    # PyTorch counts on from the start beyond the end.
+    return Gather(axis)(x, elementwise("remainder", places, max(x.shape[axis], 1)))
 
 
 def _around(axis: int, rank: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """The ranges of dimensions before and after ``axis``."""
     return (0, axis), (axis + 1, rank)
-
-
-def _gathered(x: Node, index: Node, axis: int, size: int) -> Node:
-    """``Gather`` with indices that may count from the end."""
-    checked = in_bounds(index, x, axis, "RuntimeError", wrap=True)
-    return Gather(axis)(x, where(checked < 0, checked + size, checked))
 
 
 @function()
@@ -118,15 +117,15 @@ def index_add(input: Node, dim: int, index: Node, source: Node, *, alpha: Scalar
             "index_add_(): Expected dtype int32/int64 for index but got: "
             f"{C_NAMES[index.dtype.name]}"
         )
-    _check_added(input, axis, index, source, alpha)
-    values = source if alpha == 1 else source * alpha
+    _check_added(input, axis, index, source)
+    values = source if alpha == 1 else source * const(alpha, source.dtype)
     places = in_bounds(raised(index), input, axis, "RuntimeError")
     slices = front(raised(values), axis)
     total = IndexSum(front(raised(input), axis).shape, wrap=False)(slices, places)
     return input + reshape(back(total, axis), input.shape)
 
 
-def _check_added(input: Node, axis: int, index: Node, source: Node, alpha: Scalar) -> None:
+def _check_added(input: Node, axis: int, index: Node, source: Node) -> None:
     if index.rank > 1:
         raise GraphcIndexError(
             f"index_add_(): Index is supposed to be a vector, but got dim: {index.rank} with type: "
@@ -149,10 +148,6 @@ def _check_added(input: Node, axis: int, index: Node, source: Node, alpha: Scala
         raise GraphcRuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
             f"Got self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
-        )
-    if isinstance(alpha, float) and not input.dtype.is_floating_point:
-        raise GraphcRuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
         )
 
 
@@ -187,7 +182,7 @@ def _check_copied(input: Node, axis: int, index: Node, source: Node) -> None:
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
             f"{C_NAMES[input.dtype.name]} and (source) {C_NAMES[source.dtype.name]}"
         )
-    if source.rank not in (input.rank, 0):
+    if source.rank not in (input.rank, 0) and input.rank:
         raise GraphcIndexError(
             "index_copy_(): When source and destination are not scalars, their dimensionality must "
             f"match. Source dimensionality ({source.rank}), destination dimensionality "
@@ -209,7 +204,7 @@ def _check_copied(input: Node, axis: int, index: Node, source: Node) -> None:
         )
 
 
-@function(inplace=True)
+@function(inplace=True, grad_name=numbered("IndexFill", tensor=1, number=0, place=3))
 def index_fill(input: Node, dim: int, index: Node, value: Operand) -> Node:
     """``input`` with ``value`` in the slices that a vector names."""
     axis = normal_dim(dim, input.rank)
@@ -243,7 +238,7 @@ def take(input: Node, index: Node) -> Node:
     if not input.type.size and index.type.size:
         raise GraphcIndexError("take(): tried to take from an empty tensor")
     if not index.type.size:
-        return zeros(TensorType(index.shape, input.dtype))
+        return level(zeros(TensorType(index.shape, input.dtype)), input)
     return GatherNd()(flat(input), _flat_index(input, index))
 
 
@@ -274,9 +269,17 @@ def put(input: Node, index: Node, source: Node, accumulate: bool = False) -> Nod
     return reshape(IndexPut(accumulate)(flat(input), flat(source), places), input.shape)
 
 
+_OF_BYTES = (
+    "masked_scatter_ received a mask with dtype torch.uint8, this behavior is now deprecated,"
+    "please use a mask with dtype torch.bool instead."
+)
+
+
 @function(inplace=True)
 def masked_scatter(input: Node, mask: Node, source: Node) -> Node:
     """``input`` with the elements of ``source``, in order, where the mask holds."""
+    if mask.dtype is uint8:
+        warnings.warn(_OF_BYTES, stacklevel=5)
     if mask.dtype is not bool_:
         raise GraphcRuntimeError(
             "masked_scatter_ only supports boolean masks, but got mask with dtype "
@@ -287,11 +290,11 @@ def masked_scatter(input: Node, mask: Node, source: Node) -> Node:
             "masked_scatter: expected self and source to have same dtypes but got"
             f"{C_NAMES[input.dtype.name]} and {C_NAMES[source.dtype.name]}"
         )
-    shape = broadcast_shapes(input.shape, mask.shape)
+    shape = broadcast_shapes(mask.shape, input.shape)
     chosen = flat(expand(mask, shape))
     place = where(chosen, CumSum(0)(cast(chosen, int64)) + -1, 0)
     if not source.type.size:
-        source = zeros(TensorType((1,), input.dtype))
+        source = level(zeros(TensorType((1,), input.dtype)), source)
         place = CumSum(0)(cast(chosen, int64))
     message = "Number of elements of source < number of ones in mask"
     checked = within(place, 0, source.type.size, message, "RuntimeError")

@@ -40,6 +40,11 @@ def c_type(dtype: DType) -> str:
     return _C_TYPES.get(dtype.name, C_NAMES[dtype.name].lower())
 
 
+def tensors_of(*operands: Operand) -> list[Node]:
+    """The operands that are no numbers."""
+    return [x for x in operands if isinstance(x, Node)]
+
+
 def check_operands(name: str, *operands: Any) -> None:
     """Raise a TypeError in PyTorch's words where something is neither a tensor nor a number."""
     for position, x in enumerate(operands, start=1):

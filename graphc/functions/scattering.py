@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from math import inf
 
 import numpy as np
 
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.functions.indexing import INTEGERS, raised
+from graphc.functions.operands import Operand, tensors_of
 from graphc.functions.reduction import normal_dim
 from graphc.functions.selection import check_fits
 from graphc.ir.dtype import DType, Scalar, int64
-from graphc.ir.node import Node, cast, const, elementwise
+from graphc.ir.node import Node, cast, const, elementwise, grad_mode
 from graphc.ops.function import function
 from graphc.ops.indexing import Scatter, ScatterAdd, ScatterReduce
 from graphc.ops.movement import Slice, full, reshape
+from graphc.ops.sloped import level, without_derivative
 
-Source = Node | Scalar
 
-
-def _grad_name(input: Node, dim: int, index: Node, src: object = None, **_: object) -> str:
+def _grad_name(
+    input: Node, dim: int, index: Node, src: object = None, reduce: str | None = None, **_: object
+) -> str:
+    if reduce is not None:
+        return "NotImplemented"
     return "ScatterBackward0" if isinstance(src, Node) else "ScatterBackward1"
+
+
+_OF_TENSORS = (
+    "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a "
+    "future PyTorch release. Use torch.scatter_reduce instead for more reduction options."
+)
 
 
 @function(inplace=True, grad_name=_grad_name)
@@ -28,7 +39,7 @@ def scatter(
     input: Node,
     dim: int,
     index: Node,
-    src: Source | None = None,
+    src: Operand | None = None,
     *,
     value: Scalar | None = None,
     reduce: str | None = None,
@@ -40,15 +51,19 @@ def scatter(
     x, places, values, axis = _operands("scatter", input, dim, index, given)
     if reduce not in (None, "add", "multiply"):
         raise GraphcRuntimeError("reduce argument must be either add or multiply.")
+    if reduce is not None and isinstance(given, Node):
+        warnings.warn(_OF_TENSORS, stacklevel=5)
     if not places.type.size:
-        return input
-    if reduce == "add":
-        result = x + ScatterAdd(axis, x.shape)(values, places)
-    elif reduce == "multiply":
-        result = ScatterReduce(axis, "mul")(x, values, places)
-    else:
-        result = Scatter(axis)(x, values, places)
-    return reshape(result, input.shape)
+        return level(input, *tensors_of(given))
+    if reduce is None:
+        return reshape(Scatter(axis)(x, values, places), input.shape)
+    with grad_mode(False):
+        if reduce == "add":
+            result = x + ScatterAdd(axis, x.shape)(values, places)
+        else:
+            result = ScatterReduce(axis, "mul")(x, values, places)
+    missing = "derivative for aten::scatter is not implemented"
+    return without_derivative(missing, reshape(result, input.shape), input, *tensors_of(given))
 
 
 @function(inplace=True)
@@ -56,7 +71,7 @@ def scatter_add(input: Node, dim: int, index: Node, src: Node) -> Node:
     """y[index[i, j], j] += src[i, j] for ``dim`` 0, and so on."""
     x, places, values, axis = _operands("scatter", input, dim, index, src)
     if not places.type.size:
-        return input
+        return level(input, src)
     return reshape(x + ScatterAdd(axis, x.shape)(values, places), input.shape)
 
 
@@ -74,7 +89,7 @@ def scatter_reduce(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
     if not places.type.size:
-        return input
+        return level(input, src)
     start = x
     if not include_self:
         neutral = const(_neutral(reduce, x.dtype), x.dtype)
@@ -113,7 +128,7 @@ def _neutral(reduce: str, dtype: DType) -> Scalar:
 
 
 def _operands(
-    name: str, input: Node, dim: int, index: Node, src: Source
+    name: str, input: Node, dim: int, index: Node, src: Operand
 ) -> tuple[Node, Node, Node, int]:
     """The operands with one dimension at least, the values as large as the index, and the axis."""
     axis = normal_dim(dim, input.rank)
@@ -141,6 +156,8 @@ def _check_fit(x: Node, index: Node, src: Node | None, axis: int) -> None:
         return
     for other, what in ((x, "self"), (src, "src")):
         if other is not None and other.rank != index.rank:
+            if what == "src":
+                normal_dim(index.rank - 1, other.rank)
             raise GraphcRuntimeError(
                 f"Index tensor must have the same number of dimensions as {what} tensor"
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.functions.calls import Call
+from tests.functions.counts import COUNTS
 from tests.functions.orders import CUMULATIVE, ORDERING
+from tests.functions.places import READS, SCATTERING, WRITES
 from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
 from tests.functions.products import PRODUCTS
 from tests.functions.reductions import REDUCTIONS
@@ -19,4 +21,8 @@ TABLE: dict[str, list[Call]] = {
     **PRODUCTS,
     **CUMULATIVE,
     **ORDERING,
+    **READS,
+    **WRITES,
+    **SCATTERING,
+    **COUNTS,
 }

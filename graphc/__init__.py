@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import cuda as cuda
-from graphc import factories, from_data, methods, queries, sampling, surface
+from graphc import data_dependent, factories, from_data, methods, queries, sampling, surface
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
@@ -64,6 +64,7 @@ globals().update(
         **from_data.NAMESPACE,
         **queries.NAMESPACE,
         **methods.NAMESPACE,
+        **data_dependent.NAMESPACE,
     }
 )
 

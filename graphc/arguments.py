@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from inspect import Parameter as Declared
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from graphc.ops.function import Function
 from graphc.tensor import Tensor
 from graphc.typename import short_typename
 
+T = TypeVar("T")
 UNFIT = object()
 """What a value becomes that is not of the kind asked for."""
 NUMPY_NAMES = {
@@ -120,8 +121,11 @@ class Kind(NamedTuple):
 
 KINDS = {
     "Node": Kind("Tensor", _tensor),
+    "Tensor": Kind("Tensor", _tensor),
     "Operand": Kind("Tensor", _operand),
+    "Tensor | Scalar": Kind("Tensor", _operand),
     "Sequence[Node]": Kind("tuple of Tensors", _tensors),
+    "Sequence[Tensor]": Kind("tuple of Tensors", _tensors),
     "int": Kind("int", _integer),
     "float": Kind("float", _number),
     "Scalar": Kind("Number", _number),
@@ -169,18 +173,23 @@ class Signature:
 _LISTS = (KINDS["Sequence[int]"], KINDS["Extents"], KINDS["Dims"])
 
 
-@cache
 def signature_of(function: Function) -> Signature:
     """What a function takes, as its declaration says."""
+    return declared_by(function.name, function.call)
+
+
+@cache
+def declared_by(name: str, call: Callable[..., Any]) -> Signature:
+    """What the user may give to the function ``name``, which ``call`` declares."""
     positional, named, several = [], [], False
-    for declared in signature(function.call).parameters.values():
+    for declared in signature(call).parameters.values():
         if declared.kind is Declared.VAR_POSITIONAL:
             several = True
         elif declared.kind is Declared.KEYWORD_ONLY:
             named.append(_parameter(declared))
         elif declared.kind is Declared.POSITIONAL_OR_KEYWORD:
             positional.append(_parameter(declared))
-    return Signature(function.name, tuple(positional), tuple(named), several)
+    return Signature(name, tuple(positional), tuple(named), several)
 
 
 def _parameter(declared: Declared) -> Parameter:
@@ -219,6 +228,18 @@ def fitted(
         known = expected.known(name)
         named[name] = x if known is None else _checked(expected.name, known, x, None)
     return Given(made, named, _was_read(args, made) or _was_read(kwargs.values(), named.values()))
+
+
+def checked(call: Callable[..., T], *, method: bool = False) -> Callable[..., T]:
+    """A function over tensors that takes its arguments as PyTorch does."""
+    expected = declared_by(call.__name__.strip("_"), call)
+
+    @wraps(call)
+    def taking(*args: Any, **kwargs: Any) -> T:
+        given = fitted(expected, args, kwargs, method=method)
+        return call(*given.args, **given.kwargs)
+
+    return taking
 
 
 def _one_by_one(expected: Signature, args: tuple[Any, ...]) -> bool:

@@ -22,6 +22,7 @@ from graphc.functions.positions import whole
 from graphc.ir.dtype import bool_, int32, int64, uint8
 from graphc.memory import is_known
 from graphc.python_data import array_of
+from graphc.reading import nonzero_places
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
 from graphc.typename import typename
@@ -184,16 +185,11 @@ def _check_bounds(item: Tensor, axis: int, extent: int) -> None:
         )
 
 
-def nonzero_places(mask: Tensor) -> list[Tensor]:
-    """For each dimension of a mask where it holds, which takes the mask's numbers."""
-    return [held(place) for place in mask._value().nonzero()]
-
-
 def _masks_as_tensors(index: Index) -> list[tuple[int, Tensor]]:
     """The index tensors, those that masks stand for among them."""
     found = list(index.tensors)
     for dim, mask in index.masks:
-        found.extend((dim + d, place) for d, place in enumerate(nonzero_places(mask)))
+        found.extend((dim + d, place) for d, place in enumerate(nonzero_places(mask, "indexing")))
     return sorted(found, key=lambda pair: pair[0])
 
 

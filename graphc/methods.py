@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import factories, filling, from_data, queries, sampling
+from graphc import data_dependent, factories, filling, from_data, queries, sampling
 from graphc.device import Device, usable
 from graphc.errors import (
     GraphcIndexError,
@@ -322,6 +322,11 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
+def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The elements where the condition holds, else those of ``other``."""
+    return LIFTED["where"](condition, self, other)  # type: ignore[no-any-return]
+
+
 def _same(self: Tensor, *args: Any, **settings: Any) -> Tensor:
     """The tensor itself: all memory of the CPU is alike."""
     return self
@@ -356,6 +361,7 @@ METHODS: dict[str, Any] = {
     "contiguous": contiguous,
     "is_contiguous": _is_contiguous,
     "positive": positive,
+    "where": _where,
     "__pos__": positive,
     "pin_memory": _same,
     "share_memory_": _same,
@@ -406,9 +412,9 @@ PROPERTIES: dict[str, Any] = {
 
 def install() -> None:
     """Give Tensor its methods and properties."""
-    parts = (METHODS, from_data.METHODS, sampling.METHODS, filling.METHODS, queries.METHODS)
-    for part in parts:
-        for name, method in part.items():
+    parts = (from_data, sampling, filling, queries, data_dependent)
+    for methods in (METHODS, *(part.METHODS for part in parts)):
+        for name, method in methods.items():
             setattr(Tensor, name, method)
     for name, dtype in CASTS.items():
         setattr(Tensor, name, _caster(name, dtype))
@@ -418,6 +424,7 @@ def install() -> None:
 
 NAMESPACE: dict[str, Any] = {
     "positive": positive,
+    "detach_": detach_,
     "index_put": index_put,
     "index_put_": index_put_,
     **CASTS,

@@ -31,6 +31,7 @@ HOMES = frozenset(
         "algebra",
         "arithmetic",
         "comparison",
+        "counting",
         "diagonals",
         "einsum",
         "extremes",

@@ -70,7 +70,7 @@ def _stand_in(trace: CapturingTrace, x: Tensor, path: str) -> Tensor:
     tensor = bare()
     tensor._node, tensor._serial = node, trace.serial
     tensor._requires_grad = requires_grad
-    tensor._storage = x._storage
+    tensor._storage, tensor._grad = x._storage, x._grad
     trace.places[id(tensor)] = len(trace.inputs)
     trace.inputs[node] = tensor
     if requires_grad:

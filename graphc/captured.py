@@ -35,20 +35,25 @@ class Slot:
 
 @dataclass(frozen=True)
 class Given:
-    """An argument that is returned as it is, by its place among the tensors given."""
+    """A tensor that is given to the program, by its number among them, returned as it is."""
 
     index: int
 
 
 @dataclass(frozen=True)
 class Carried:
-    """A tensor that the function finds in a place and replaces there: read anew at each call."""
+    """A tensor that others may stand in the place of at the next call, such as a gradient."""
 
-    place: Place
+    source: Place | int
+    """Where it stands; a number is that of the argument whose gradient it is."""
     signature: tuple[Any, ...]
 
-    def fits(self) -> bool:
-        found = self.place.get()
+    def get(self, tensors: list[Tensor]) -> Any:
+        """What stands there now, given the arguments."""
+        return tensors[self.source]._grad if isinstance(self.source, int) else self.source.get()
+
+    def fits(self, tensors: list[Tensor]) -> bool:
+        found = self.get(tensors)
         return isinstance(found, Tensor) and signature_of(found) == self.signature
 
 
@@ -62,13 +67,13 @@ class Captured:
     sources: tuple[Tensor | Hyperparameter | Storage, ...]
     """Where each piece of state is found, in order."""
     results: Any
-    """What the function returned; tensors as ``Slot`` where computed, ``Given`` where arguments."""
+    """What the function returned; tensors as ``Slot`` where computed, ``Given`` where given."""
     updated: tuple[Tensor | int, ...]
-    """For each update of the graph the tensor written to, an argument by its place."""
+    """For each update of the graph the tensor written to, one that is given by its number."""
     kept: tuple[Tensor, ...]
-    """Tensors held outside that take the last outputs as their numbers, such as gradients."""
-    gradients: tuple[tuple[Tensor | int, Tensor | None], ...]
-    """What ``grad`` is afterwards, of tensors held outside and of arguments by their place."""
+    """Tensors held outside that take the last outputs as their numbers."""
+    gradients: tuple[tuple[Tensor | int, Any], ...]
+    """What ``grad`` is afterwards, in the form of ``results``, of tensors and of arguments."""
     effects: tuple[tuple[Place, Any], ...]
     """Places that hold something else afterwards, in the form of ``results``."""
     carried: tuple[Carried, ...]
@@ -88,7 +93,7 @@ class Captured:
 
     @property
     def written_arguments(self) -> tuple[int, ...]:
-        """Arguments that the program writes in place."""
+        """Tensors given that the program writes in place."""
         return tuple(t for t in self.updated if isinstance(t, int))
 
 
@@ -100,6 +105,8 @@ class Assumptions:
     """Modules and optimizers that took part, with the count of changes of their structure."""
     flags: tuple[tuple[Any, bool], ...]
     """The modules that were called, with their training flag on entry."""
+    names: dict[int, str]
+    """What the tensors are called, by their identity."""
     tensors: tuple[tuple[Tensor, Storage, bool], ...]
     """State tensors with their memory and whether they required a gradient."""
     gradients: tuple[tuple[Tensor, bool], ...]
@@ -109,11 +116,20 @@ class Assumptions:
     places: tuple[tuple[Place, Any], ...]
     """Tensors by identity, and plain values a change of which is not announced."""
     carried: tuple[Carried, ...]
+    given: tuple[tuple[int, bool], ...]
+    """Arguments whose ``grad`` mattered, with whether there was one."""
 
-    def near(self) -> bool:
-        """Whether what nobody announces a change of is still so."""
-        return all(_same(place.get(), value) for place, value in self.places) and all(
-            carried.fits() for carried in self.carried
+    @property
+    def silent(self) -> bool:
+        """Whether there is something that nobody announces a change of."""
+        return bool(self.places or self.carried or self.given)
+
+    def near(self, tensors: list[Tensor]) -> bool:
+        """Whether what nobody announces a change of is still so, given the arguments."""
+        return (
+            all(_same(place.get(), value) for place, value in self.places)
+            and all((tensors[i]._grad is not None) == present for i, present in self.given)
+            and all(carried.fits(tensors) for carried in self.carried)
         )
 
     def hold(self) -> bool:
@@ -130,7 +146,7 @@ class Assumptions:
         """Whether they can never hold again."""
         return any(owner._structure != count for owner, count in self.owners)
 
-    def broken(self) -> str:
+    def broken(self, tensors: list[Tensor]) -> str:
         """What is not so any more, in words."""
         for owner, count in self.owners:
             if owner._structure != count:
@@ -140,20 +156,26 @@ class Assumptions:
                 now = "training" if module.training else "evaluation"
                 return f"{type(module).__name__} was switched to {now}"
         for t, storage, needed in self.tensors:
-            name = t._name or f"a tensor {t._type}"
+            name = self._called(t)
             if t._storage is not storage:
                 return f"{name} has other memory"
             if t._requires_grad != needed:
                 return f"requires_grad of {name} is {t._requires_grad}"
         for t, present in self.gradients:
             if (t._grad is not None) != present:
-                was = "is no" if present else "is a"
-                return f"there {was} gradient of {t._name or f'a tensor {t._type}'}"
+                return f"there is {'no' if present else 'a'} gradient of {self._called(t)}"
         for place, value in (*self.settings, *self.places):
             now = place.get()
             if not _same(now, value):
                 return f"{place} is {_shown(now)}, no longer {_shown(value)}"
-        return next((f"{x.place} has changed" for x in self.carried if not x.fits()), "")
+        for i, present in self.given:
+            if (tensors[i]._grad is not None) != present:
+                return f"there is {'no' if present else 'a'} gradient of argument {i + 1}"
+        changed = (x.source for x in self.carried if not x.fits(tensors))
+        return next((f"{x} is of another kind" for x in changed), "")
+
+    def _called(self, tensor: Tensor) -> str:
+        return self.names.get(id(tensor)) or f"a tensor {tensor._type}"
 
 
 def _same(now: Any, value: Any) -> bool:

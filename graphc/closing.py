@@ -61,8 +61,8 @@ class CapturingTrace(Trace):
         self.handles: dict[Node, Tensor] = {}
         """The tensors that the leaves stand for."""
         self.hyperparameters: dict[tuple[int, Any], tuple[Node, Hyperparameter]] = {}
-        self.read_gradients: dict[int, tuple[Tensor, bool]] = {}
-        """Tensors whose ``grad`` mattered on entry, with whether there was one."""
+        self.read_gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
+        """Tensors whose ``grad`` mattered on entry, with what it was."""
         self.called = _Called(self)
         self.owners: dict[int, tuple[Any, int]] = {}
         """What was depended on, with the count of its changes at that time."""
@@ -110,8 +110,11 @@ class CapturingTrace(Trace):
 
     def read_grad(self, tensor: Tensor) -> None:
         """Note that the gradient a tensor had on entry decides what is recorded."""
-        if id(tensor) not in self.gradients:
-            self.read_gradients.setdefault(id(tensor), (tensor, tensor._grad is not None))
+        if id(tensor) not in self.gradients and id(tensor) not in self.read_gradients:
+            gradient = tensor._grad
+            self.read_gradients[id(tensor)] = (tensor, gradient)
+            if gradient is not None and self.label(tensor):
+                self.names.setdefault(id(gradient), f"{self.label(tensor)}.grad")
 
     def home_of(self, tensor: Tensor) -> Node:
         place = self.places.get(id(tensor))
@@ -169,10 +172,13 @@ class Closing:
         self.trace = trace
         self.keep_grads = keep_grads
         self.outputs: list[Node] = []
-        self.places: dict[int, Slot] = {}
+        self.slots: dict[int, Slot] = {}
         """The place of each tensor among the outputs, by its identity."""
         self.changed = changed_places(trace)
-        self.gradients = self._gradients()
+        self.carried = self._carried()
+        order = (*trace.inputs.values(), *(trace.handles[node] for node in self.carried))
+        self.given = {id(t): number for number, t in enumerate(order)}
+        """The numbers of the tensors that the program is given."""
 
     def captured(self, results: Any) -> Captured:
         """What the run of the function came to, given what it returned."""
@@ -182,68 +188,65 @@ class Closing:
         structure = self._slots(results)
         effects = tuple((place, self._slots(now)) for place, _, now in self.changed)
         differentiable = any(map(self._needs_gradient, self.outputs))
-        known = {id(x) for x in leaves([results, [now for _, _, now in self.changed]])}
-        written, kept = self._live(known)
+        gradients = tuple(self._gradients())
+        written, kept = self._live([results, [now for _, _, now in self.changed]])
         updates = tuple((trace.home_of(t), trace.node_of(t)) for t in written)
         self.outputs += [trace.node_of(t) for t in kept]
-        carried = self._carried(written)
-        state = tuple(x for x in trace.leaves if x not in carried)
-        inputs = (*trace.inputs, *carried)
+        state = tuple(x for x in trace.leaves if x not in self.carried)
+        inputs = (*trace.inputs, *self.carried)
         graph = Graph(inputs, tuple(self.outputs), state, updates, "step")
+        told_again = not (gradients or kept or trace.retained or trace.has_custom)
         return Captured(
             graph=graph,
             state=tuple(trace.leaves[x].storage for x in state),
             sources=self._sources(state),
             results=structure,
-            updated=tuple(trace.places.get(id(t), t) for t in written),
+            updated=tuple(self.given.get(id(t), t) for t in written),
             kept=tuple(kept),
-            gradients=self.gradients,
+            gradients=gradients,
             effects=(*effects, *self._flags_after()),
-            carried=tuple(carried.values()),
+            carried=tuple(self.carried.values()),
             hyperparameters=tuple(h for _, h in trace.hyperparameters.values()),
             differentiable=differentiable,
-            repeatable=not (self.gradients or kept or trace.retained or trace.has_custom)
-            and all(x.op.repeatable for x in graph.nodes),
-            assumed=self._assumptions(carried),
+            repeatable=told_again and all(x.op.repeatable for x in graph.nodes),
+            assumed=self._assumptions(),
         )
 
     def _slots(self, nest: Any) -> Any:
-        """The nest with ``Slot`` for each tensor that is computed, ``Given`` for an argument."""
+        """The nest with ``Slot`` for each tensor that is computed, ``Given`` for one given."""
         trace = self.trace
 
         def change(x: Any, _: str) -> Any:
             if not isinstance(x, Tensor):
                 return x
-            if id(x) in trace.places:
-                return Given(trace.places[id(x)])
+            if id(x) in self.given:
+                return Given(self.given[id(x)])
             if id(x) in trace.before or (x._serial != trace.serial and not x._pending):
                 return x
-            if id(x) not in self.places:
-                self.places[id(x)] = Slot(len(self.outputs))
+            if id(x) not in self.slots:
+                self.slots[id(x)] = Slot(len(self.outputs))
                 self.outputs.append(trace.node_of(x))
-            return self.places[id(x)]
+            return self.slots[id(x)]
 
         return mapped(change, nest)
 
     def _needs_gradient(self, x: Node) -> bool:
         return x.requires_grad and bool(x.inputs) and not self.trace.past.is_spent(x)
 
-    def _live(self, known: set[int]) -> tuple[list[Tensor], list[Tensor]]:
+    def _live(self, known: Any) -> tuple[list[Tensor], list[Tensor]]:
         """The tensors that were written to, and those made within that are held outside."""
-        set_ = [t._grad for t, _ in self.trace.gradients.values()]
-        stored = {id(g) for _, g in self.gradients}
-        consumed = {id(g) for g in set_ if id(g) not in stored}
-        expected = known | {id(g) for g in set_}
-
-        def kept(tensors: list[Tensor], excluded: set[int]) -> list[Tensor]:
-            found = [t for t in tensors if t._home is None and t._base is None]
-            return [t for t in found if id(t) not in excluded]
-
+        trace = self.trace
+        accounted = {id(x) for x in leaves(known)}
+        accounted.update(id(t._grad) for t, _ in trace.gradients.values())
         self._part_views()
-        if kept(pending_tensors(self.trace), expected):
+
+        def kept() -> list[Tensor]:
+            found = [t for t in pending_tensors(trace) if t._home is None and t._base is None]
+            return [t for t in found if id(t) not in accounted]
+
+        if kept():
             gc.collect()  # a cycle of references is no holder
-        live = pending_tensors(self.trace)
-        return [t for t in live if t._home is not None], kept(live, known | consumed)
+        return [t for t in pending_tensors(trace) if t._home is not None], kept()
 
     def _part_views(self) -> None:
         """Let views that were made within stand on their own, without what they look into."""
@@ -253,32 +256,42 @@ class Closing:
                 trace.node_of(t)
                 t._base, t._chain = None, ()
 
-    def _gradients(self) -> tuple[tuple[Tensor | int, Tensor | None], ...]:
+    def _gradients(self) -> Iterator[tuple[Tensor | int, Any]]:
         """What each ``grad`` that the function set is to be after a call.
 
         A gradient that was made after the old one had been dropped, and that then changed its own
         tensor, is the step's own affair: it need not be stored, unless it is to be kept.
         """
         trace = self.trace
-        found: list[tuple[Tensor | int, Tensor | None]] = []
-        for t, _ in trace.gradients.values():
+        for t, before in trace.gradients.values():
             gradient = t._grad
+            if gradient is before and gradient is not None:
+                continue
             own = id(t) not in trace.read_gradients and id(t) in trace.touched
             if gradient is not None and own and not self.keep_grads:
                 gradient = _used_up(trace.label(t), gradient)
-            found.append((trace.places.get(id(t), t), gradient))
-        return tuple(found)
+            yield trace.places.get(id(t), t), self._slots(gradient)
 
-    def _carried(self, written: list[Tensor]) -> dict[Node, Carried]:
-        """The inputs for tensors that the function reads in a place and replaces there."""
+    def _carried(self) -> dict[Node, Carried]:
+        """The inputs for tensors in whose place others may stand at the next call.
+
+        Such are gradients, and what the function finds in a place and replaces there.
+        """
         trace = self.trace
         found: dict[Node, Carried] = {}
-        excluded = {id(t) for t in written}
         nodes = {id(t): node for node, t in trace.handles.items()}
+
+        def carry(source: Place | int, tensor: Any) -> None:
+            node = nodes.get(id(tensor))
+            if node is not None and not node.requires_grad:
+                found.setdefault(node, Carried(source, signature_of(tensor)))
+
         for place, before, _ in self.changed:
-            node = nodes.get(id(before))
-            if node is not None and id(before) not in excluded and not node.requires_grad:
-                found.setdefault(node, Carried(place, signature_of(before)))
+            carry(place, before)
+        for t, gradient in trace.read_gradients.values():
+            number = trace.places.get(id(t))
+            place = Place(vars(t), "_grad", trace.label(t))
+            carry(place if number is None else number, gradient)
         return found
 
     def _sources(self, state: tuple[Node, ...]) -> tuple[Tensor | Hyperparameter | Storage, ...]:
@@ -295,39 +308,43 @@ class Closing:
                 place = Place(vars(tensor), "_requires_grad", tensor._name, announced=True)
                 yield place, tensor._requires_grad
 
-    def _assumptions(self, carried: dict[Node, Carried]) -> Assumptions:
+    def _assumptions(self) -> Assumptions:
         trace = self.trace
         flags = {
             id(place.holder): before
             for place, before in trace.watched.values()
             if place.name == "training"
         }
-        settings, places = self._values(carried)
-        moved = {id(trace.handles[node]) for node in carried}
+        settings, places = self._values()
+        tensors = tuple(
+            (t, t._storage, fields.get("_requires_grad", False))
+            for t, fields in trace.before.values()
+            if t._storage is not None and id(t) not in self.given
+        )
+        gradients = [(t, g is not None) for t, g in trace.read_gradients.values()]
+        known = [t for t, *_ in tensors] + [t for t, _ in gradients]
         return Assumptions(
             owners=tuple(trace.owners.values()),
             flags=tuple((m, flags[id(vars(m))]) for m in trace.called.seen.values()),
-            tensors=tuple(
-                (t, t._storage, fields.get("_requires_grad", False))
-                for t, fields in trace.before.values()
-                if t._storage is not None and id(t) not in moved
-            ),
-            gradients=tuple(
-                pair for key, pair in trace.read_gradients.items() if key not in trace.places
-            ),
+            names={id(t): trace.label(t) for t in known},
+            tensors=tensors,
+            gradients=tuple(pair for pair in gradients if id(pair[0]) not in trace.places),
             settings=settings,
             places=places,
-            carried=tuple(carried.values()),
+            carried=tuple(self.carried.values()),
+            given=tuple(
+                (trace.places[id(t)], there) for t, there in gradients if id(t) in trace.places
+            ),
         )
 
-    def _values(self, carried: dict[Node, Carried]) -> tuple[Values, Values]:
+    def _values(self) -> tuple[Values, Values]:
         """What must stand in the places: where a change is announced, and where it is not.
 
         A plain value that the function itself changes is the one that it leaves: such an effect
         happens once, at the capture.
         """
         trace = self.trace
-        own = {id(x.place) for x in carried.values()}
+        own = {id(x.source) for x in self.carried.values()}
         changed = {id(place): before for place, before, _ in self.changed}
         added = [(p, b) for p, b, _ in self.changed if b is MISSING]
         found: list[tuple[Place, Any]] = []

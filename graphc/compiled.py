@@ -81,9 +81,9 @@ class Compiled:
         return self._call(*signature(args, kwargs), args, kwargs)
 
     def _call(self, tensors: list[Tensor], key: Hashable, args: Any, kwargs: Any) -> Any:
-        found = self._find(key)
+        found = self._find(key, tensors)
         if found is None:
-            found = self._specialize(key, args, kwargs)
+            found = self._specialize(args, kwargs)
         if self._last is not found:
             self._use(found)
         if found.captured.differentiable:
@@ -96,10 +96,10 @@ class Compiled:
                 return self._call(*signature(args, kwargs), args, kwargs)
         return found.run(tensors)
 
-    def _find(self, key: Hashable) -> Specialization | None:
+    def _find(self, key: Hashable, tensors: list[Tensor]) -> Specialization | None:
         for found in self._known.get(key, ()):
             assumed = found.captured.assumed
-            if (assumed.places or assumed.carried) and not assumed.near():
+            if assumed.silent and not assumed.near(tensors):
                 continue
             if found.epoch == Epoch.count:
                 return found
@@ -115,16 +115,16 @@ class Compiled:
             if found in self.specializations:
                 self.specializations.move_to_end(found)
 
-    def _specialize(self, key: Hashable, args: Any, kwargs: Any) -> Specialization:
+    def _specialize(self, args: Any, kwargs: Any) -> Specialization:
         with _capturing:
             if session.trace.pending:
                 close()
-                _, key = signature(args, kwargs)
-            return self._find(key) or self._compile(key, args, kwargs)
+            tensors, key = signature(args, kwargs)
+            found = self._find(key, tensors)  # another thread may have been faster
+            return found or self._compile(key, self._reason(key, tensors), args, kwargs)
 
-    def _compile(self, key: Hashable, args: Any, kwargs: Any) -> Specialization:
+    def _compile(self, key: Hashable, reason: str, args: Any, kwargs: Any) -> Specialization:
         begin = time.perf_counter()
-        reason = self._reason(key)
         modules = modules_of(self.target, args)
         captured = capture(
             self.target,
@@ -154,12 +154,12 @@ class Compiled:
         self.specializations[found] = key
         self._known.setdefault(key, []).append(found)
 
-    def _reason(self, key: Any) -> str:
+    def _reason(self, key: Any, tensors: list[Tensor]) -> str:
         if not self.compilations:
             return "first call"
         known = self._known.get(key)
         if known:
-            return known[-1].captured.assumed.broken() or "something outside has changed"
+            return known[-1].captured.assumed.broken(tensors) or "something outside has changed"
         count = len(AMBIENT)
         for other in self._known:
             if other[count:] == key[count:]:  # type: ignore[index]
@@ -171,8 +171,7 @@ class Compiled:
     def specialize(self, *args: Any, **kwargs: Any) -> Compiled:
         """Compile for arguments like these, without running."""
         args, kwargs = _normal(args, kwargs)
-        _, key = signature(args, kwargs)
-        self._use(self._find(key) or self._specialize(key, args, kwargs))
+        self._use(self._specialize(args, kwargs))
         return self
 
     @property

@@ -54,7 +54,7 @@ class Specialization:
         for hyperparameter in captured.hyperparameters:
             hyperparameter.refresh()
         if captured.carried:
-            tensors = [*tensors, *(x.place.get() for x in captured.carried)]
+            tensors = [*tensors, *(x.get(tensors) for x in captured.carried)]
         arrays = self.step(*[t._storage.array for t in tensors])  # type: ignore[union-attr]
         for root in self.roots:
             root.writes += 1
@@ -73,10 +73,9 @@ class Specialization:
         kept = zip(captured.kept, arrays[self.count :], self.types[self.count :], strict=True)
         for t, array, type_ in kept:
             t._storage = Storage(array, type=type_)
-        for target, gradient in captured.gradients:
-            tensor = tensors[target] if isinstance(target, int) else target
-            if tensor._grad is not gradient:
-                _set_grad(tensor, gradient)
+        for target, value in captured.gradients:
+            gradient = value if value is None else self._filled(value, tensors, arrays)
+            _set_grad(tensors[target] if isinstance(target, int) else target, gradient)
         for place, value in captured.effects:
             place.set(self._filled(value, tensors, arrays))
         if captured.effects:
@@ -99,7 +98,7 @@ class Specialization:
     def record(self, tensors: list[Tensor]) -> Any:
         """One call, recorded into the trace of the caller, who differentiates the result."""
         trace, captured = session.trace, self.captured
-        tensors = [*tensors, *(x.place.get() for x in captured.carried)]
+        tensors = [*tensors, *(x.get(tensors) for x in captured.carried)]
         given = tuple(
             [
                 *map(trace.node_of, tensors),

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import cuda as cuda
-from graphc import data_dependent, factories, from_data, methods, queries, sampling, surface
+from graphc import (
+    data_dependent,
+    factories,
+    from_data,
+    methods,
+    queries,
+    sampling,
+    shape_changes,
+    surface,
+)
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
@@ -65,6 +74,7 @@ globals().update(
         **queries.NAMESPACE,
         **methods.NAMESPACE,
         **data_dependent.NAMESPACE,
+        **shape_changes.NAMESPACE,
     }
 )
 

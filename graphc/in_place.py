@@ -79,7 +79,7 @@ def _fitting(tensor: Tensor, value: Tensor, name: str) -> Node:
     node = trace.node_of(value)
     target = tensor._type
     if recording.grad_enabled:
-        _check_leaf(tensor)
+        check_leaf(tensor)
     if node.shape != target.shape:
         raise _misfit(name, list(target.shape), list(node.shape))
     if node.dtype is target.dtype:
@@ -129,7 +129,7 @@ def _misfit(name: str, own: list[int], result: list[int]) -> GraphcRuntimeError:
     return GraphcRuntimeError(f"output with shape {own} doesn't match the broadcast shape {result}")
 
 
-def _check_leaf(tensor: Tensor) -> None:
+def check_leaf(tensor: Tensor) -> None:
     """Raise where a write would change a leaf of differentiation behind its back."""
     base = tensor._base
     for x, what in ((tensor, "a leaf"), (base, "a view of a leaf")):

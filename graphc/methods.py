@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc import data_dependent, factories, filling, from_data, queries, sampling
+from graphc import data_dependent, factories, filling, from_data, queries, sampling, shape_changes
 from graphc.device import Device, usable
 from graphc.errors import (
     GraphcIndexError,
@@ -412,7 +412,7 @@ PROPERTIES: dict[str, Any] = {
 
 def install() -> None:
     """Give Tensor its methods and properties."""
-    parts = (from_data, sampling, filling, queries, data_dependent)
+    parts = (from_data, sampling, filling, queries, data_dependent, shape_changes)
     for methods in (METHODS, *(part.METHODS for part in parts)):
         for name, method in methods.items():
             setattr(Tensor, name, method)

@@ -57,6 +57,15 @@ def setting(container: Any, key: Any) -> Any:
     return container
 
 
+def root_of(tensor: Tensor) -> Tensor | None:
+    """The tensor whose memory ``tensor`` is a view of."""
+    base = tensor._base
+    if base is not None and base._base is not None:
+        # It was given another shape in place: it is now a view of what it had been.
+        base = tensor._base = root_of(base)
+    return base
+
+
 class Leaf:
     """A realised value that a trace reads."""
 
@@ -114,8 +123,12 @@ class Trace:
     def node_of(self, tensor: Tensor) -> Node:
         """The node that stands for ``tensor`` here."""
         base = tensor._base
-        if base is not None and base._pending and tensor._seen != base._version:
-            self._refresh_view(tensor, base)
+        if base is not None:
+            if base._base is not None:
+                base = root_of(tensor)
+                assert base is not None
+            if base._pending and tensor._seen != base._version:
+                self._refresh_view(tensor, base)
         if tensor._serial == self.serial:
             return tensor._node  # type: ignore[return-value]
         return self._adopt(tensor)

@@ -12,7 +12,8 @@ from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
-from graphc.recording import Detach, Trace, Variable, close, look, session
+from graphc.origins import locating
+from graphc.recording import Detach, Trace, Variable, close, look, root_of, session
 from graphc.size import Size
 from graphc.storage import Array, Storage
 from graphc.strides import HOST_VIEWS, seen_through
@@ -136,7 +137,7 @@ class Tensor:
 
     def _value(self) -> Array:
         """The numbers, computed now if they are pending. Not a copy."""
-        base = self._base
+        base = root_of(self)
         if self._pending or (base is not None and base._pending):
             if base is not None and base._pending:
                 session.trace.node_of(self)
@@ -158,7 +159,8 @@ class Tensor:
 
     def _settle(self) -> None:
         """Do a pending write now if somebody looks at the memory who does not know of it."""
-        home = (self if self._base is None else self._base)._home
+        base = root_of(self)
+        home = (self if base is None else base)._home
         if home is not None and not home.is_private and home.observed:
             trace = session.trace
             if not trace.capturing:
@@ -167,7 +169,7 @@ class Tensor:
     def _write(self, node: Node) -> None:
         trace = session.trace
         self._version += 1
-        base = self._base
+        base = root_of(self)
         if base is not None:
             source, sources = trace.node_of(base), []
             for op in self._chain:

@@ -11,6 +11,7 @@ import pytest
 
 import graphc
 from graphc import nn
+from tests.nn import test_rnn
 from tests.torch_peer import Array, compare, integers, normal, same, torch
 
 Build = Callable[[Any], Any]
@@ -290,7 +291,8 @@ def test_a_compiled_layer_is_the_same(case: str) -> None:
 
 
 def test_no_layer_is_missing() -> None:
-    tested = {case.split(",")[0].split()[0] for case in LAYERS}
+    recurrent = {**test_rnn.LAYERS, **test_rnn.CELLS}
+    tested = {case.split(",")[0].split()[0] for case in (*LAYERS, *recurrent)} | test_rnn.BASES
     layers = {name for name in nn.modules.__all__ if not name.endswith("Loss")}
     containers = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
     assert layers - tested == containers | {"Sequential"}

@@ -120,6 +120,8 @@ from graphc.nn.modules.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from graphc.nn.modules.rnn import GRU, LSTM, RNN, RNNBase
+from graphc.nn.modules.rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from graphc.nn.modules.shape import (
     ChannelShuffle,
     Flatten,
@@ -139,6 +141,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -180,6 +185,7 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -196,6 +202,7 @@ __all__ = [
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -223,6 +230,9 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",

@@ -9,8 +9,8 @@ from types import GeneratorType
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.norms import vector_norm
 from graphc.functions.pointwise import clamp
-from graphc.functions.reduction import vector_norm
 from graphc.ir.dtype import float32
 from graphc.ir.node import Node, cast, elementwise, grad_mode, promoted
 from graphc.lift import lift

@@ -126,7 +126,7 @@ def test_inplace() -> None:
 
 def test_errors() -> None:
     whole = ours(np.arange(4))
-    with pytest.raises(RuntimeError, match="\"gelu\" not implemented for 'Long'"):
+    with pytest.raises(RuntimeError, match="\"GeluKernelImpl\" not implemented for 'Long'"):
         functional.gelu(whole)
     with pytest.raises(RuntimeError, match="Halving dimension must be even"):
         functional.glu(ours(normal(3)))

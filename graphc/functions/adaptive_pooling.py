@@ -105,7 +105,7 @@ def _window_elements(x: Node, counts: Sequence[int]) -> tuple[Node, Node, Node]:
     )
 
 
-@real
+@real("adaptive_avg_pool")
 def _adaptive_avg_pool(input: Node, output_size: Sizes, dims: int) -> Node:
     x = batched(f"adaptive_avg_pool{dims}d", input, dims)
     sizes = x.shape[2:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.class_losses import classes
-from graphc.functions.norms import length
+from graphc.functions.norms import vector_norm
 from graphc.functions.operands import C_NAMES
 from graphc.ir.dtype import int32, int64
 from graphc.ir.node import Node, cast, const
@@ -54,6 +54,6 @@ def shortened(weight: Node, index: Node, max_norm: float, norm_type: float) -> N
     rows = weight.shape[:1]
     ones = full(index.shape, const(1.0, weight.dtype))
     named = IndexSum(rows, wrap=False)(ones, cast(index, int64)) > 0.0
-    norms = length(weight, float(norm_type), (1,))
+    norms = vector_norm(weight, float(norm_type), (1,))
     scale = where(norms > max_norm, max_norm / (norms + 1e-7), 1.0)
     return weight * where(reshape(named, (*rows, 1)), scale, 1.0)

@@ -7,7 +7,7 @@ from math import log, pi
 
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.functions.neural import at_least
-from graphc.functions.norms import length
+from graphc.functions.norms import vector_norm
 from graphc.functions.precision import LOW, widened
 from graphc.functions.reduction import dropped
 from graphc.ir.dtype import DType, float32
@@ -385,7 +385,7 @@ def triplet_margin_loss(
 def _distance(x: Node, y: Node, p: float, eps: float) -> Node:
     difference = x - y + eps
     axes = (difference.rank - 1,)
-    return dropped(length(difference, p, axes), axes, False)
+    return dropped(vector_norm(difference, p, axes), axes, False)
 
 
 @function(method=False, namespace=False, functional=True)

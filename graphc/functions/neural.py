@@ -6,10 +6,12 @@ from math import pi, sqrt
 
 import numpy as np
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcRuntimeError, GraphcValueError
+from graphc.functions.arithmetic import abs, div, sub
 from graphc.functions.operands import C_NAMES
 from graphc.functions.precision import real
 from graphc.functions.reduction import normal_dim
+from graphc.ir.dtype import bool_
 from graphc.ir.node import Node, elementwise, grad_mode
 from graphc.ops.elementwise import And, number, where
 from graphc.ops.function import function
@@ -27,31 +29,33 @@ def at_least(x: Node, low: float) -> Node:
 
 def _negative(x: Node) -> Node:
     """x where it is not positive, else 0: what keeps an exponential from overflowing."""
-    return where(x > 0.0, 0.0, x)
+    return where(x <= 0.0, x, 0.0)
 
 
 @function(method=False, namespace=False, functional=True, grad_name="HardtanhBackward0")
-@real
 def relu6(input: Node) -> Node:
     """min(max(x, 0), 6)"""
-    return _between(input, 0.0, 6.0)
+    return hardtanh(input, 0.0, 6.0)
 
 
 @function(method=False, namespace=False, functional=True)
-@real
 def hardtanh(input: Node, min_val: float = -1.0, max_val: float = 1.0) -> Node:
     """min(max(x, min), max), whose gradient at both ends is zero."""
     if min_val > max_val:
-        raise GraphcRuntimeError("min_val cannot be greater than max_val")
-    return _between(input, min_val, max_val)
+        raise GraphcValueError("min_val cannot be greater than max_val")
+    if input.dtype is bool_:
+        raise GraphcRuntimeError("Bool inputs not supported for hardtanh")
+    if not input.dtype.is_signed and (min_val < 0 or max_val < 0):
+        raise GraphcRuntimeError("cannot do hardtanh on an unsigned type with negative limits")
+    return _between(input, number(min_val, input), number(max_val, input))
 
 
-def _between(x: Node, low: float, high: float) -> Node:
+def _between(x: Node, low: Node, high: Node) -> Node:
     return where(x <= low, low, where(x >= high, high, curved(x)))
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("leaky_relu_cpu")
 def leaky_relu(input: Node, negative_slope: float = 0.01) -> Node:
     """x where positive, else slope · x."""
     x = curved(input)
@@ -59,22 +63,22 @@ def leaky_relu(input: Node, negative_slope: float = 0.01) -> Node:
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("elu_cpu")
 def elu(input: Node, alpha: float = 1.0) -> Node:
     """x where positive, else α · (eˣ - 1)."""
     return where(input <= 0.0, elementwise("expm1", _negative(input)) * alpha, input)
 
 
 @function(method=False, functional=True, grad_name="EluBackward0")
-@real
+@real("elu_cpu")
 def selu(input: Node) -> Node:
     """The self-normalising elu."""
     below = elementwise("expm1", _negative(input)) * (_SELU_ALPHA * _SELU_SCALE)
     return where(input <= 0.0, below, input * _SELU_SCALE)
 
 
-@function(method=False, functional=True, grad_name="EluBackward0")
-@real
+@function(method=False, functional=True)
+@real("elu_cpu")
 def celu(input: Node, alpha: float = 1.0) -> Node:
     """x where positive, else α · (exp(x / α) - 1)."""
     if alpha == 0:
@@ -90,7 +94,7 @@ def celu(input: Node, alpha: float = 1.0) -> Node:
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("GeluKernelImpl")
 def gelu(input: Node, *, approximate: str = "none") -> Node:
     """x · Φ(x), Φ the normal distribution's cumulative density, or tanh's approximation of it."""
     if approximate == "none":
@@ -102,14 +106,14 @@ def gelu(input: Node, *, approximate: str = "none") -> Node:
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("silu_cpu")
 def silu(input: Node) -> Node:
     """x · sigmoid(x)"""
     return input * elementwise("sigmoid", input)
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("mish_cpu")
 def mish(input: Node) -> Node:
     """x · tanh(ln(1 + eˣ))"""
     return input * elementwise("tanh", _softplus(input, 20.0))
@@ -122,34 +126,37 @@ def _softplus(z: Node, threshold: float) -> Node:
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("softplus_cpu")
 def softplus(input: Node, beta: float = 1.0, threshold: float = 20.0) -> Node:
     """ln(1 + exp(β · x)) / β; x itself where β · x passes the threshold."""
     if beta == 1:
         return _softplus(input, threshold)
-    linear = input * beta > threshold
-    return where(linear, input, _softplus(input * beta, threshold) / beta)
+    z = input * beta
+    linear = z > threshold
+    with grad_mode(False):
+        bent = elementwise("log1p", elementwise("exp", where(linear, 0.0, z)))
+        value = where(linear, input, bent / number(beta, input))
+    return sloped(value, input, where(linear, 1.0, elementwise("sigmoid", z)))
 
 
 @function(method=False, namespace=False, functional=True, grad_name="DivBackward0")
-@real
 def softsign(input: Node) -> Node:
     """x / (1 + |x|)"""
-    return input / (elementwise("abs", input) + 1.0)
+    return div(input, abs(input) + 1)
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("hardswish_cpu")
 def hardswish(input: Node) -> Node:
     """x · min(max(x + 3, 0), 6) / 6"""
     with grad_mode(False):
-        value = input * _between(input + 3.0, 0.0, 6.0) / 6.0
+        value = input * relu6(input + 3.0) / 6.0
     middle = where(input < 3.0, input / 3.0 + 0.5, 1.0)
     return sloped(value, input, where(input <= -3.0, 0.0, middle))
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("hardsigmoid_cpu")
 def hardsigmoid(input: Node) -> Node:
     """min(max(x + 3, 0), 6) / 6"""
     with grad_mode(False):
@@ -163,7 +170,7 @@ def hardsigmoid(input: Node) -> Node:
 
 
 @function(method=False, namespace=False, functional=True, grad_name="LogSigmoidBackward0")
-@real
+@real("log_sigmoid_cpu")
 def logsigmoid(input: Node) -> Node:
     """ln(1 / (1 + e⁻ˣ))"""
     bent = elementwise("log1p", elementwise("exp", -elementwise("abs", input)))
@@ -171,10 +178,9 @@ def logsigmoid(input: Node) -> Node:
 
 
 @function(method=False, namespace=False, functional=True, grad_name="SubBackward0")
-@real
 def tanhshrink(input: Node) -> Node:
     """x - tanh(x)"""
-    return input - elementwise("tanh", input)
+    return sub(input, elementwise("tanh", input, floating=True))
 
 
 @function(method=False, namespace=True, functional=True, grad_name="ThresholdBackward0")
@@ -184,14 +190,14 @@ def threshold(input: Node, threshold: float, value: float) -> Node:
 
 
 @function(functional=True)
-@real
+@real("hardshrink_cpu")
 def hardshrink(input: Node, lambd: float = 0.5) -> Node:
     """x, or 0 where |x| ≤ λ."""
     return where(elementwise("abs", input) <= lambd, 0.0, curved(input))
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("softshrink_check")
 def softshrink(input: Node, lambd: float = 0.5) -> Node:
     """x brought nearer to zero by λ."""
     largest = float(np.finfo(input.dtype.numpy).max)
@@ -208,11 +214,11 @@ def softshrink(input: Node, lambd: float = 0.5) -> Node:
 
 
 @function(method=False, namespace=False, functional=True)
-@real
+@real("glu_cpu")
 def glu(input: Node, dim: int = -1) -> Node:
     """a · sigmoid(b), where a and b are the halves of x along ``dim``."""
     if not input.rank:
-        raise GraphcRuntimeError("glu does not support 0-dimensional tensors")
+        raise GraphcRuntimeError("glu does not support scalars because halving size must be even")
     axis = normal_dim(dim, input.rank)
     extent = input.shape[axis]
     if extent % 2:
@@ -229,18 +235,33 @@ def _part(x: Node, axis: int, start: int, stop: int) -> Node:
     return Slice(starts, stops, (1,) * x.rank)(x)
 
 
+def _check_slopes(input: Node, weight: Node) -> None:
+    if input.dtype is not weight.dtype:
+        raise GraphcRuntimeError(
+            f"prelu: Type promoting not supported. Got {C_NAMES[input.dtype.name]} and "
+            f"{C_NAMES[weight.dtype.name]}"
+        )
+    if weight.rank > 1:
+        raise GraphcRuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.rank}"
+        )
+    count, channels = weight.type.size, input.shape[1] if input.rank > 1 else 1
+    if count == 1:
+        return
+    if not input.rank:
+        raise GraphcRuntimeError("Not allow zero-dim input tensor.")
+    if count != channels:
+        raise GraphcRuntimeError(
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+            f"{count} and channel size = {channels}."
+        )
+
+
 @function(functional=True, grad_name="PreluKernelBackward0")
-@real
 def prelu(input: Node, weight: Node) -> Node:
     """x where positive, else w · x, with one w or one for each channel."""
+    _check_slopes(input, weight)
     slope = weight
-    if weight.type.size != 1 or input.rank > 1:
-        channels = input.shape[1] if input.rank > 1 else 1
-        if weight.rank > 1 or weight.type.size not in (1, channels):
-            raise GraphcRuntimeError(
-                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                f"{weight.type.size} and channel size = {channels}."
-            )
     if weight.rank:
         shape = [1] * max(input.rank, 1)
         shape[min(1, input.rank - 1) if input.rank else 0] = weight.type.size
@@ -249,7 +270,7 @@ def prelu(input: Node, weight: Node) -> Node:
 
 
 @function(method=False, namespace=False, grad_name="MulBackward0")
-@real
+@real("masked_by_noise")
 def masked_by_noise(input: Node, noise: Node, p: float) -> Node:
     """x / (1 - p) where the noise, uniform in [0, 1), is at least p, else 0."""
     scale = 1 / (1 - p) if p < 1 else 0.0
@@ -257,7 +278,7 @@ def masked_by_noise(input: Node, noise: Node, p: float) -> Node:
 
 
 @function(method=False, namespace=False, grad_name="AddBackward0")
-@real
+@real("alpha_masked_by_noise")
 def alpha_masked_by_noise(input: Node, noise: Node, p: float) -> Node:
     """x kept, or replaced by selu's limit; scaled and shifted to keep mean and variance."""
     if p == 1:

@@ -56,7 +56,7 @@ def _trailing(
 
 
 @function(method=False, functional=True, grad_name="NativeLayerNormBackward0")
-@real
+@real("layer_norm")
 def layer_norm(
     input: Node,
     normalized_shape: Sequence[int],
@@ -71,7 +71,7 @@ def layer_norm(
 
 
 @function(method=False, functional=True, grad_name="FusedRmsNormBackward0")
-@real
+@real("rms_norm")
 def rms_norm(
     input: Node,
     normalized_shape: Sequence[int],
@@ -86,7 +86,7 @@ def rms_norm(
 
 
 @function(method=False, functional=True, grad_name="NativeGroupNormBackward0")
-@real
+@real("group_norm")
 def group_norm(
     input: Node,
     num_groups: int,
@@ -122,7 +122,7 @@ def _require_several(count: int, shape: Sequence[int]) -> None:
 
 
 @function(method=False, namespace=False, grad_name="NativeBatchNormBackward0")
-@real
+@real("normalized_batch")
 def normalized_batch(
     input: Node, weight: Node | None, bias: Node | None, eps: float
 ) -> tuple[Node, Node, Node]:
@@ -141,7 +141,7 @@ def normalized_batch(
 
 
 @function(method=False, namespace=False, grad_name="NativeBatchNormBackward0")
-@real
+@real("normalized_by")
 def normalized_by(
     input: Node,
     average: Node,
@@ -159,7 +159,7 @@ def normalized_by(
 
 
 @function(method=False, namespace=False, grad_name="NativeBatchNormBackward0")
-@real
+@real("normalized_instances")
 def normalized_instances(
     input: Node, weight: Node | None, bias: Node | None, eps: float
 ) -> tuple[Node, Node, Node]:
@@ -188,7 +188,7 @@ def moved_towards(running: Node, latest: Node, momentum: Node | float) -> Node:
 
 
 @function(method=False, namespace=False, functional=True, grad_name="DivBackward0")
-@real
+@real("local_response_norm")
 def local_response_norm(
     input: Node, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Node:

@@ -4,69 +4,109 @@ from __future__ import annotations
 
 from math import inf
 
+from graphc.errors import GraphcRuntimeError
 from graphc.functions.neural import at_least
-from graphc.functions.precision import real
-from graphc.functions.reduction import dropped, normal_dim
-from graphc.ir.node import Node, cast, elementwise
+from graphc.functions.operands import C_NAMES, dtype_given
+from graphc.functions.precision import widened
+from graphc.functions.reduction import Dims, dropped, normal_dim, normal_dims, square_root
+from graphc.functions.shaping import Extents
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node, cast, common_dtype, elementwise
 from graphc.ops.elementwise import equal, number, where
 from graphc.ops.function import function
 from graphc.ops.reduce import Max, Min, Sum
 
 
-def length(x: Node, p: float, axes: tuple[int, ...]) -> Node:
+def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     """(Σ |x|ᵖ)^(1/p) over ``axes``, which keep extent one; its gradient at zero is zero."""
     if p == 2:
-        return _root(Sum(axes)(x * x), 0.5)
+        return square_root(Sum(axes)(x * x))
     size = elementwise("abs", x)
     if p == 1:
         return Sum(axes)(size)
     if p == inf:
-        return Max(axes)(size)
+        return Max(axes, nan_shares=True)(size)
     if p == -inf:
-        return Min(axes)(size)
+        return Min(axes, nan_shares=True)(size)
     if p == 0:
         return Sum(axes)(cast(elementwise("ne", x, 0.0), x.dtype))
     zero = equal(size, number(0, size))
-    powers = where(zero, 0.0, elementwise("pow", where(zero, 1.0, size), float(p)))
-    return _root(Sum(axes)(powers), 1 / p)
+    at_zero = 0.0 if p > 0 else inf
+    powers = where(zero, at_zero, elementwise("pow", where(zero, 1.0, size), float(p)))
+    total = Sum(axes)(powers)
+    nothing = equal(total, number(0, total))
+    root = elementwise("pow", where(nothing, 1.0, total), 1 / p)
+    return where(nothing, at_zero, root)
 
 
-def _root(total: Node, exponent: float) -> Node:
-    zero = equal(total, number(0, total))
-    safe = where(zero, 1.0, total)
-    root = elementwise("sqrt", safe) if exponent == 0.5 else elementwise("pow", safe, exponent)
-    return where(zero, 0.0, root)
+@function(grad_name="LinalgVectorNormBackward0")
+def norm(
+    input: Node,
+    p: float | str | None = "fro",
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: DType | None = None,
+) -> Node:
+    """(Σ |x|ᵖ)^(1/p) over ``dim``; "fro" is p = 2."""
+    x = input if dtype is None else cast(input, dtype_given(dtype))
+    _check_floating(x)
+    if isinstance(p, str) and p != "fro":
+        raise GraphcRuntimeError(f"norm: p='{p}' is not supported; a number or 'fro' is")
+    axes = normal_dims(dim, x.rank)
+    exponent = 2.0 if p is None or p == "fro" else float(p)
+    return dropped(vector_norm(x, exponent, axes), axes, keepdim)
+
+
+def _check_floating(x: Node) -> None:
+    if not x.dtype.is_floating_point:
+        raise GraphcRuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{C_NAMES[x.dtype.name]}"
+        )
+
+
+@function(method=True)
+def dist(input: Node, other: Node, p: float = 2) -> Node:
+    """The norm of input - other."""
+    return norm(input - other, p)
 
 
 @function(method=False, namespace=False, functional=True, grad_name="DivBackward0")
-@real
-def normalize(input: Node, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Node:
+def normalize(input: Node, p: float = 2.0, dim: Extents = 1, eps: float = 1e-12) -> Node:
     """x / max(‖x‖, ε), the length along ``dim``."""
-    axis = normal_dim(dim, input.rank)
-    return input / at_least(length(input, p, (axis,) if input.rank else ()), eps)
+    _check_floating(input)
+    axes = normal_dims(dim, input.rank)
+    x = widened(input)
+    return cast(x / at_least(vector_norm(x, p, axes), eps), input.dtype)
 
 
 @function(method=False, functional=True, grad_name="SumBackward1")
-@real
 def cosine_similarity(x1: Node, x2: Node, dim: int = 1, eps: float = 1e-8) -> Node:
     """x₁ · x₂ / (max(‖x₁‖, ε) · max(‖x₂‖, ε)) along ``dim``."""
-    axis = normal_dim(dim, max(x1.rank, x2.rank))
+    dtype = common_dtype((x1, x2))
+    if not dtype.is_floating_point:
+        raise GraphcRuntimeError(
+            f"expected common dtype to be floating point, yet common dtype is {C_NAMES[dtype.name]}"
+        )
     rank = max(x1.rank, x2.rank)
-    a, b = (x / at_least(_length_along(x, axis - rank), eps) for x in (x1, x2))
-    return dropped(Sum((axis,))(a * b), (axis,), False)
+    axis = normal_dim(dim, rank)
+    # Each in its own type, if that has fractions.
+    x, y = (widened(v if v.dtype.is_floating_point else cast(v, dtype)) for v in (x1, x2))
+    a, b = (v / at_least(_length_along(v, axis - rank), eps) for v in (x, y))
+    return cast(dropped(Sum((axis,))(a * b), (axis,), False), dtype)
 
 
 def _length_along(x: Node, axis: int) -> Node:
     """The length along an axis counted from the back; of a broadcast one, of each element."""
-    return length(x, 2, (axis + x.rank,) if -axis <= x.rank else ())
+    return vector_norm(x, 2, (axis + x.rank,) if -axis <= x.rank else ())
 
 
 @function(method=False, functional=True, grad_name="NormBackward1")
-@real
 def pairwise_distance(
     x1: Node, x2: Node, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Node:
     """‖x₁ - x₂ + ε‖ of each row."""
-    difference = x1 - x2 + eps
+    dtype = common_dtype((x1, x2, eps))
+    difference = widened(x1) - widened(x2) + eps
     axes = (difference.rank - 1,) if difference.rank else ()
-    return dropped(length(difference, p, axes), axes, keepdim)
+    return cast(dropped(vector_norm(difference, p, axes), axes, keepdim), dtype)

@@ -21,15 +21,23 @@ def require_floating(name: str, x: Node) -> None:
         raise not_implemented(name, x.dtype)
 
 
-def real(call: F) -> F:
-    """A function whose first operand is floating-point; where that is of 16 bits, in float32.
+def real(kernel: str) -> Callable[[F], F]:
+    """For a function whose first operand is floating-point; where that is of 16 bits, in float32.
 
     The result is rounded once, to the type of the first operand; further results stay wide.
+    ``kernel`` is what PyTorch's message calls the function where there is none for a type.
     """
 
+    def of_floats(call: F) -> F:
+        return _of_floats(call, kernel)
+
+    return of_floats
+
+
+def _of_floats(call: F, kernel: str) -> F:
     @wraps(call)
     def wrapped(input: Node, *args: Any, **kwargs: Any) -> Any:
-        require_floating(call.__name__.strip("_"), input)
+        require_floating(kernel, input)
         if input.dtype not in LOW:
             return call(input, *args, **kwargs)
         named = {name: widened(x) for name, x in kwargs.items()}

@@ -142,45 +142,6 @@ def square_root(x: Node) -> Node:
     return where(at_zero, 0.0, elementwise("sqrt", where(at_zero, 1.0, x)))
 
 
-@function(grad_name="LinalgVectorNormBackward0")
-def norm(
-    input: Node,
-    p: float | str | None = "fro",
-    dim: Dims = None,
-    keepdim: bool = False,
-    dtype: DType | None = None,
-) -> Node:
-    """(Σ |x|ᵖ)^(1/p) over ``dim``; "fro" is p = 2."""
-    x = _floats("linalg.vector_norm", input, dtype)
-    if isinstance(p, str) and p != "fro":
-        raise GraphcRuntimeError(f"norm: p='{p}' is not supported; a number or 'fro' is")
-    axes = normal_dims(dim, x.rank)
-    exponent = 2.0 if p is None or p == "fro" else float(p)
-    return dropped(vector_norm(x, exponent, axes), axes, keepdim)
-
-
-def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
-    """(Σ |x|ᵖ)^(1/p) over ``axes``, which keep extent one."""
-    if p == 2:
-        return square_root(reduce.Sum(axes)(x * x))
-    size = elementwise("abs", x)
-    if p in (inf, -inf):
-        return (reduce.Max if p > 0 else reduce.Min)(axes)(size)
-    if p == 0:
-        return reduce.Sum(axes)(cast(elementwise("ne", x, 0), x.dtype))
-    if p == 1:
-        return reduce.Sum(axes)(size)
-    total = reduce.Sum(axes)(elementwise("pow", size, p))
-    at_zero = elementwise("eq", total, 0)
-    return where(at_zero, 0.0, elementwise("pow", where(at_zero, 1.0, total), 1 / p))
-
-
-@function(method=True)
-def dist(input: Node, other: Node, p: float = 2) -> Node:
-    """The norm of input - other."""
-    return norm(input - other, p)
-
-
 @function()
 def logsumexp(input: Node, dim: Dims, keepdim: bool = False) -> Node:
     """ln Σ eˣ over ``dim``, safe from overflow."""

@@ -15,6 +15,7 @@ from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
 from graphc.ops.movement import expand, full
+from graphc.ops.sloped import level
 
 
 @function(grad_name="WhereBackward0", method=False)
@@ -82,9 +83,15 @@ def fits(value: Scalar, dtype: DType) -> bool:
     return isfinite(value) and low <= int(value) <= limits.max
 
 
-@function(method=False, inplace=True, grad_name=numbered("Fill", tensor=3, number=0))
+@function(method=False, inplace=True, grad_name=numbered("Fill", tensor=1, number=0))
 def fill(input: Node, value: Operand) -> Node:
     """``value`` everywhere."""
+    return level(overwritten(input, value), input)
+
+
+@function(method=False, namespace=False, grad_name=numbered("Fill", tensor=1, number=0))
+def overwritten(input: Node, value: Operand) -> Node:
+    """``value`` everywhere; the operand is none of its history."""
     if isinstance(value, Node):
         if value.rank:
             raise GraphcRuntimeError(

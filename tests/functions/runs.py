@@ -170,6 +170,12 @@ def check_numbers(mine: Any, peer: Any, rounding: float = 1.0, dtypes: Iterable[
     )
 
 
+def check_written(given: tuple[Any, Any]) -> None:
+    """The operands hold the same numbers after the call, whether or not it wrote into them."""
+    for mine, peer in zip(*map(tensors, given), strict=True):
+        check_numbers(mine, peer)
+
+
 def check_gradients(mine: Outcome, peer: Outcome, given: tuple[Any, Any], call: Call) -> None:
     """The gradients of a weighted sum of the results are the same for all operands."""
     if not any(x.requires_grad for x in tensors(peer.result)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from graphc.ops.function import FUNCTIONS
+from tests.functions.activations import FUNCTIONAL_ACTIVATIONS, SOFTMAXES
 from tests.functions.calls import Call
-from tests.functions.counts import COUNTS
 from tests.functions.orders import CUMULATIVE, ORDERING
 from tests.functions.places import READS, SCATTERING, WRITES
 from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
@@ -11,7 +12,16 @@ from tests.functions.products import PRODUCTS
 from tests.functions.reductions import REDUCTIONS
 from tests.functions.shapes import JOINS, VIEWS
 
+FUNCTIONAL: dict[str, list[Call]] = {
+    **FUNCTIONAL_ACTIVATIONS,
+}
+"""Of ``nn.functional``."""
 TABLE: dict[str, list[Call]] = {
+    **{
+        name: calls
+        for name, calls in FUNCTIONAL.items()
+        if name in FUNCTIONS and (FUNCTIONS[name].namespace or FUNCTIONS[name].method)
+    },
     **ARITHMETIC,
     **COMPARISONS,
     **TRANSCENDENTAL,
@@ -24,5 +34,6 @@ TABLE: dict[str, list[Call]] = {
     **READS,
     **WRITES,
     **SCATTERING,
-    **COUNTS,
+    **SOFTMAXES,
 }
+"""Of the package's namespace and of tensors."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -10,42 +10,27 @@ import pytest
 import graphc
 from graphc.ops.function import FUNCTIONS
 from tests.functions.calls import Call, Operand
-from tests.functions.runs import attempt, check_gradients, check_same, made
-from tests.functions.table import TABLE
+from tests.functions.runs import attempt, check_gradients, check_same, check_written, made
+from tests.functions.table import FUNCTIONAL, TABLE
 from tests.torch_peer import torch
 
-CASES = [
-    pytest.param(name, call, id=f"{name}({call})")
-    for name, calls in TABLE.items()
-    for call in calls
-]
-IN_PLACE = [
-    pytest.param(name, call, id=f"{name}_({call})")
-    for name, calls in TABLE.items()
-    for call in calls
-    if FUNCTIONS[name].inplace and call.in_place and isinstance(call.args[0], Operand)
-]
-HOMES = frozenset(
-    f"graphc.functions.{module}"
-    for module in [
-        "algebra",
-        "arithmetic",
-        "comparison",
-        "counting",
-        "diagonals",
-        "einsum",
-        "extremes",
-        "joining",
-        "linear",
-        "pieces",
-        "pointwise",
-        "reduction",
-        "selection",
-        "shaping",
-        "transcendental",
-        "variance",
+Forms = tuple[Callable[..., Any], Callable[..., Any]]
+
+
+def cases(table: dict[str, list[Call]], mark: str = "") -> list[Any]:
+    """Every call of a table, named by itself."""
+    return [
+        pytest.param(name, call, id=f"{name}{mark}({call})")
+        for name, calls in table.items()
+        for call in calls
     ]
-)
+
+
+IN_PLACE = {
+    name: [c for c in calls if c.in_place and isinstance(c.args[0], Operand)]
+    for name, calls in TABLE.items()
+    if FUNCTIONS[name].inplace
+}
 
 
 def method(name: str) -> Callable[..., Any]:
@@ -57,31 +42,39 @@ def method(name: str) -> Callable[..., Any]:
     return call
 
 
-def forms(name: str, call: Call) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
+def forms(name: str, call: Call) -> Iterable[Forms]:
     """All that a user may call by this name, on graphc and on PyTorch."""
     f = FUNCTIONS[name]
-    found: list[tuple[Any, Any]] = []
     if f.namespace:
-        found.append((getattr(graphc, name), getattr(torch, name)))
-    if f.functional and not f.namespace:
-        peers = torch.nn.functional
-        found.append((getattr(graphc.nn.functional, name), getattr(peers, name)))
-    if f.method and isinstance(call.args[0], Operand):
-        found.append((method(name), method(name)))
-    return found
+        yield getattr(graphc, name), getattr(torch, name)
+    if f.method and call.args and isinstance(call.args[0], Operand):
+        yield method(name), method(name)
 
 
-@pytest.mark.parametrize(("name", "call"), CASES)
+def check(call: Call, mine: Callable[..., Any], peer: Callable[..., Any]) -> None:
+    """Both do the same: with the result, the operands, the gradients, or an error."""
+    given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
+    outcomes = tuple(
+        attempt(run, *arguments) for run, arguments in zip((mine, peer), given, strict=True)
+    )
+    check_same(*outcomes, call)
+    if outcomes[1].error is None:
+        check_written(given)
+        check_gradients(*outcomes, given, call)
+
+
+@pytest.mark.parametrize(("name", "call"), cases(TABLE))
 def test_function(name: str, call: Call) -> None:
-    for ours, theirs in forms(name, call):
-        given = made(graphc, call, gradients=True), made(torch, call, gradients=True)
-        mine, peer = attempt(ours, *given[0]), attempt(theirs, *given[1])
-        check_same(mine, peer, call)
-        if peer.error is None:
-            check_gradients(mine, peer, given, call)
+    for mine, peer in forms(name, call):
+        check(call, mine, peer)
 
 
-@pytest.mark.parametrize(("name", "call"), IN_PLACE)
+@pytest.mark.parametrize(("name", "call"), cases(FUNCTIONAL))
+def test_functional(name: str, call: Call) -> None:
+    check(call, getattr(graphc.nn.functional, name), getattr(torch.nn.functional, name))
+
+
+@pytest.mark.parametrize(("name", "call"), cases(IN_PLACE, "_"))
 def test_in_place(name: str, call: Call) -> None:
     def write(x: Any, *args: Any, **kwargs: Any) -> Any:
         target = x.clone()
@@ -91,17 +84,43 @@ def test_in_place(name: str, call: Call) -> None:
 
     # PyTorch lets integers need a gradient once floats that need one were written to them.
     gradients = call.args[0].floating
-    given = made(graphc, call, gradients=gradients), made(torch, call, gradients=gradients)
+    given = tuple(made(module, call, gradients=gradients) for module in (graphc, torch))
     mine, peer = (attempt(write, *arguments) for arguments in given)
     check_same(mine, peer, call, in_place=True)
     if peer.error is None:
         check_gradients(mine, peer, given, call)
 
 
+RANDOM = {
+    "alpha_dropout",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
+    "gumbel_softmax",
+    "rrelu",
+}
+"""Functions of nn.functional that draw numbers: tests/nn/test_layers.py and test_functional.py."""
+WITHIN = {
+    "alpha_masked_by_noise": "alpha_dropout",
+    "attended": "scaled_dot_product_attention",
+    "basic_index": "Tensor.__getitem__",
+}
+
+
 def test_every_function_is_called() -> None:
-    declared = {
+    public = {
         name
         for name, f in FUNCTIONS.items()
-        if f.call.__module__ in HOMES and (f.method or f.namespace or f.functional or f.inplace)
+        if f.method or f.namespace or f.functional or f.inplace
     }
-    assert not declared - TABLE.keys()
+    assert not public - TABLE.keys() - FUNCTIONAL.keys()
+    assert not set(graphc.nn.functional.__all__) - FUNCTIONAL.keys() - RANDOM
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if f.namespace or f.method])
+def test_forms_are_pytorchs(name: str) -> None:
+    for mine, peer in ((graphc, torch), (graphc.Tensor, torch.Tensor)):
+        for form in (name, f"{name}_"):
+            assert hasattr(mine, form) == hasattr(peer, form), f"{peer.__name__}.{form}"

@@ -8,6 +8,7 @@ any axes may be a member if nothing in the group reads it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from math import prod
 
 from graphc.ir.graph import Graph
@@ -46,12 +47,14 @@ def is_fusible(node: Node) -> bool:
 class Group:
     """Nodes that become one kernel."""
 
-    __slots__ = ("first", "fusible", "last", "maps", "nodes", "reduced", "space")
+    __slots__ = ("fusible", "last", "maps", "nodes", "place", "reduced", "space")
 
     def __init__(self, node: Node, index: int) -> None:
         self.nodes = [node]
-        self.first = self.last = index
-        """The least and the greatest index of a member in the graph's order."""
+        self.last = index
+        """The greatest index of a member in the graph's order."""
+        self.place = index
+        """Where it stands in an order of the groups in which each comes after what it needs."""
         self.fusible = is_fusible(node)
         shape = node.inputs[0].shape if isinstance(node.op, Reduce) else node.types[0].shape
         self.space: Shape = shape
@@ -100,14 +103,14 @@ def sources(node: Node) -> tuple[tuple[Node, AxisMap] | None, ...]:
     """For each operand the node behind the views that a group absorbs, as ``source_of`` says.
 
     A broadcast is absorbed only if the result is as large without it: a reduction counts each
-    copy along its axes, and an elementwise result that is to be spread out must be so somewhere.
+    copy along its axes, and a result that is to be spread out must be so somewhere.
     """
     if not is_fusible(node):
         return (None,) * len(node.inputs)
     found = [source_of(operand) for operand in node.inputs]
     if isinstance(node.op, Reduce):
         (x,), (source,) = node.inputs, found
-        spread = source and any(source[1][a] is None and x.shape[a] != 1 for a in node.op.axes)
+        spread = _narrow(x, source) != x.shape
         return (None,) if spread else (source,)
     shapes = [_narrow(x, source) for x, source in zip(node.inputs, found, strict=True)]
     if broadcast_shapes(*shapes) == node.shape:
@@ -136,6 +139,8 @@ class Grouping:
         self.graph = graph
         self.index = {node: i for i, node in enumerate(graph.nodes)}
         self.of = {node: Group(node, i) for node, i in self.index.items()}
+        self.order: list[Group | None] = list(self.of.values())
+        """The groups by place, and nothing where groups have become one."""
         self.reads = {node: tuple(read_by(node)) for node in graph.nodes}
         """What each node reads; a member of a group reads through views that it can absorb."""
 
@@ -159,24 +164,26 @@ class Grouping:
                     return False
                 needed = reduced
         into = _alignment(a, b, list(dict.fromkeys(pairs)), needed)
-        if into is None or not self._fits(a, b, into, needed) or self._reaches(a, b):
+        if into is None or not self._fits(a, b, into, needed):
             return False
-        self._merge(a, b, into, needed)
+        between = self._between(a, b)
+        if between is None:
+            return False
+        self._merge(a, b, into, needed, between)
         return True
 
     def join_beside(self, a: Group, b: Group) -> bool:
         """Merge two groups over one space that read the same value, if neither needs the other."""
         if a is b or a.space != b.space or len(a.nodes) + len(b.nodes) > MEMBER_LIMIT:
             return False
+        a, b = (a, b) if a.place < b.place else (b, a)
         into, none = _Into(a.space), frozenset[int]()
-        if not self._fits(a, b, into, none) or self._needs(a, b) or self._needs(b, a):
-            return False
-        self._merge(a, b, into, none)
-        return True
-
-    def _needs(self, b: Group, a: Group) -> bool:
         direct = any(self.of[x] is a for node in b.nodes for x in self.reads[node])
-        return direct or self._reaches(a, b)
+        between = self._between(a, b)
+        if direct or between is None or not self._fits(a, b, into, none):
+            return False
+        self._merge(a, b, into, none, between)
+        return True
 
     def _crossing(self, a: Group, b: Group) -> Iterator[tuple[Node, Node, AxisMap, int]]:
         """The edges from ``a`` to ``b``, with the axes on which their ends meet."""
@@ -224,7 +231,9 @@ class Grouping:
         alone = all(n == 1 or axis in axes for axis, n in enumerate(space))
         return row <= (WHOLE_LIMIT if alone else ROW_LIMIT)
 
-    def _merge(self, a: Group, b: Group, into: _Into, needed: frozenset[int]) -> None:
+    def _merge(
+        self, a: Group, b: Group, into: _Into, needed: frozenset[int], between: set[Group]
+    ) -> None:
         reduced = into.from_a(a.reduced) | into.from_b(b.reduced) | into.from_a(needed) | into.row
         big, small = (a, b) if len(a.nodes) >= len(b.nodes) else (b, a)
         for group, move in ((a, into.a), (b, into.b)):
@@ -236,32 +245,39 @@ class Grouping:
         big.nodes += small.nodes
         big.maps.update(small.maps)
         big.space, big.reduced = into.space, frozenset(reduced)
-        big.first, big.last = min(a.first, b.first), max(a.last, b.last)
+        big.last = max(a.last, b.last)
         for node in small.nodes:
             self.of[node] = big
+        self._place(big, a.place, b.place, between)
 
-    def _reaches(self, a: Group, b: Group) -> bool:
-        """Whether something outside both lies on a path from ``a`` to ``b``."""
-        seen: set[int] = {id(b)}
-        stack = [
-            group
-            for node in b.nodes
-            for x in self.reads[node]
-            if (group := self.of[x]) is not a and group is not b
-        ]
-        while stack:
-            group = stack.pop()
-            if id(group) in seen or group.last < a.first:
-                continue
-            seen.add(id(group))
+    def _place(self, merged: Group, first: int, last: int, before: set[Group]) -> None:
+        """Put what two groups at these places have become after what it needs."""
+        inner = [x for x in self.order[first + 1 : last] if x is not None]
+        later = [x for x in inner if x not in before]
+        region = [*(x for x in inner if x in before), merged, *later]
+        for place, group in enumerate(region, first):
+            group.place = place
+        self.order[first : last + 1] = [*region, *[None] * (last + 1 - first - len(region))]
+
+    def _between(self, a: Group, b: Group) -> set[Group] | None:
+        """What ``b`` needs of the groups that come after ``a``; None if something of it needs a.
+
+        Only groups that come after another one can need it. Of those the first are looked at
+        first: where there is a way to ``a``, they are the nearest to it.
+        """
+        found: set[Group] = set()
+        ahead = [(b.place, b)]
+        while ahead:
+            _, group = heappop(ahead)
             for node in group.nodes:
                 for x in self.reads[node]:
                     below = self.of[x]
-                    if below is a:
-                        return True
-                    if id(below) not in seen and below.last >= a.first:
-                        stack.append(below)
-        return False
+                    if below is a and group is not b:
+                        return None
+                    if below.place > a.place and below is not group and below not in found:
+                        found.add(below)
+                        heappush(ahead, (below.place, below))
+        return found
 
 
 class _Into:

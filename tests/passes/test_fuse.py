@@ -9,6 +9,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, elementwise, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.matmul import MatMul
+from graphc.ops.movement import Expand, Flip, reshape
 from graphc.ops.reduce import Max, Sum, mean
 from graphc.passes.fuse import Fused, fuse
 
@@ -42,8 +43,6 @@ def test_softmax_is_one_row_kernel() -> None:
 
 
 def test_rows_without_their_reduced_axis_join_too() -> None:
-    from graphc.ops.movement import reshape
-
     x = given("x", 8, 16)
     rows = elementwise("sqrt", reshape(mean(x, (1,)), (8,)))
     (kernel,) = fused(Graph((x,), (x * reshape(rows, (8, 1)),)))
@@ -64,6 +63,25 @@ def test_no_kernel_waits_for_itself() -> None:
     y = MatMul()(h, w)
     kernels = fused(Graph((x, w), (y + h * 2.0,)))
     assert [str(k) for k in kernels] == ["fused[tanh]", "fused[mul+add]"]
+
+
+def test_no_kernel_waits_for_itself_by_way_of_another() -> None:
+    p, q = given("p", 4, 4), given("q", 4, 4)
+    early = elementwise("tanh", p)
+    moved = Flip((0,))(early)
+    first = elementwise("exp", q)
+    late = early + Flip((0,))(first)
+    kernels = fused(Graph((p, q), (moved, late, first * moved)))
+    assert [str(k) for k in kernels] == ["fused[exp]", "fused[tanh+add]", "fused[mul]"]
+
+
+def test_a_broadcast_axis_that_is_kept_is_in_the_result() -> None:
+    x = given("x", 3)
+    h = elementwise("tanh", x)
+    spread = elementwise("tanh", Sum(())(Expand((2, 3))(h)))
+    columns = Sum((0,))(spread * spread)
+    kernels = fused(Graph((x,), (spread, reshape(columns, (3,)) * h)))
+    assert (2, 3) in [y.shape for kernel in kernels for y in kernel.body.outputs]
 
 
 def test_a_lone_reduction_joins_a_kernel_that_reads_the_same() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,9 @@ from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.graph import topological
 from graphc.ir.node import Node, const, grad_mode
 from graphc.ops.movement import full
+from graphc.origins import locating
 from graphc.recording import Trace, overwritten, session
+from graphc.surface import LIFTED
 from graphc.tensor import Tensor, wrap
 from graphc.typename import short_typename
 
@@ -39,6 +42,7 @@ def seed(output: Tensor, node: Node, gradient: Tensor | None, trace: Trace) -> N
     return trace.node_of(gradient)
 
 
+@locating("backward")
 def backward(
     outputs: Tensor | Sequence[Tensor],
     grad_tensors: Any = None,
@@ -230,22 +234,54 @@ def _sum(trace: Trace, before: Tensor, node: Node, create_graph: bool) -> Node:
     return total
 
 
+def _check_options(only_inputs: bool, allow_unused: bool | None, materialize_grads: bool) -> None:
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradient for other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=4,
+        )
+    if materialize_grads and allow_unused is False:
+        raise GraphcValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
+
+
+def _batched(
+    outputs: Any, inputs: Any, grad_outputs: Any, retain_graph: bool | None, rest: tuple[Any, ...]
+) -> tuple[Tensor | None, ...]:
+    """The gradients for each of the vectors along the first dimension of ``grad_outputs``."""
+    seeds = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
+    count = len(seeds[0])
+    rows = []
+    for i in range(count):
+        keep = True if i < count - 1 else retain_graph
+        rows.append(grad(outputs, inputs, [s[i] for s in seeds], keep, *rest))
+    stack = LIFTED["stack"]
+    return tuple(
+        None if found[0] is None else stack(list(found)) for found in zip(*rows, strict=True)
+    )
+
+
+@locating("grad")
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``, as ``torch.autograd.grad``."""
-    if materialize_grads and allow_unused is False:
-        raise GraphcValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
-            "allow_unused=False."
-        )
+    _check_options(only_inputs, allow_unused, materialize_grads)
+    if is_grads_batched:
+        rest = create_graph, only_inputs, allow_unused, False, materialize_grads
+        return _batched(outputs, inputs, grad_outputs, retain_graph, rest)
     outputs, seeds = _paired(outputs, grad_outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     trace = session.trace

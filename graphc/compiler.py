@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from traceback import extract_tb
 from typing import Any
 
 from graphc.backend import Backend, Executable, Sources, Step
+from graphc.errors import (
+    GraphcError,
+    GraphcIndexError,
+    GraphcRuntimeError,
+    GraphcValueError,
+)
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.passes import PASSES, Pass, run
@@ -29,6 +36,14 @@ def pipeline(backend: Backend) -> tuple[Pass, ...]:
     return opened, *(step for step in PASSES if step is not open_composites)
 
 
+FAILURES: dict[type[Exception], type[GraphcError]] = {
+    IndexError: GraphcIndexError,
+    ValueError: GraphcValueError,
+    RuntimeError: GraphcRuntimeError,
+}
+"""What stands for the errors of kernels that look at numbers, such as an index out of range."""
+
+
 class Program:
     """A graph compiled for a backend."""
 
@@ -38,6 +53,15 @@ class Program:
         self.graph = run(graph, pipeline(backend))
         self.sources: Sources = backend.emit(self.graph)
         self.executable: Executable = backend.build(self.sources)
+
+    def failure(self, error: Exception) -> Exception:
+        """The error of a step, with the line of the user's program that it comes from."""
+        kind = FAILURES.get(type(error))
+        if kind is None:
+            return error
+        names = {frame.name for frame in extract_tb(error.__traceback__)}
+        found = next((k.origin for k in self.sources.kernels if k.name in names), "")
+        return kind(f"{error}\n  in {found}" if found else str(error))
 
     def stages(self) -> Iterator[tuple[str, Graph]]:
         """The name of each pass with the graph after it, told again from the recorded one."""
@@ -67,4 +91,7 @@ class LazyProgram:
         if self._step is None or any(a is not b for a, b in zip(state, bound, strict=True)):
             self._step = self.program.executable.bind(state)
             self._bound = state
-        return self._step(*[leaves[x].array for x in self.inputs])
+        try:
+            return self._step(*[leaves[x].array for x in self.inputs])
+        except Exception as error:
+            raise self.program.failure(error) from None

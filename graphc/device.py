@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcError, GraphcRuntimeError, GraphcTypeError
 
 KINDS = ("cpu", "cuda")
 
@@ -60,7 +60,13 @@ def device(type: str | int | Device, index: int | None = None) -> Device:
 
 def usable(given: Any) -> str:
     """The name of the device that a tensor is asked to be on. Raises where there is none."""
-    found = Device("cpu") if given is None else device(given)
-    if found.type == "cuda":
-        raise GraphcRuntimeError("No CUDA GPUs are available: tensors are on the CPU")
+    if given is None:
+        return "cpu"
+    try:
+        if device(given).type == "cuda":
+            raise GraphcRuntimeError("No CUDA GPUs are available: tensors are on the CPU")
+    except GraphcError as error:
+        from graphc.origins import here, located
+
+        raise located(error, here("device"), [given]) from None
     return "cpu"

@@ -6,6 +6,14 @@ from __future__ import annotations
 class GraphcError(Exception):
     """The base of every exception that graphc itself raises."""
 
+    located = False
+    """Whether the message says where in the user's program it happened."""
+
+    def __init__(self, *args: object, hint: str = "") -> None:
+        super().__init__(*args)
+        self.hint = hint
+        """What was expected and given, where PyTorch's words do not say it."""
+
 
 class GraphcRuntimeError(GraphcError, RuntimeError):
     """An operation that cannot be done: shapes that do not fit, a missing gradient, a bad view."""

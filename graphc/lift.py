@@ -72,10 +72,10 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
                     if other is not given.args:
                         return lifted(*other)
                 result = _evaluate(function, trace, given.args, given.kwargs)
-            except GraphcTypeError:
-                if operator:
+            except GraphcError as error:
+                if operator and isinstance(error, GraphcTypeError):
                     return NotImplemented
-                raise
+                raise located(error, here(function.name), (*args, *kwargs.values())) from None
             if signature is not None:
                 trace.memo[signature] = result
         if same:
@@ -184,7 +184,7 @@ def _link(tensor: Tensor, source: Tensor, node: Node, function: Function) -> Non
     chain.reverse()
     if not can_view(source, chain):
         if function.name in STRICT_VIEWS:
-            raise no_view()
+            raise located(no_view(), here(function.name), [source]) from None
         return
     root = source._base if source._base is not None else source
     tensor._base = root

@@ -16,12 +16,11 @@ def numbers_of(x: Tensor, name: str) -> Array:
     Raises in a compiled function, which knows no numbers.
     """
     if session.trace.capturing:
-        origin = here(name)
         error = GraphcRuntimeError(
-            f"{origin}: the shape of the result depends on values, which are not known while a "
+            f"{name}: the shape of the result depends on values, which are not known while a "
             "function is compiled"
         )
-        raise located(error, origin, [])
+        raise located(error, here(name), [x])
     return x._value()
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcError, GraphcRuntimeError
 from graphc.functions.operands import C_NAMES
 from graphc.ir.graph import Graph, reuse, topological
 from graphc.ir.node import Node, grad_mode, make_input
@@ -303,10 +303,7 @@ def close() -> None:
     """Compute what is pending: every tensor that somebody still holds."""
     trace = session.trace
     if trace.capturing:
-        raise GraphcRuntimeError(
-            "a compiled function cannot read numbers while it is captured: "
-            "return the tensor instead"
-        )
+        raise _no_numbers()
     if not trace.pending:
         return
     live = pending_tensors(trace)
@@ -322,6 +319,15 @@ def close() -> None:
     finally:
         for t in views:
             t._realize_view()
+
+
+def _no_numbers() -> GraphcError:
+    from graphc.origins import here, located
+
+    error = GraphcRuntimeError(
+        "a compiled function cannot read numbers while it is captured: return the tensor instead"
+    )
+    return located(error, here("a compiled function"), [])
 
 
 def look(tensor: Tensor) -> Array:

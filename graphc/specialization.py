@@ -55,7 +55,10 @@ class Specialization:
             hyperparameter.refresh()
         if captured.carried:
             tensors = [*tensors, *(x.get(tensors) for x in captured.carried)]
-        arrays = self.step(*[t._storage.array for t in tensors])  # type: ignore[union-attr]
+        try:
+            arrays = self.step(*[t._storage.array for t in tensors])  # type: ignore[union-attr]
+        except Exception as error:
+            raise self.program.failure(error) from None
         for root in self.roots:
             root.writes += 1
         for place in captured.written_arguments:

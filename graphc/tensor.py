@@ -230,6 +230,7 @@ class Tensor:
         return self._node is not None and self._node.requires_grad
 
     @requires_grad.setter
+    @locating("requires_grad_")
     def requires_grad(self, value: bool) -> None:
         if value == self.requires_grad:
             return
@@ -296,9 +297,16 @@ class Tensor:
 
     # -- numbers -------------------------------------------------------------------------------
 
+    def _read(self) -> Array:
+        """The numbers, for somebody who acts on them: a captured function cannot."""
+        if session.trace.capturing:
+            close()
+        return self._value()
+
+    @locating("item")
     def item(self) -> bool | int | float:
         """The one number in this tensor."""
-        array = self._value()
+        array = self._read()
         if array.size != 1:
             raise GraphcRuntimeError(
                 f"a Tensor with {array.size} elements cannot be converted to Scalar"
@@ -307,8 +315,9 @@ class Tensor:
 
     def tolist(self) -> Any:
         """The numbers as nested lists, or as one number."""
-        return self._value().tolist()
+        return self._read().tolist()
 
+    @locating("numpy")
     def numpy(self, *, force: bool = False) -> Array:
         """The tensor's own memory as a numpy array."""
         if self.requires_grad and not force:
@@ -316,7 +325,7 @@ class Tensor:
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
-        self._value()
+        self._read()
         assert self._storage is not None
         return self._storage.handed_out()
 
@@ -324,6 +333,7 @@ class Tensor:
         array = self.numpy() if copy is not True else self.numpy().copy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
+    @locating("bool")
     def __bool__(self) -> bool:
         if self._type.size != 1:
             raise GraphcRuntimeError(
@@ -362,7 +372,7 @@ class Tensor:
         from graphc.printing import format_tensor
 
         return format_tensor(
-            self._value(),
+            self._read(),
             dtype=self.dtype.name,
             device=str(self.device),
             requires_grad=self.requires_grad and self._is_leaf,

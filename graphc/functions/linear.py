@@ -252,7 +252,8 @@ def linear(input: Node, weight: Node, bias: Node | None = None) -> Node:
         columns = weight.shape[0] if weight.rank == 2 else 1
         raise GraphcRuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({count}x"
-            f"{input.shape[-1] if input.rank else 1} and {weight.shape[-1]}x{columns})"
+            f"{input.shape[-1] if input.rank else 1} and {weight.shape[-1]}x{columns})",
+            hint=f"expects last dimension {weight.shape[-1]}, got {tuple(input.shape)}",
         )
     if weight.rank == 1:
         result = matmul(input, weight)

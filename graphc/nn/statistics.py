@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.node import grad_mode
+from graphc.origins import locating
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
 
@@ -32,6 +33,7 @@ def _follow(running: Tensor | None, latest: Tensor, momentum: Any) -> None:
         assign(running, LIFTED["moved_towards"](running, latest, momentum), "add_")
 
 
+@locating("batch_norm")
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -56,6 +58,7 @@ def batch_norm(
     return result  # type: ignore[no-any-return]
 
 
+@locating("instance_norm")
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,

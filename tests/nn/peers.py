@@ -27,7 +27,8 @@ def both_fail(program: Program) -> None:
         program(torch)
     with pytest.raises(type(theirs.value)) as ours:
         program(graphc)
-    assert str(ours.value).replace("graphc.", "torch.") == str(theirs.value)
+    said, _, _ = str(ours.value).partition("\n  in ")
+    assert said.replace("graphc.", "torch.") == str(theirs.value)
 
 
 def classifier(package: Any) -> Any:

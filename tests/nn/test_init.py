@@ -142,7 +142,7 @@ def test_errors_are_pytorchs(case: str) -> None:
         WRONG[case](torch, torch.nn.init)
     with pytest.raises(graphc.GraphcError) as ours:
         WRONG[case](graphc, nn.init)
-    assert str(ours.value) == str(theirs.value)
+    assert str(ours.value).partition("\n  in ")[0] == str(theirs.value)
 
 
 DEFAULTS: dict[str, Callable[[Any], Any]] = {

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Self
 
-from graphc.errors import GraphcTypeError, GraphcValueError
+from graphc.errors import GraphcError, GraphcTypeError, GraphcValueError
 from graphc.nn.modules import state
 from graphc.nn.modules.hooks import (
     HOOK_TABLES,
@@ -18,6 +18,7 @@ from graphc.nn.modules.hooks import (
 from graphc.nn.modules.members import Members
 from graphc.nn.modules.movable import Movable
 from graphc.nn.parameter import Buffer, Parameter
+from graphc.origins import located_in_module
 from graphc.places import matters
 from graphc.recording import session
 from graphc.tensor import Tensor, bump_epoch
@@ -82,6 +83,10 @@ class Module(Members, Hooked, Movable):
             ):
                 return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
+        except GraphcError as error:
+            if error.located:
+                raise
+            raise located_in_module(error, (*args, *kwargs.values())) from None
         finally:
             modules.pop()
 

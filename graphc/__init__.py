@@ -47,6 +47,13 @@ from graphc.ir.dtype import (
     set_default_dtype,
     uint8,
 )
+from graphc.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    strided,
+)
 from graphc.printing import get_printoptions, set_printoptions
 from graphc.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from graphc.size import Size
@@ -57,10 +64,6 @@ from graphc.typename import typename
 __version__ = "0.1.0"
 
 dtype = DType
-strided = "torch.strided"
-contiguous_format = "torch.contiguous_format"
-preserve_format = "torch.preserve_format"
-channels_last = "torch.channels_last"
 newaxis = None
 
 _functions = surface.install()

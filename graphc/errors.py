@@ -35,5 +35,9 @@ class GraphcNotImplementedError(GraphcError, NotImplementedError):
     """Something that is not implemented for these operands, or not by the chosen backend."""
 
 
+class GraphcBufferError(GraphcError, BufferError):
+    """Memory that cannot be given away."""
+
+
 class VerificationError(GraphcError, TypeError):
     """A graph that breaks an invariant: a defect of a pass, never of the user's program."""

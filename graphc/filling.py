@@ -1,15 +1,17 @@
-"""Tensors filled in place with random numbers."""
+"""Tensors filled in place: with random numbers, or by a function of Python's."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import pi
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.functions.operands import C_NAMES, c_type
 from graphc.ir.dtype import DType
+from graphc.memory import overwrite
 from graphc.random import Generator
 from graphc.sampling import (
     converted,
@@ -133,6 +135,29 @@ def _bound(dtype: DType) -> int:
     return 2 if dtype.category == 0 else int(np.iinfo(dtype.numpy).max) + 1
 
 
+def apply_(self: Tensor, function: Callable[[Any], Any]) -> Tensor:
+    """Write what ``function`` makes of each number in its place."""
+    return _mapped(self, function, [self])
+
+
+def map_(self: Tensor, tensor: Tensor, function: Callable[[Any, Any], Any]) -> Tensor:
+    """Write what ``function`` makes of each number and that of another tensor in its place."""
+    return _mapped(self, function, [self, tensor])
+
+
+def _mapped(self: Tensor, function: Callable[..., Any], operands: list[Tensor]) -> Tensor:
+    if not callable(function):
+        raise GraphcTypeError(f"{type(function).__name__} is not callable")
+    if any(x.requires_grad for x in operands):
+        raise GraphcRuntimeError(
+            "Can't call apply_() on Variable that requires grad. Use var.detach().apply_() instead."
+        )
+    columns = [np.broadcast_to(x._value(), self.shape).reshape(-1).tolist() for x in operands]
+    found = [function(*row) for row in zip(*columns, strict=True)]
+    overwrite(self, np.array(found).reshape(tuple(self.shape)))
+    return self
+
+
 METHODS: dict[str, Any] = {
     f.__name__: f
     for f in (
@@ -144,6 +169,8 @@ METHODS: dict[str, Any] = {
         cauchy_,
         geometric_,
         random_,
+        apply_,
+        map_,
     )
 }
 """What tensors offer."""

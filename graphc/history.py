@@ -21,7 +21,8 @@ class GradFunction:
 
     def name(self) -> str:
         """What kind of step it is, such as ``AddBackward0``."""
-        return type(self).__name__
+        name = type(self).__name__
+        return f"torch::autograd::{name}" if name in ("AccumulateGrad", "CopySlices") else name
 
     @property
     def variable(self) -> Tensor | None:
@@ -43,8 +44,8 @@ def _kind(name: str) -> type[GradFunction]:
     return type(name, (GradFunction,), {"__module__": "builtins", "__qualname__": name})
 
 
-def _step(node: Node, trace: Trace) -> GradFunction | None:
-    if not node.requires_grad:
+def _step(node: Node | None, trace: Trace) -> GradFunction | None:
+    if node is None or not node.requires_grad:
         return None
     if node in trace.variables or not node.inputs:
         return _kind("AccumulateGrad")(node, trace)
@@ -58,6 +59,8 @@ def _plain_name(node: Node) -> str:
 
 def grad_name(tensor: Tensor) -> str:
     """What ``grad_fn`` prints for a result that needs a gradient."""
+    if tensor._rewritten:
+        return "AsStridedBackward0"
     if tensor._grad_name:
         return tensor._grad_name
     node = tensor._node

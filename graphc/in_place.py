@@ -132,6 +132,8 @@ def _misfit(name: str, own: list[int], result: list[int]) -> GraphcRuntimeError:
 def check_leaf(tensor: Tensor) -> None:
     """Raise where a write would change a leaf of differentiation behind its back."""
     base = tensor._base
+    if base is not None:
+        _check_view(tensor, base)
     for x, what in ((tensor, "a leaf"), (base, "a view of a leaf")):
         if x is not None and x._is_leaf and x._requires_grad:
             if x is base and any(isinstance(op, Detach) for op in tensor._chain):
@@ -139,6 +141,26 @@ def check_leaf(tensor: Tensor) -> None:
             raise GraphcRuntimeError(
                 f"{what} Variable that requires grad is being used in an in-place operation."
             )
+
+
+def _check_view(tensor: Tensor, base: Tensor) -> None:
+    """Raise for views whose history a write cannot go into."""
+    if tensor._unwatched and base.requires_grad:
+        raise GraphcRuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
+            "can clarify your code by moving both the view and the inplace either both inside the "
+            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+            "want the inplace to be tracked)."
+        )
+    if tensor._output is not None and tensor.requires_grad:
+        name = tensor._grad_name or grad_name(tensor)
+        raise GraphcRuntimeError(
+            f"Output {tensor._output} of {name.rstrip('0123456789').removesuffix('Backward')} is a "
+            "view and is being modified inplace. This view is the output of a function that "
+            "returns multiple views. Such functions do not allow the output views to be modified "
+            "inplace. You should replace the inplace operation by an out-of-place one."
+        )
 
 
 def _coming_from(node: Node, sources: list[Tensor], missing: str = "", slope: float = 0.0) -> Node:

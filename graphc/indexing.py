@@ -233,6 +233,8 @@ def setitem(x: Tensor, given: Any, value: Any) -> None:
         else:
             assign(view, LIFTED["fill"](view, value), "fill_")
         return
+    if all(item == FULL for item in index.basic):
+        view = x
     if not isinstance(value, Tensor):
         value = full((), value, dtype=view.dtype)
     if _masked_whole(index, value, view):

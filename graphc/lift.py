@@ -37,6 +37,8 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
     def lifted(*args: Any, **kwargs: Any) -> Any:
         trace = session.trace
         node_of = trace.node_of
+        if kwargs and not method and "out" in kwargs:
+            return _into_out(lifted, args, kwargs, function.name)
         if not args and kwargs:
             args, kwargs, _ = fitted(expected, args, kwargs, method=method)
         if view and not trace.capturing and args:
@@ -95,6 +97,17 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
     return lifted
 
 
+def _into_out(
+    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str
+) -> Any:
+    """The result, written into ``out`` where that is given."""
+    from graphc.outputs import write_out
+
+    out = kwargs.pop("out")
+    result = call(*args, **kwargs)
+    return result if out is None else write_out(out, result, name)
+
+
 def _evaluate(function: Function, trace: Trace, args: Any, kwargs: Any) -> Any:
     origin = here(function.name)
     nodes = [nodes_of(trace, x) for x in args]
@@ -150,7 +163,9 @@ def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[st
     name = function.grad_name
     shown = name if isinstance(name, str) else name(*args, **kwargs)
     names = [shown] * len(results) if isinstance(shown, str) else shown
-    operands = tuple(_given_nodes((*args, *kwargs.values())))
+    operands: tuple[Node | None, ...] = tuple(_given_nodes((*args, *kwargs.values())))
+    if function.literal and not names[0].startswith("Rsub"):  # a number takes part as a tensor
+        operands = tuple(x if isinstance(x, Node) else None for x in args)
     for node, own_name in zip(results, names, strict=True):
         if node in tracked and node not in operands:
             CALLS[node] = Call(own_name, operands)
@@ -165,6 +180,9 @@ def _wrap_all(result: Any, trace: Trace, function: Function, base: Tensor | None
         return tensor
     if isinstance(result, tuple | list):
         made = [_wrap_all(x, trace, function, base) for x in result]
+        for place, x in enumerate(made):
+            if isinstance(x, Tensor) and x._base is not None:
+                x._output = place
         if isinstance(result, tuple) and hasattr(result, "_fields"):
             return type(result)(*made)
         return type(result)(made)
@@ -190,6 +208,7 @@ def _link(tensor: Tensor, source: Tensor, node: Node, function: Function) -> Non
     tensor._base = root
     tensor._chain = source._chain + tuple(chain)
     tensor._seen = root._version
+    tensor._unwatched = not recording.grad_enabled
 
 
 def no_view() -> GraphcError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,7 +48,14 @@ class Call:
     """The user-level call that a node is the result of."""
 
     grad_name: str
-    operands: tuple[Node, ...]
+    operands: tuple[Node | None, ...]
+    """None stands for a number."""
+
+    def over(self, new: Mapping[Node, Node]) -> Call:
+        """The same call told again, with the nodes that stand for the operands then."""
+        return Call(
+            self.grad_name, tuple(None if x is None else new.get(x, x) for x in self.operands)
+        )
 
 
 CALLS: weakref.WeakKeyDictionary[Node, Call] = weakref.WeakKeyDictionary()

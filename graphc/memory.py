@@ -82,5 +82,5 @@ def replace(tensor: Tensor, source: Tensor) -> None:
     tensor._storage = source._storage
     tensor._node, tensor._serial, tensor._home = None, 0, None
     tensor._base, tensor._chain = None, ()
-    tensor._version += 1
+    tensor._writes += 1
     bump_epoch()

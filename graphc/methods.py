@@ -7,9 +7,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from graphc import data_dependent, factories, filling, from_data, queries, sampling, shape_changes
+from graphc import (
+    copies,
+    data_dependent,
+    factories,
+    filling,
+    from_data,
+    interchange,
+    queries,
+    sampling,
+    shape_changes,
+)
 from graphc.device import Device, usable
 from graphc.errors import (
     GraphcIndexError,
@@ -23,10 +31,10 @@ from graphc.history import GradFunction, grad_fn
 from graphc.indexing import getitem, index_put, index_put_, setitem
 from graphc.ir import dtype as types
 from graphc.ir.dtype import DType
+from graphc.layout import strided
 from graphc.memory import detached, replace
-from graphc.recording import Detach, session
-from graphc.storage import Storage
-from graphc.strides import is_contiguous, strides_of
+from graphc.recording import Detach, root_of, session
+from graphc.strides import is_contiguous, offset_of, strides_of
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 from graphc.typename import typename
@@ -165,6 +173,22 @@ def _is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     return is_contiguous(self)
 
 
+def storage_offset(self: Tensor) -> int:
+    """Where the first element lies in memory, in elements."""
+    return offset_of(self)
+
+
+def data_ptr(self: Tensor) -> int:
+    """The address of the first element."""
+    return int(self._value().ctypes.data)
+
+
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both look in the same way into the same memory."""
+    layouts = [(data_ptr(x), x.shape, strides_of(x)) for x in (self, tensor)]
+    return layouts[0] == layouts[1]
+
+
 def iterate(self: Tensor) -> Iterator[Tensor]:
     """The elements along the first dimension."""
     if not self.ndim:
@@ -187,6 +211,9 @@ def contains(self: Tensor, element: Any) -> bool:
 
 def _grad_fn(self: Tensor) -> GradFunction | None:
     """The backward step of a result, None for a leaf."""
+    base = root_of(self)
+    if base is not None and base._pending:
+        session.trace.node_of(self)
     return grad_fn(self)
 
 
@@ -218,6 +245,21 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
     return register(self, self._hooks, hook)
 
 
+def register_post_accumulate_grad_hook(
+    self: Tensor, hook: Callable[[Tensor], None]
+) -> RemovableHandle:
+    """Call ``hook`` with this leaf whenever something was added to its ``grad``."""
+    if not self.requires_grad:
+        raise GraphcRuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if not self._is_leaf:
+        raise GraphcRuntimeError(
+            "post accumulate grad hooks cannot be registered on non-leaf tensors"
+        )
+    if self._grad_hooks is None:
+        self._grad_hooks = OrderedDict()
+    return register(self, self._grad_hooks, hook)
+
+
 def _data(self: Tensor) -> Tensor:
     """The same memory, without history."""
     return detached(self)
@@ -231,69 +273,28 @@ def _set_data(self: Tensor, source: Tensor) -> None:
 
 def detach_(self: Tensor) -> Tensor:
     """Cut this tensor off from its history."""
-    if not self._is_leaf:
-        trace = session.trace
-        if self._pending:
-            node = Detach()(trace.node_of(self))
-            self._is_leaf, self._grad_name = True, ""
-            self._record(trace, node)
-        else:
-            self._trace, self._node, self._serial = None, None, 0
-            self._is_leaf, self._grad_name = True, ""
+    if self._is_leaf:
+        self.requires_grad = False
+        return self
+    if self._base is not None:
+        raise GraphcRuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
+            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+            "these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
+            "function in torch/optim/optimizer.py as a solution."
+        )
+    trace = session.trace
+    node = Detach()(trace.node_of(self)) if self._pending else None
+    self._is_leaf, self._spent, self._grad_name = True, False, ""
+    if node is not None:
+        self._record(trace, node)
+    else:
+        self._trace, self._node, self._serial = None, None, 0
     return self
 
 
-# -- copies ------------------------------------------------------------------------------------
-
-
-def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    """A copy with memory of its own."""
-    if not self.is_leaf:
-        raise GraphcRuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-            "protocol at the moment."
-        )
-    if id(self) not in memo:
-        made = _rebuild(type(self), self._value().copy(), self._requires_grad, self.__dict__)
-        if self._grad is not None:
-            made._grad = deepcopy(self._grad, memo)
-        memo[id(self)] = made
-    return memo[id(self)]  # type: ignore[no-any-return]
-
-
-def _rebuild(
-    kind: type[Tensor], array: Any, requires_grad: bool, attributes: dict[str, Any] | None = None
-) -> Tensor:
-    """A tensor from its numbers, as unpickling makes it; the user's attributes come along."""
-    made = kind.__new__(kind)
-    made.__dict__.update({k: v for k, v in (attributes or {}).items() if not k.startswith("_")})
-    made._storage = Storage(array)
-    made._requires_grad = requires_grad
-    return made
-
-
-def reduce_ex(self: Tensor, protocol: Any) -> Any:
-    """Pickles as the numbers and whether a gradient is wanted."""
-    if not self.is_leaf:
-        raise GraphcRuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) can be pickled"
-        )
-    own = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
-    return _rebuild, (type(self), np.ascontiguousarray(self._value()), self._requires_grad, own)
-
-
-def dlpack(self: Tensor, **settings: Any) -> Any:
-    """The memory as a DLPack capsule."""
-    if self.requires_grad:
-        raise GraphcRuntimeError("Can't export tensors that require gradient, use tensor.detach()")
-    array = self.numpy()
-    settings.pop("stream", None)
-    return array.__dlpack__(**settings)
-
-
-def dlpack_device(self: Tensor) -> tuple[int, int]:
-    """Kind and number of the device by DLPack's numbers: (1, 0) is the CPU."""
-    return (1, 0)
+# -- text -------------------------------------------------------------------------------------
 
 
 def formatted(self: Tensor, spec: str) -> str:
@@ -357,7 +358,15 @@ METHODS: dict[str, Any] = {
     "nelement": numel,
     "element_size": element_size,
     "stride": stride,
-    "storage_offset": lambda self: 0,
+    "storage_offset": storage_offset,
+    "data_ptr": data_ptr,
+    "is_set_to": is_set_to,
+    "is_same_size": lambda self, other: self.shape == other.shape,
+    "is_signed": lambda self: self.dtype.is_signed,
+    "is_conj": lambda self: False,
+    "is_neg": lambda self: False,
+    "is_pinned": lambda self, device=None: False,
+    "is_shared": lambda self: False,
     "contiguous": contiguous,
     "is_contiguous": _is_contiguous,
     "positive": positive,
@@ -370,6 +379,7 @@ METHODS: dict[str, Any] = {
     "get_device": lambda self: -1,
     "retain_grad": retain_grad,
     "register_hook": register_hook,
+    "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
     "detach_": detach_,
     "new_tensor": _new("tensor"),
     "new_zeros": _new("zeros"),
@@ -382,10 +392,7 @@ METHODS: dict[str, Any] = {
     "index_put_": index_put_,
     "__iter__": iterate,
     "__contains__": contains,
-    "__deepcopy__": deepcopy,
-    "__reduce_ex__": reduce_ex,
-    "__dlpack__": dlpack,
-    "__dlpack_device__": dlpack_device,
+    "__reversed__": lambda self: LIFTED["flip"](self, (0,)) if self.ndim else self,
     "__format__": formatted,
 }
 PROPERTIES: dict[str, Any] = {
@@ -406,16 +413,32 @@ PROPERTIES: dict[str, Any] = {
     "is_quantized": property(lambda self: False),
     "is_nested": property(lambda self: False),
     "name": property(lambda self: None),
+    "layout": property(lambda self: strided),
+    "output_nr": property(lambda self: self._output or 0),
     "real": property(lambda self: self),
 }
 
 
+PARTS: tuple[Any, ...] = (
+    copies,
+    data_dependent,
+    filling,
+    from_data,
+    interchange,
+    queries,
+    sampling,
+    shape_changes,
+)
+"""The modules that offer further methods."""
+
+
 def install() -> None:
     """Give Tensor its methods and properties."""
-    parts = (from_data, sampling, filling, queries, data_dependent, shape_changes)
-    for methods in (METHODS, *(part.METHODS for part in parts)):
-        for name, method in methods.items():
+    for part in PARTS:
+        for name, method in part.METHODS.items():
             setattr(Tensor, name, method)
+    for name, method in METHODS.items():
+        setattr(Tensor, name, method)
     for name, dtype in CASTS.items():
         setattr(Tensor, name, _caster(name, dtype))
     for name, prop in PROPERTIES.items():

@@ -69,7 +69,7 @@ def retold(trace: Trace, tensor: Tensor) -> Node:
         elif isinstance(node.op, Variable) and node in old.realized:
             new[node] = _read_again(trace, old, node, *old.realized[node])
         else:
-            new[node] = _made_again(trace, node, tuple(new[x] for x in node.inputs))
+            new[node] = _made_again(trace, node, new)
             if node in old.retained:
                 trace.retained[new[node]] = old.retained[node]
     for walked, readers in old.past.walks:
@@ -80,8 +80,9 @@ def retold(trace: Trace, tensor: Tensor) -> Node:
     return new[tensor._node]
 
 
-def _made_again(trace: Trace, node: Node, operands: tuple[Node, ...]) -> Node:
+def _made_again(trace: Trace, node: Node, new: dict[Node, Node]) -> Node:
     """The same use of an op on new operands."""
+    operands = tuple(new[x] for x in node.inputs)
     op = Variable(next(trace.numbers)) if isinstance(node.op, Variable) else node.op
     key = ("again", op, operands, node.requires_grad)
     again = trace.memo.get(key)
@@ -95,7 +96,7 @@ def _made_again(trace: Trace, node: Node, operands: tuple[Node, ...]) -> Node:
             origin=node.origin,
         )
     if node in CALLS:
-        CALLS[again] = CALLS[node]
+        CALLS[again] = CALLS[node].over(new)
     return again
 
 

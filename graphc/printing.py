@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcValueError
+from graphc.ir.dtype import get_default_dtype
 
 Array = np.ndarray[Any, np.dtype[Any]]
-UNMARKED = frozenset({"float32", "int64", "bool"})
-"""Types that a printed tensor does not name."""
+UNMARKED = frozenset({"int64", "bool"})
+"""Types that a printed tensor does not name, besides the default one."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ class _Formatter:
         self.integral = bool((numbers == np.ceil(numbers)).all())
         wide = high / low > 1000.0 or high > 1.0e8
         self.scientific = wide or (not self.integral and low < 1.0e-4)
+        if options.sci_mode is not None:
+            self.scientific = options.sci_mode
         listed = numbers.tolist()
         if self.scientific:
             texts = [f"{value:.{self.precision}e}" for value in listed]
@@ -111,8 +114,6 @@ class _Formatter:
         else:
             texts = [f"{value:.{self.precision}f}" for value in listed]
         self.width = max(1, *map(len, texts))
-        if options.sci_mode is not None:
-            self.scientific = options.sci_mode
 
     def __call__(self, value: Any) -> str:
         if not self.floating:
@@ -193,12 +194,10 @@ def format_tensor(
     options = _Current.options
     indent = len(class_name) + 1
     suffixes = [] if device == "cpu" else [f"device='{device}'"]
-    if not array.size:
-        if array.ndim != 1:
-            suffixes.append(f"size={tuple(array.shape)}")
-        if dtype != "float32":
-            suffixes.append(f"dtype={prefix}.{dtype}")
-    elif dtype not in UNMARKED:
+    default = get_default_dtype().name
+    if array.ndim != 1 if not array.size else not options.edgeitems:
+        suffixes.append(f"size={tuple(array.shape)}")
+    if dtype != default and not (array.size and dtype in UNMARKED):
         suffixes.append(f"dtype={prefix}.{dtype}")
     if grad_fn is not None:
         suffixes.append(f"grad_fn=<{grad_fn}>")

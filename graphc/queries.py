@@ -11,8 +11,11 @@ from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.functions.operands import dtype_given
 from graphc.ir import dtype as types
 from graphc.ir.dtype import DType, get_default_dtype, promote
+from graphc.ir.types import broadcast_shapes as broadcast
+from graphc.size import Size
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
+from graphc.typename import short_typename
 
 
 def is_tensor(obj: Any) -> bool:
@@ -20,9 +23,18 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, Tensor)
 
 
+def _operand(name: str, x: Any) -> Tensor:
+    """``x``, if it is a tensor."""
+    if not isinstance(x, Tensor):
+        raise GraphcTypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {short_typename(x)}"
+        )
+    return x
+
+
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
-    return input.dtype.is_floating_point
+    return _operand("is_floating_point", input).dtype.is_floating_point
 
 
 def is_complex(input: Tensor) -> bool:
@@ -32,12 +44,24 @@ def is_complex(input: Tensor) -> bool:
 
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element is not zero."""
-    return bool(input)
+    return bool(_operand("is_nonzero", input))
 
 
 def numel(input: Tensor) -> int:
     """How many elements there are."""
-    return input._type.size
+    return _operand("numel", input)._type.size
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes broadcast to."""
+    given = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    try:
+        return Size(broadcast(*given) if given else ())
+    except GraphcRuntimeError:
+        raise GraphcRuntimeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape: "
+            f"{', '.join(str(list(s)) for s in given)}"
+        ) from None
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
@@ -75,9 +99,7 @@ def promote_types(type1: DType, type2: DType) -> DType:
 
 def can_cast(from_: DType, to: DType) -> bool:
     """Whether conversion keeps the kind of number: not from floats to integers, say."""
-    return from_.category <= to.category and not (
-        to is types.uint8 and from_.category == 1 and from_.is_signed
-    )
+    return from_.category <= to.category
 
 
 class finfo:
@@ -94,7 +116,7 @@ class finfo:
         self.bits = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
-        self.resolution = float(info.resolution)
+        self.resolution = float(f"1e-{info.precision}")
         self.dtype = self._type.name
 
     def __repr__(self) -> str:
@@ -108,6 +130,8 @@ class iinfo:
 
     def __init__(self, type: DType) -> None:
         self._type = dtype_given(type)
+        if self._type is types.bool_:
+            raise GraphcTypeError("torch.bool is not supported by torch.iinfo")
         if self._type.category != 1:
             raise GraphcTypeError(
                 f"torch.iinfo() requires an integer input type. Use torch.finfo to handle "
@@ -118,7 +142,7 @@ class iinfo:
         self.dtype = self._type.name
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -149,6 +173,7 @@ NAMESPACE: dict[str, Any] = {
         is_complex,
         is_nonzero,
         numel,
+        broadcast_shapes,
         equal,
         allclose,
         result_type,

@@ -128,12 +128,12 @@ class Trace:
                 base = root_of(tensor)
                 assert base is not None
             if base._pending and tensor._seen != base._version:
-                self._refresh_view(tensor, base)
+                self.look_again(tensor, base)
         if tensor._serial == self.serial:
             return tensor._node  # type: ignore[return-value]
         return self._adopt(tensor)
 
-    def _refresh_view(self, tensor: Tensor, base: Tensor) -> None:
+    def look_again(self, tensor: Tensor, base: Tensor) -> None:
         """Make a view again after a write to the tensor it looks into."""
         node = self.node_of(base)
         for op in tensor._chain:

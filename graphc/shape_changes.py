@@ -19,7 +19,7 @@ from graphc.ir.node import recording
 from graphc.lift import lift
 from graphc.memory import replace as replace_memory
 from graphc.ops.function import FUNCTIONS
-from graphc.recording import session
+from graphc.recording import root_of, session
 from graphc.storage import Storage
 from graphc.tensor import Tensor, bare, from_storage
 
@@ -73,7 +73,9 @@ def become(tensor: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
     vars(tensor).update({name: state[name] for name in _STATE if name in state})
     if tensor._pending and not was_pending:
         trace.pending.append(weakref.ref(tensor))
-    tensor._version += 1
+    root = root_of(tensor)
+    (tensor if root is None else root)._writes += 1
+    tensor._seen = tensor._version
     return tensor
 
 
@@ -81,7 +83,7 @@ def _root(tensor: Tensor) -> Tensor:
     """A handle on what ``tensor`` stands for."""
     root = bare()
     fields = vars(tensor)
-    vars(root).update({x: fields[x] for x in (*_STATE, "_version", "_name") if x in fields})
+    vars(root).update({x: fields[x] for x in (*_STATE, "_writes", "_name") if x in fields})
     if root._pending:
         session.trace.pending.append(weakref.ref(root))
     return root
@@ -104,7 +106,7 @@ def _changing(name: str, form: str) -> Callable[..., Tensor]:
             return self
         become(self, lambda x: lifted(x, *args, **kwargs))
         if self.requires_grad:
-            self._grad_name = grad_name(*args, *kwargs.values())
+            self._grad_name, self._rewritten = grad_name(*args, *kwargs.values()), False
         return self
 
     method.__name__ = method.__qualname__ = name

@@ -10,7 +10,7 @@ from graphc.captured import Captured, Given, Hyperparameter, Slot
 from graphc.compiler import Program
 from graphc.ir.graph import reuse
 from graphc.ir.node import Node
-from graphc.marks import CALLS, Call
+from graphc.marks import CALLS
 from graphc.nest import mapped
 from graphc.recording import Trace, session
 from graphc.storage import Storage
@@ -156,6 +156,6 @@ def _told(captured: Captured, given: tuple[Node, ...]) -> tuple[tuple[Node, ...]
         again = new[node] = reuse(node, tuple(new[x] for x in node.inputs))
         call = CALLS.get(node)
         if call is not None and again is not node:
-            CALLS[again] = Call(call.grad_name, tuple(new.get(x, x) for x in call.operands))
+            CALLS[again] = call.over(new)
     outputs = tuple(new[x] for x in graph.outputs)
     return outputs, tuple(new[value] for _, value in graph.updates)

@@ -85,6 +85,13 @@ def strides_of(tensor: Tensor) -> Shape:
     return contiguous(tensor._type.shape) if view is None else tuple(view.strides)
 
 
+def offset_of(tensor: Tensor) -> int:
+    """Where the first element lies in the memory it looks into, in elements."""
+    root = _root_array(tensor)
+    view = seen_through(root, tensor._chain)
+    return 0 if view is None else int(view.ctypes.data - root.ctypes.data)
+
+
 def is_contiguous(tensor: Tensor) -> bool:
     """Whether the elements lie in memory in order and without gaps."""
     if tensor._base is None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.in_place import assign as assign
+import numpy as np
+
+from graphc.errors import GraphcTypeError
+from graphc.from_data import as_tensor
 from graphc.in_place import NAMED, in_place
+from graphc.in_place import assign as assign
 from graphc.lift import lift
 from graphc.ops.function import FUNCTIONS
 from graphc.tensor import Tensor
@@ -73,6 +77,37 @@ def _reflected(call: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, other: call(other, self)
 
 
+def _with_arrays(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The comparison, which takes numpy's arrays too."""
+
+    def compare(self: Tensor, other: Any) -> Any:
+        return call(self, as_tensor(other) if isinstance(other, np.ndarray) else other)
+
+    return compare
+
+
+def _divided(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The division of something else by a tensor."""
+
+    def divide(self: Tensor, other: Any) -> Any:
+        return (
+            LIFTED["reciprocal"](self) * other
+            if isinstance(other, np.ndarray)
+            else call(self, other)
+        )
+
+    return divide
+
+
+def _inverted(self: Tensor) -> Any:
+    """Each bit turned."""
+    if self.dtype.is_floating_point:
+        raise GraphcTypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
+    return LIFTED["bitwise_not"](self)
+
+
 def install() -> dict[str, Callable[..., Any]]:
     """Give Tensor its methods; the functions of the package's namespace by name."""
     for name, f in FUNCTIONS.items():
@@ -84,6 +119,13 @@ def install() -> dict[str, Callable[..., Any]]:
         setattr(Tensor, operator, lift(FUNCTIONS[name], operator=True))
     for operator, name in REFLECTED.items():
         setattr(Tensor, operator, _reflected(lift(FUNCTIONS[name], operator=True)))
+    of_arrays = {
+        "__eq__": _with_arrays(Tensor.__eq__),
+        "__rtruediv__": _divided(Tensor.__rtruediv__),
+        "__invert__": _inverted,
+    }
+    for operator, call in of_arrays.items():
+        setattr(Tensor, operator, call)
     for operator, name in IN_PLACE_OPERATORS.items():
         setattr(Tensor, operator, getattr(Tensor, name))
     writing = {f"{name}_": in_place(FUNCTIONS[name], method=False) for name in NAMED}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphc.device import Device, device_named
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
@@ -52,7 +52,12 @@ class Tensor:
     """The base's version at which ``_node`` looked into it."""
     _rewritten = False
     """Whether this view was made again after a write to what it looks into."""
-    _version = 0
+    _output: int | None = None
+    """The place among the results of a function that gives several views."""
+    _unwatched = False
+    """Whether this view was made while gradients were not recorded."""
+    _writes = 0
+    """Of a tensor that is no view: how often its memory was written to."""
     _name = ""
     _error: Exception | None = None
     _hooks: OrderedDict[int, Hook] | None = None
@@ -168,7 +173,6 @@ class Tensor:
 
     def _write(self, node: Node) -> None:
         trace = session.trace
-        self._version += 1
         base = root_of(self)
         if base is not None:
             source, sources = trace.node_of(base), []
@@ -179,16 +183,31 @@ class Tensor:
             for op, source in zip(reversed(self._chain), reversed(sources), strict=True):
                 value = op.put(source, value)
             base._write(value)
-            if not any(isinstance(op, Detach) for op in self._chain):
+            if self._sees_history:
                 base._grad_name = "CopySlices"
-            self._seen = base._version
-        elif self._storage is not None and self._home is None and not self._pending:
-            self._home = self._storage
+            self._seen, self._rewritten = base._version, True
+        else:
+            self._writes += 1
+            if self._storage is not None and self._home is None and not self._pending:
+                self._home = self._storage
         if self._requires_grad and self._is_leaf:
             node = trace.variable(self, node)
         if base is None or not self._is_host_view():
             trace.touch(self)
-        self._record(trace, node)
+        if (
+            base is not None
+            and base.requires_grad
+            and self._sees_history
+            and not node.requires_grad
+        ):
+            trace.look_again(self, base)
+        else:
+            self._record(trace, node)
+
+    @property
+    def _sees_history(self) -> bool:
+        """Whether this view's history is that of what it looks into."""
+        return not (self._unwatched or any(isinstance(op, Detach) for op in self._chain))
 
     # -- what is known before anything runs ----------------------------------------------------
 
@@ -199,6 +218,12 @@ class Tensor:
         if self._storage is None:
             raise self._unrealized()
         return self._storage.type
+
+    @property
+    def _version(self) -> int:
+        """How often the memory was written to, by this tensor, its base or another view."""
+        root = root_of(self)
+        return (self if root is None else root)._writes
 
     @property
     def shape(self) -> Size:
@@ -283,6 +308,10 @@ class Tensor:
             bump_epoch()
         self._grad = value
 
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
     def backward(
         self,
         gradient: Tensor | None = None,
@@ -329,10 +358,6 @@ class Tensor:
         assert self._storage is not None
         return self._storage.handed_out()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self.numpy() if copy is not True else self.numpy().copy()
-        return array if dtype is None else array.astype(dtype, copy=False)
-
     @locating("bool")
     def __bool__(self) -> bool:
         if self._type.size != 1:
@@ -347,10 +372,18 @@ class Tensor:
         return bool(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
+
+    def _number(self) -> bool | int | float:
+        if self._type.size != 1:
+            raise GraphcValueError("only one element tensors can be converted to Python scalars")
+        return self.item()
 
     def __index__(self) -> int:
         if self._type.size != 1 or self.dtype.is_floating_point:
@@ -371,8 +404,10 @@ class Tensor:
         from graphc.history import grad_name
         from graphc.printing import format_tensor
 
+        kind = type(self).__name__
         return format_tensor(
             self._read(),
+            class_name="tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind,
             dtype=self.dtype.name,
             device=str(self.device),
             requires_grad=self.requires_grad and self._is_leaf,

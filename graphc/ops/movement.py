@@ -21,8 +21,8 @@ class View(Op):
 
     def put(self, source: Node, value: Node) -> Node:
         raise GraphcRuntimeError(
-            f"{self.name}: more than one element of the written-to tensor refers to a single "
-            "memory location; clone() the tensor before performing the operation"
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
         )
 
 
@@ -90,6 +90,12 @@ class Expand(View, name="expand"):
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         return (sum_to(dy, node.inputs[0].shape),)
+
+    def put(self, source: Node, value: Node) -> Node:
+        number = value
+        while isinstance(number.op, Expand):
+            number = number.inputs[0]
+        return super().put(source, value) if number.rank else full(source.shape, number)
 
     def settings(self) -> str:
         return ", ".join(map(str, self.shape))

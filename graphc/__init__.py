@@ -16,6 +16,7 @@ from graphc import (
     queries,
     sampling,
     shape_changes,
+    strided_views,
     surface,
 )
 from graphc import nn as nn
@@ -79,6 +80,7 @@ globals().update(
         **data_dependent.NAMESPACE,
         **shape_changes.NAMESPACE,
     }
+        **strided_views.NAMESPACE,
 )
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from graphc import (
     queries,
     sampling,
     shape_changes,
+    strided_views,
 )
 from graphc.device import Device, usable
 from graphc.errors import (
@@ -428,6 +429,7 @@ PARTS: tuple[Any, ...] = (
     queries,
     sampling,
     shape_changes,
+    strided_views,
 )
 """The modules that offer further methods."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.types import Shape
+from graphc.recording import root_of
 from graphc.storage import Array
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ def _sliced(array: Array, op: Any) -> Array:
     return array[tuple(map(slice, op.starts, op.stops, op.steps))]
 
 
+def _strided(array: Array, op: Any) -> Array:
+    distances = tuple(array.strides[0] * n for n in op.strides)
+    return np.lib.stride_tricks.as_strided(array[op.offset :], op.size, distances)
+
+
 HOST_VIEWS: dict[str, Any] = {
     "detach": lambda array, op: array,
     "variable": lambda array, op: array,
@@ -44,6 +50,7 @@ HOST_VIEWS: dict[str, Any] = {
     "permute": lambda array, op: array.transpose(op.dims),
     "slice": _sliced,
     "reshape": _reshaped,
+    "strided": _strided,
 }
 """How numpy looks through each view op into the same memory."""
 
@@ -68,7 +75,8 @@ def _stand_in(shape: Shape, strides: Shape) -> Array:
 
 def _root_array(tensor: Tensor) -> Array:
     """An array laid out as the tensor whose memory ``tensor`` looks into."""
-    root = tensor if tensor._base is None else tensor._base
+    base = root_of(tensor)
+    root = tensor if base is None else base
     storage = root._storage
     if storage is None:
         shape = root._type.shape
@@ -86,10 +94,11 @@ def strides_of(tensor: Tensor) -> Shape:
 
 
 def offset_of(tensor: Tensor) -> int:
-    """Where the first element lies in the memory it looks into, in elements."""
-    root = _root_array(tensor)
-    view = seen_through(root, tensor._chain)
-    return 0 if view is None else int(view.ctypes.data - root.ctypes.data)
+    """Where in memory the first element lies, in elements from the first one there."""
+    start = _root_array(tensor)
+    view = seen_through(start, tensor._chain)
+    ends = [0 if x is None else x.__array_interface__["data"][0] for x in (start, view)]
+    return 0 if view is None else ends[1] - ends[0]
 
 
 def is_contiguous(tensor: Tensor) -> bool:

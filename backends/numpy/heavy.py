@@ -35,6 +35,7 @@ from graphc.ops.random import (
 )
 from graphc.ops.scan import CumProd, CumSum, Scan
 from graphc.ops.sort import Sort, TopK
+from graphc.ops.strided import Strided
 
 Heavy = Callable[[str, Node], Rendered]
 
@@ -256,6 +257,20 @@ def _check_range(name: str, node: Node) -> Rendered:
     return Rendered(text)
 
 
+def _strided(name: str, node: Node) -> Rendered:
+    op = node.op
+    assert isinstance(op, Strided)
+    text = render(
+        "strided.numpy.j2",
+        name=name,
+        origin=_origin(node).get("origin", "Elements at distances."),
+        offset=op.offset,
+        size=op.size,
+        strides=op.strides,
+    )
+    return Rendered(text)
+
+
 HEAVY: dict[str, Heavy] = {
     Advance.name: _advance,
     AvgPool.name: _avg_pool,
@@ -280,6 +295,7 @@ HEAVY: dict[str, Heavy] = {
     ScatterAdd.name: _scatter_add,
     ScatterReduce.name: _scatter_reduce,
     Sort.name: _sort,
+    Strided.name: _strided,
     TopK.name: _top_k,
 }
 """By the op's name: from a name and the node to ``def name(*operands, *outs, *scratch)``."""

@@ -15,6 +15,7 @@ from graphc.functions import (
     einsum,
     embedding,
     extremes,
+    index_reduction,
     indexing,
     joining,
     linear,
@@ -41,6 +42,7 @@ from graphc.functions import (
     softmax,
     transcendental,
     variance,
+    view_scatters,
 )
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "einsum",
     "embedding",
     "extremes",
+    "index_reduction",
     "indexing",
     "joining",
     "linear",
@@ -84,4 +87,5 @@ __all__ = [
     "softmax",
     "transcendental",
     "variance",
+    "view_scatters",
 ]

@@ -112,12 +112,7 @@ def index_select(input: Node, dim: int, index: Node) -> Node:
 def index_add(input: Node, dim: int, index: Node, source: Node, *, alpha: Scalar = 1) -> Node:
     """``input`` with the slices of ``source`` times ``alpha`` added where a vector names."""
     axis = normal_dim(dim, input.rank)
-    if index.dtype not in INTEGERS:
-        raise GraphcRuntimeError(
-            "index_add_(): Expected dtype int32/int64 for index but got: "
-            f"{C_NAMES[index.dtype.name]}"
-        )
-    _check_added(input, axis, index, source)
+    check_added("index_add_()", input, axis, index, source)
     values = source if alpha == 1 else source * const(alpha, source.dtype)
     places = in_bounds(raised(index), input, axis, "RuntimeError")
     slices = front(raised(values), axis)
@@ -125,15 +120,20 @@ def index_add(input: Node, dim: int, index: Node, source: Node, *, alpha: Scalar
     return input + reshape(back(total, axis), input.shape)
 
 
-def _check_added(input: Node, axis: int, index: Node, source: Node) -> None:
+def check_added(name: str, input: Node, axis: int, index: Node, source: Node) -> None:
+    """Raise where slices of ``source`` fit neither the vector nor what it names parts of."""
+    if index.dtype not in INTEGERS:
+        raise GraphcRuntimeError(
+            f"{name}: Expected dtype int32/int64 for index but got: {C_NAMES[index.dtype.name]}"
+        )
     if index.rank > 1:
         raise GraphcIndexError(
-            f"index_add_(): Index is supposed to be a vector, but got dim: {index.rank} with type: "
+            f"{name}: Index is supposed to be a vector, but got dim: {index.rank} with type: "
             f"{C_NAMES[index.dtype.name]} and size: {list(index.shape)}"
         )
     if input.dtype is not source.dtype:
         raise GraphcRuntimeError(
-            f"index_add_(): self ({C_NAMES[input.dtype.name]}) and source "
+            f"{name}: self ({C_NAMES[input.dtype.name]}) and source "
             f"({C_NAMES[source.dtype.name]}) must have the same scalar type"
         )
     if not source.rank and input.rank:
@@ -141,7 +141,7 @@ def _check_added(input: Node, axis: int, index: Node, source: Node) -> None:
     count = raised(source).shape[axis] if source.rank == input.rank else -1
     if count not in (-1, index.type.size):
         raise GraphcRuntimeError(
-            f"index_add_(): Number of indices ({index.type.size}) should be equal to "
+            f"{name}: Number of indices ({index.type.size}) should be equal to "
             f"source.size(dim): ({count}), for dim: {axis}"
         )
     if count < 0 or _rest(input, axis) != _rest(source, axis):

@@ -13,6 +13,7 @@ from graphc.ops import (
     scan,
     sloped,
     sort,
+    strided,
     transcendental,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "scan",
     "sloped",
     "sort",
+    "strided",
     "transcendental",
 ]

@@ -11,6 +11,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Op
 from graphc.ir.types import Shape
 from graphc.ops import movement as ops
+from graphc.ops.strided import Strided
 from graphc.testing.operands import VIEWS, Array, Operand, draw, extremes
 from graphc.testing.table import ALL, EXACT, Row, Sample, sample
 
@@ -149,6 +150,23 @@ def _concat(dtype: DType) -> Iterator[Sample]:
     yield sample(ops.Concat(0), _limits(dtype), _limits(dtype, 3), kind="extreme")
 
 
+def _strided(dtype: DType) -> Iterator[Sample]:
+    yield from _of(dtype, (12,), Strided((3, 4), (4, 1), 0), Strided((2, 3), (1, 5), 0))
+    yield from _of(dtype, (7,), Strided((3, 3), (1, 2), 0), Strided((2, 5), (0, 1), 2))
+    yield from _of(dtype, (5,), Strided((), (), 3), Strided((0, 2), (1, 1), 5))
+    yield from _of(dtype, (0,), Strided((2, 0), (1, 1), 0))
+    for layout in VIEWS:
+        yield sample(Strided((3, 2), (2, 1), 1), draw(dtype, 8, seed=7), layout=layout)
+    numbers = extremes(dtype)
+    count = numbers.size - 1
+    yield sample(Strided((count, 2), (1, 1), 0), numbers, kind="extreme")
+
+
+def _strides(op: Strided, x: Array) -> Array:
+    distances = tuple(n * x.itemsize for n in op.strides)
+    return np.lib.stride_tricks.as_strided(x.copy()[op.offset :], op.size, distances)
+
+
 def _torch_pad(torch: Any, op: ops.Pad, x: Any) -> Any:
     widths = [n for pair in zip(reversed(op.low), reversed(op.high), strict=True) for n in pair]
     return torch.nn.functional.pad(x, widths, value=op.value)
@@ -161,6 +179,9 @@ def _torch_place(torch: Any, op: ops.Place, x: Any, value: Any) -> Any:
 
 
 ROWS = (
+    Row("strided", ALL, _strided, _strides,
+        lambda torch, op, x: torch.as_strided(x.clone(), op.size, op.strides, op.offset),
+        EXACT, True, signed_zeros=True),
     Row("reshape", ALL, _reshape, lambda op, x: x.reshape(op.shape),
         lambda torch, op, x: x.reshape(op.shape), EXACT, True, signed_zeros=True),
     Row("permute", ALL, _permute, lambda op, x: x.transpose(op.dims),

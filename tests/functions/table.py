@@ -5,11 +5,14 @@ from __future__ import annotations
 from graphc.ops.function import FUNCTIONS
 from tests.functions.activations import FUNCTIONAL_ACTIVATIONS, SOFTMAXES
 from tests.functions.calls import Call
+from tests.functions.counts import COUNTS
+from tests.functions.layers import LAYERS
 from tests.functions.orders import CUMULATIVE, ORDERING
 from tests.functions.places import READS, SCATTERING, WRITES
 from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
 from tests.functions.products import PRODUCTS
 from tests.functions.reductions import REDUCTIONS
+from tests.functions.replacements import REPLACEMENTS
 from tests.functions.shapes import JOINS, VIEWS
 
 FUNCTIONAL: dict[str, list[Call]] = {
@@ -36,4 +39,6 @@ TABLE: dict[str, list[Call]] = {
     **SCATTERING,
     **SOFTMAXES,
 }
+    **REPLACEMENTS,
+    **COUNTS,
 """Of the package's namespace and of tensors."""

@@ -1,0 +1,62 @@
+"""Views of memory by distances in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.arguments import checked
+from graphc.errors import GraphcRuntimeError
+from graphc.in_place import check_leaf
+from graphc.ir.node import recording
+from graphc.recording import root_of
+from graphc.shape_changes import become
+from graphc.strides import is_contiguous, offset_of, strides_of
+from graphc.surface import LIFTED
+from graphc.tensor import Tensor
+
+
+def as_strided(
+    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
+    """A view of the memory behind a tensor, with its own extents and distances."""
+    base = root_of(input)
+    root = input if base is None else base
+    begin = offset_of(input)
+    offset = begin if storage_offset is None else storage_offset
+    if root.requires_grad and not input.requires_grad:
+        root = root.detach()
+    elif input.requires_grad and not root.requires_grad:
+        # A leaf that is a view: a gradient is that of what it shows of the memory.
+        root, offset = input, offset - begin
+    return LIFTED["strided"](_memory(root), size, stride, offset)  # type: ignore[no-any-return]
+
+
+def _memory(root: Tensor) -> Tensor:
+    """The elements in the order in which they lie in memory."""
+    if not is_contiguous(root):
+        strides = strides_of(root)
+        root = root.permute(sorted(range(root.ndim), key=lambda axis: -strides[axis]))
+        if not is_contiguous(root):
+            raise GraphcRuntimeError("as_strided: the memory has gaps, which are not to be seen")
+    return LIFTED["reshape"](root, (-1,))  # type: ignore[no-any-return]
+
+
+def as_strided_(
+    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
+    """``as_strided``, in place: the memory stays, the shape changes."""
+    if recording.grad_enabled:
+        check_leaf(input)
+    become(input, lambda x: as_strided(x, size, stride, storage_offset))
+    if input.requires_grad:
+        input._grad_name = "AsStridedBackward1"
+    return input
+
+
+NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (as_strided, as_strided_)}
+"""What the package offers by name."""
+METHODS: dict[str, Any] = {
+    f.__name__: checked(f, method=True) for f in (as_strided, as_strided_)
+}
+"""What tensors offer."""

@@ -22,6 +22,7 @@ from graphc import (
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
+from graphc import utils as utils
 from graphc.autograd.grad_mode import (
     enable_grad,
     inference_mode,
@@ -79,8 +80,8 @@ globals().update(
         **methods.NAMESPACE,
         **data_dependent.NAMESPACE,
         **shape_changes.NAMESPACE,
-    }
         **strided_views.NAMESPACE,
+    }
 )
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from graphc.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.functions.operands import dtype_given
 from graphc.ir import dtype as types
@@ -185,6 +186,8 @@ NAMESPACE: dict[str, Any] = {
         are_deterministic_algorithms_enabled,
         set_float32_matmul_precision,
         get_float32_matmul_precision,
+        is_anomaly_check_nan_enabled,
+        is_anomaly_enabled,
     )
 }
 """What the package offers by name."""

@@ -3,6 +3,8 @@
 from graphc.autograd import function as function
 from graphc.autograd import functional as functional
 from graphc.autograd import grad_mode as grad_mode
+from graphc.autograd.anomaly import detect_anomaly as detect_anomaly
+from graphc.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
 from graphc.autograd.engine import backward as backward
 from graphc.autograd.engine import grad as grad
 from graphc.autograd.function import Function as Function
@@ -13,3 +15,4 @@ from graphc.autograd.grad_mode import no_grad as no_grad
 from graphc.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from graphc.autograd.gradcheck import gradcheck as gradcheck
 from graphc.autograd.gradcheck import gradgradcheck as gradgradcheck
+from graphc.autograd.variable import Variable as Variable

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.alike import Alike
-from graphc.autodiff import Walk, gradients, reachable_leaves
+from graphc.autodiff import Hook, Walk, gradients, reachable_leaves
+from graphc.autograd.anomaly import Watch, Watching
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.graph import topological
 from graphc.ir.node import Node, const, grad_mode
@@ -131,14 +132,19 @@ def _differentiate(
         if (tensor := reference()) is not None and tensor._hooks
     }
     key = ("gradients", nodes, seeds, leaves, create_graph)
-    told = bool(hooks) or trace.has_custom  # the user's code runs anew each time
+    watched = Watching.enabled
+    told = bool(hooks) or trace.has_custom or watched  # the user's code runs anew each time
     found = None if told else trace.memo.get(key)
     if found is None:
-        with _alike(trace, seeds, told) as walk, grad_mode(create_graph):
-            results = gradients(
-                nodes, seeds, leaves, _hook(trace, hooks) if hooks else None, walk=walk
-            )
+        hook: Hook | None = _hook(trace, hooks) if hooks else None
+        watch = Watch(trace, hook) if watched else None
+        with _alike(trace, seeds, told, watch) as walk, grad_mode(create_graph):
+            results = gradients(nodes, seeds, leaves, watch or hook, walk=walk)
             results = tuple(None if x is None else trace.alike(x) for x in results)
+            if watch is not None:
+                for leaf, x in zip(leaves, results, strict=True):
+                    if x is not None:
+                        watch.check(leaf, x)
         found = results, frozenset(walk.nodes), frozenset(walk.readers)
         if not told:
             trace.memo[key] = found
@@ -154,7 +160,9 @@ def _differentiate(
 
 
 @contextmanager
-def _alike(trace: Trace, seeds: tuple[Node, ...], told: bool) -> Iterator[Walk]:
+def _alike(
+    trace: Trace, seeds: tuple[Node, ...], told: bool, watch: Watch | None
+) -> Iterator[Walk]:
     """Within, what the user's code is shown are the same nodes as in the last step."""
     if not told:
         yield Walk()
@@ -166,6 +174,8 @@ def _alike(trace: Trace, seeds: tuple[Node, ...], told: bool) -> Iterator[Walk]:
         alike.stands(order)
         for node in order:
             alike.stands(node.inputs)
+        if watch is not None:
+            watch.start(order)
 
     trace.alike = alike
     try:

@@ -51,6 +51,7 @@ FORBIDDEN = {
     ),
     "graphc.nn": ("graphc.compiler", "graphc.lowering", "graphc.optim", "graphc.passes"),
     "graphc.optim": ("graphc.compiler", "graphc.lowering", "graphc.passes"),
+    "graphc.utils": ("graphc.compiler", "graphc.lowering", "graphc.passes"),
     "graphc.passes": (
         "graphc.capture",
         "graphc.compiled",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from graphc.ir.graph import Graph
@@ -19,11 +20,13 @@ class Hyperparameter:
     container: Any
     key: Any
     storage: Storage
+    value: Any = None
+    """What the storage holds, once it has been refreshed."""
 
     def refresh(self) -> None:
         value = setting(self.container, self.key)
-        if value != self.storage.array[()]:
-            self.storage.array[...] = value
+        if value != self.value:
+            self.storage.array[...] = self.value = value
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Assumptions:
     given: tuple[tuple[int, bool], ...]
     """Arguments whose ``grad`` mattered, with whether there was one."""
 
-    @property
+    @cached_property
     def silent(self) -> bool:
         """Whether there is something that nobody announces a change of."""
         return bool(self.places or self.carried or self.given)

@@ -67,7 +67,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if session.trace.capturing:
             return self.target(*args, **kwargs)
-        if kwargs or len(set(map(id, args))) < len(args):
+        if kwargs or (len(args) > 1 and len(set(map(id, args))) < len(args)):
             return self._call_nested(args, kwargs)
         key = [*ambient(), (tuple, len(args))]
         for x in args:

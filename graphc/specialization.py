@@ -31,7 +31,11 @@ class Specialization:
         self.types = tuple(x.type for x in captured.graph.outputs)
         self.single = isinstance(captured.results, Slot)
         self.roots = tuple(s.root for s in captured.written)
-        self.outside = bool(captured.kept or captured.gradients or captured.effects)
+        self.cleared = [(t, g) for t, g in captured.gradients if not isinstance(g, Slot | Given)]
+        """Tensors whose ``grad`` is the same after every call, with what it is."""
+        self.gradients = [(t, g) for t, g in captured.gradients if isinstance(g, Slot | Given)]
+        """Tensors whose ``grad`` each call computes, with where it stands."""
+        self.outside = bool(captured.kept or self.gradients or captured.effects)
 
     @cached_property
     def program(self) -> Program:
@@ -63,6 +67,10 @@ class Specialization:
             root.writes += 1
         for place in captured.written_arguments:
             tensors[place]._storage.root.writes += 1  # type: ignore[union-attr]
+        for target, gradient in self.cleared:
+            tensor = tensors[target] if isinstance(target, int) else target
+            if tensor._grad is not gradient:
+                _set_grad(tensor, gradient)
         if self.outside:
             self._leave(tensors, arrays)
         if self.single:
@@ -76,8 +84,8 @@ class Specialization:
         kept = zip(captured.kept, arrays[self.count :], self.types[self.count :], strict=True)
         for t, array, type_ in kept:
             t._storage = Storage(array, type=type_)
-        for target, value in captured.gradients:
-            gradient = value if value is None else self._filled(value, tensors, arrays)
+        for target, value in self.gradients:
+            gradient = self._filled(value, tensors, arrays)
             _set_grad(tensors[target] if isinstance(target, int) else target, gradient)
         for place, value in captured.effects:
             place.set(self._filled(value, tensors, arrays))

@@ -22,6 +22,7 @@ from graphc import (
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
+from graphc import serialization as serialization
 from graphc import utils as utils
 from graphc.autograd.grad_mode import (
     enable_grad,
@@ -58,6 +59,7 @@ from graphc.layout import (
 )
 from graphc.printing import get_printoptions, set_printoptions
 from graphc.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from graphc.serialization import load, save
 from graphc.size import Size
 from graphc.tensor import Tensor
 from graphc.threads import get_num_threads, set_num_threads

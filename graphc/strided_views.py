@@ -56,7 +56,5 @@ def as_strided_(
 
 NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (as_strided, as_strided_)}
 """What the package offers by name."""
-METHODS: dict[str, Any] = {
-    f.__name__: checked(f, method=True) for f in (as_strided, as_strided_)
-}
+METHODS: dict[str, Any] = {f.__name__: checked(f, method=True) for f in (as_strided, as_strided_)}
 """What tensors offer."""

@@ -103,3 +103,13 @@ def same(what: str, mine: Any, peer: Any, rounding: float = 1.0) -> None:
 def lines(text: str) -> list[str]:
     """The lines of a text that are not empty, as programs of one line."""
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def blocks(text: str) -> list[str]:
+    """The programs of a text, which empty lines set apart."""
+    return [block.strip("\n") for block in text.split("\n\n") if block.strip()]
+
+
+def named(program: str) -> str:
+    """A program of several lines as a name of one."""
+    return program.replace("\n", "; ").replace("    ", "")

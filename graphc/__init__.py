@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import cuda as cuda
+    choices,
 from graphc import (
     data_dependent,
     factories,
@@ -83,6 +84,7 @@ globals().update(
         **data_dependent.NAMESPACE,
         **shape_changes.NAMESPACE,
         **strided_views.NAMESPACE,
+        **choices.NAMESPACE,
     }
 )
 

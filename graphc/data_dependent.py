@@ -6,9 +6,6 @@ tensor is recorded, so that gradients flow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations as _combinations
-from itertools import combinations_with_replacement
 from math import prod
 from typing import Any
 
@@ -257,26 +254,8 @@ def _places(repeats: Tensor, output_size: int | None) -> Tensor:
     return held(np.repeat(np.arange(len(counts)), counts).astype(repeats.dtype.numpy))
 
 
-def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """The choices of ``r`` elements of a vector, in the order in which they stand: one a row."""
-    if input.ndim != 1:
-        raise GraphcRuntimeError(f"Expect a 1D vector, but got shape {list(input.shape)}")
-    if r < 0:
-        raise GraphcRuntimeError(f"Expect a non-negative number, but got {r}")
-    if not r:
-        return held(np.empty(0, input.dtype.numpy))
-    choose: Callable[..., Any] = (
-        combinations_with_replacement if with_replacement else _combinations
-    )
-    chosen = np.array(list(choose(range(len(input)), r)), np.int64).reshape(-1, r)
-    columns = [LIFTED["index_select"](input, 0, held(places)) for places in chosen.T.copy()]
-    return LIFTED["stack"](columns, 1)  # type: ignore[no-any-return]
-
-
 _SHARED = (nonzero, argwhere, masked_select, unique, unique_consecutive, bincount)
-NAMESPACE: dict[str, Any] = {
-    f.__name__: checked(f) for f in (*_SHARED, where, repeat_interleave, combinations)
-}
+NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (*_SHARED, where, repeat_interleave)}
 """What the package offers by name."""
 METHODS: dict[str, Any] = {
     f.__name__.strip("_"): checked(f, method=True) for f in (*_SHARED, _repeat_interleave)

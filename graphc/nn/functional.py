@@ -7,6 +7,8 @@ from functools import wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from graphc import choices
+from graphc.nn import pools
 from graphc.nn.dropouts import (
     alpha_dropout,
     dropout,
@@ -73,6 +75,8 @@ def _in_place(name: str) -> Callable[..., Tensor]:
 NAMES = {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.functional}
 NAMES |= {name: with_inplace(name) for name in INPLACE}
 NAMES |= {f"{name}_": _in_place(name) for name in WRITING}
+NAMES |= pools.NAMES
+NAMES["pdist"] = choices.NAMESPACE["pdist"]
 NAMES["unfold"] = LIFTED["patch_columns"]  # of tensors, ``unfold`` means another thing
 globals().update(NAMES)
 

@@ -6,7 +6,9 @@ from graphc.ops.function import FUNCTIONS
 from tests.functions.activations import FUNCTIONAL_ACTIVATIONS, SOFTMAXES
 from tests.functions.calls import Call
 from tests.functions.counts import COUNTS
+from tests.functions.integrals import INTEGRALS
 from tests.functions.layers import LAYERS
+from tests.functions.matrices import MATRICES
 from tests.functions.orders import CUMULATIVE, ORDERING
 from tests.functions.places import READS, SCATTERING, WRITES
 from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
@@ -38,7 +40,8 @@ TABLE: dict[str, list[Call]] = {
     **WRITES,
     **SCATTERING,
     **SOFTMAXES,
-}
+    **INTEGRALS,
+    **MATRICES,
     **REPLACEMENTS,
     **COUNTS,
 """Of the package's namespace and of tensors."""

@@ -1,0 +1,43 @@
+"""Functions over choices of elements, which follow from the shape alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations as _combinations
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+from graphc.arguments import checked
+from graphc.errors import GraphcRuntimeError
+from graphc.from_data import held
+from graphc.surface import LIFTED
+from graphc.tensor import Tensor
+
+
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """The choices of ``r`` elements of a vector, in the order in which they stand: one a row."""
+    if input.ndim != 1:
+        raise GraphcRuntimeError(f"Expect a 1D vector, but got shape {list(input.shape)}")
+    if r < 0:
+        raise GraphcRuntimeError(f"Expect a non-negative number, but got {r}")
+    if not r:
+        return held(np.empty(0, input.dtype.numpy))
+    choose: Callable[..., Any] = (
+        combinations_with_replacement if with_replacement else _combinations
+    )
+    chosen = np.array(list(choose(range(len(input)), r)), np.int64).reshape(-1, r)
+    columns = [LIFTED["index_select"](input, 0, held(places)) for places in chosen.T.copy()]
+    return LIFTED["stack"](columns, 1)  # type: ignore[no-any-return]
+
+
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The p-norm of the difference of each two rows."""
+    count = input.shape[0] if input.ndim else 0
+    pairs = [held(places) for places in np.triu_indices(count, 1)]
+    return LIFTED["pair_distances"](input, p, *pairs)  # type: ignore[no-any-return]
+
+
+NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (combinations, pdist)}
+"""What the package offers by name."""

@@ -19,6 +19,7 @@ from tests.functions.shapes import JOINS, VIEWS
 
 FUNCTIONAL: dict[str, list[Call]] = {
     **FUNCTIONAL_ACTIVATIONS,
+    **LAYERS,
 }
 """Of ``nn.functional``."""
 TABLE: dict[str, list[Call]] = {
@@ -44,4 +45,5 @@ TABLE: dict[str, list[Call]] = {
     **MATRICES,
     **REPLACEMENTS,
     **COUNTS,
+}
 """Of the package's namespace and of tensors."""

@@ -34,7 +34,7 @@ EVERYTHING = {"whole", *VIEWS, "empty", "no dimensions", "extreme"}
 ALONG_AXES = (
     "attention concat convolution convolution_input_grad convolution_weight_grad cumprod cumsum "
     "gather matmul max_pool max_pool_grad avg_pool avg_pool_grad scatter scatter_add "
-    "scatter_reduce sort topk"
+    "scatter_reduce sort strided topk"
 )
 DRAWS = "advance random_integer random_normal random_permutation random_uniform"
 UNMEANT: dict[str, set[str]] = {

@@ -80,6 +80,9 @@ SPELLING: dict[str, str | Callable[[Node], str]] = {
     "sigmoid": "1 / (1 + np.exp(-{0}))",
     "sign": "np.nan_to_num(np.sign({0}))",
     "slice": lambda node: f"{{0}}[{cut(node)}]",
+    "strided": (
+        "{0}[{op.offset} + np.tensordot(np.array({op.strides}, int), np.indices({op.size}), 1)]"
+    ),
 }
 """With ``{0}``, ``{1}`` for operands, ``{all}`` and, without the first, ``{rest}`` of them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from inspect import signature
 from typing import Any
 
 from graphc.arguments import fitted, signature_of
@@ -11,7 +12,7 @@ from graphc.errors import GraphcError, GraphcRuntimeError, GraphcTypeError
 from graphc.host_views import host_view
 from graphc.ir.node import Node, origin_of, recording
 from graphc.literals import varying
-from graphc.ops.function import Function
+from graphc.ops.function import Function, GradName
 from graphc.ops.movement import Reshape
 from graphc.origins import here, located
 from graphc.recording import CALLS, Call, Trace, session
@@ -154,6 +155,14 @@ def _same_or_new(result: Any, trace: Trace, function: Function, given: Any) -> A
     return _wrap_all(result, trace, function, given[0] if function.view else None)
 
 
+def _called(name: GradName, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """What a call's ``grad_fn`` prints; arguments by name in their places as far as there are."""
+    if not kwargs:
+        return name(*args)
+    bound = signature(function.call).bind(*args, **kwargs)
+    return name(*bound.args, **bound.kwargs)
+
+
 def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
     """Note what ``grad_fn`` shows of a result that needs a gradient."""
     results = result if isinstance(result, tuple | list) else [result]
@@ -161,7 +170,7 @@ def _note_call(function: Function, result: Any, args: list[Any], kwargs: dict[st
     if not tracked:
         return
     name = function.grad_name
-    shown = name if isinstance(name, str) else name(*args, **kwargs)
+    shown = name if isinstance(name, str) else _called(name, function, args, kwargs)
     names = [shown] * len(results) if isinstance(shown, str) else shown
     operands: tuple[Node | None, ...] = tuple(_given_nodes((*args, *kwargs.values())))
     if function.literal and not names[0].startswith("Rsub"):  # a number takes part as a tensor

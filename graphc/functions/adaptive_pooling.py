@@ -5,43 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, prod
 
-import numpy as np
-
 from graphc.errors import GraphcRuntimeError
-from graphc.functions.convolution import batched
-from graphc.functions.pooling import Pooled, unbatched
-from graphc.functions.precision import real
+from graphc.functions.convolution import Extents
+from graphc.functions.operands import not_implemented
+from graphc.functions.precision import widened
+from graphc.functions.windows import unbatched, with_batch
 from graphc.ir.dtype import int64
 from graphc.ir.node import Item, Node, cast, elementwise
+from graphc.ir.types import TensorType
 from graphc.ops.creation import Arange
 from graphc.ops.elementwise import And, where
-from graphc.ops.function import function
+from graphc.ops.function import GradName, function
 from graphc.ops.indexing import Gather, GatherNd
-from graphc.ops.movement import expand, permute, reshape
+from graphc.ops.movement import expand, permute, reshape, zeros
 from graphc.ops.pooling import AvgPool, MaxPool
 from graphc.ops.reduce import ArgMax, Sum, mean
+from graphc.ops.sloped import level
 
 Sizes = int | Sequence[int | None] | None
 
 
-def _output_sizes(output_size: Sizes, sizes: Sequence[int]) -> tuple[int, ...]:
+def _output_sizes(name: str, output_size: Sizes, sizes: Sequence[int]) -> tuple[int, ...]:
     """How many windows are wanted along each dimension; None is as many as elements."""
-    if isinstance(output_size, int) or output_size is None:
-        wanted: list[int | None] = [output_size] * len(sizes)
-    else:
-        wanted = list(output_size)
+    dims = len(sizes)
+    one = isinstance(output_size, int) or output_size is None
+    wanted = [output_size] * dims if one else list(output_size)  # type: ignore[arg-type]
     if len(wanted) == 1:
-        wanted = wanted * len(sizes)
-    if len(wanted) != len(sizes):
-        raise GraphcRuntimeError(
-            f"adaptive pooling: output_size must be {len(sizes)}, not {len(wanted)} values"
-        )
-    counts = tuple(n if m is None else int(m) for m, n in zip(wanted, sizes, strict=True))
-    if any(n < 0 for n in counts):
-        raise GraphcRuntimeError(
-            f"elements of output_size must be greater than or equal to 0 but received {counts}"
-        )
-    return counts
+        wanted = wanted * dims
+    if len(wanted) != dims:
+        if dims == 1:
+            why = f"{name}() argument 'output_size' should contain one int (got {len(wanted)})"
+        elif "max" in name:
+            why = f"{name}(): internal error: output_size.size() must be {dims}"
+        else:
+            why = f"{name}: output_size must be {dims}"
+        raise GraphcRuntimeError(why)
+    return tuple(n if m is None else int(m) for m, n in zip(wanted, sizes, strict=True))
 
 
 def _is_even(sizes: Sequence[int], counts: Sequence[int]) -> bool:
@@ -105,80 +104,129 @@ def _window_elements(x: Node, counts: Sequence[int]) -> tuple[Node, Node, Node]:
     )
 
 
-@real("adaptive_avg_pool")
-def _adaptive_avg_pool(input: Node, output_size: Sizes, dims: int) -> Node:
-    x = batched(f"adaptive_avg_pool{dims}d", input, dims)
-    sizes = x.shape[2:]
-    counts = _output_sizes(output_size, sizes)
-    if 0 in sizes:
+def _adaptive_avg_pool(name: str, input: Node, output_size: Sizes) -> Node:
+    dims = int(name[-2])
+    batch = with_batch(name, input, dims)
+    x, sizes = widened(batch), batch.shape[2:]
+    counts = _output_sizes(name, output_size, sizes)
+    # PyTorch pools a line as an image of one row.
+    plane = "adaptive_avg_pool2d" if dims == 1 else name
+    row = (1,) if dims == 1 else ()
+    if any(n < 0 for n in counts):
+        shown = ", ".join(map(str, (*row, *counts)))
         raise GraphcRuntimeError(
-            f"adaptive_avg_pool{dims}d(): Expected input to have non-zero size for non-batch "
-            f"dimensions, but input has sizes {list(input.shape)}"
+            f"{plane}: elements of output_size must be greater than or equal to 0 but received "
+            f"{{{shown}}}"
         )
-    if all(n == 1 for n in counts):
-        pooled = mean(x, tuple(range(2, x.rank)))
-    elif _is_even(sizes, counts):
-        pooled = AvgPool(*_even_windows(sizes, counts), True, None)(x)
-    else:
-        elements, _, inside = _window_elements(x, counts)
-        last = (elements.rank - 1,)
-        total = Sum(last)(where(inside, elements, 0.0))
-        number = Sum((inside.rank - 1,))(cast(inside, x.dtype))
-        pooled = reshape(total / number, total.shape[:-1])
-    return unbatched(pooled, input, dims)
+    _check_filled(plane, (*input.shape[:-dims], *row, *input.shape[-dims:]), max(dims, 2))
+    if not x.dtype.is_floating_point:
+        raise not_implemented(f"{plane}{'_cpu' if dims == 3 else ''}", x.dtype)
+    return cast(unbatched(_means(x, counts), input, dims), input.dtype)
 
 
-def _adaptive_max_pool(input: Node, output_size: Sizes, dims: int, return_indices: bool) -> Pooled:
-    x = batched(f"adaptive_max_pool{dims}d", input, dims)
+def _means(x: Node, counts: tuple[int, ...]) -> Node:
+    """The means of so many windows along each spatial dimension."""
     sizes = x.shape[2:]
-    counts = _output_sizes(output_size, sizes)
+    if all(n == 1 for n in counts):
+        return mean(x, tuple(range(2, x.rank)))
     if _is_even(sizes, counts):
-        pooled = MaxPool(*_even_windows(sizes, counts))(x)
-        values, indices = Item(0)(pooled), Item(1)(pooled)
-    else:
-        elements, flat, inside = _window_elements(x, counts)
-        last = elements.rank - 1
-        lowest = -inf if x.dtype.is_floating_point else int(np.iinfo(x.dtype.numpy).min)
-        best = ArgMax((last,))(where(inside, elements, lowest))
-        values = reshape(Gather(last)(elements, best), best.shape[:-1])
-        places = expand(flat, elements.shape)
-        indices = reshape(Gather(last)(places, best), best.shape[:-1])
-    if not return_indices:
-        return unbatched(values, input, dims)
+        return AvgPool(*_even_windows(sizes, counts), True, None)(x)
+    elements, _, inside = _window_elements(x, counts)
+    last = (elements.rank - 1,)
+    total = Sum(last)(where(inside, elements, 0.0))
+    number = Sum((inside.rank - 1,))(cast(inside, x.dtype))
+    return reshape(total / number, total.shape[:-1])
+
+
+def _check_filled(name: str, shape: tuple[int, ...], dims: int) -> None:
+    """Raise where one of the last dimensions has no elements."""
+    for axis in range(len(shape) - dims, len(shape)):
+        if not shape[axis]:
+            raise GraphcRuntimeError(
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but "
+                f"input has sizes {list(shape)} with dimension {axis} being empty"
+            )
+
+
+def _adaptive_max_pool(name: str, input: Node, output_size: Sizes) -> tuple[Node, Node]:
+    dims = int(name[-2])
+    x = with_batch(name, input, dims)
+    counts = _output_sizes(name, output_size, x.shape[2:])
+    _check_filled(name, input.shape, dims + 1)
+    if any(n < 0 for n in counts):
+        raise GraphcRuntimeError(
+            f"Trying to create tensor with negative dimension {min(counts)}: "
+            f"{[*input.shape[:-dims], *counts]}"
+        )
+    if not x.dtype.is_floating_point:
+        raise not_implemented(_KERNELS[dims], x.dtype)
+    values, indices = _largest(x, counts)
     return unbatched(values, input, dims), unbatched(indices, input, dims)
 
 
+_KERNELS = {1: "adaptive_max_pool2d", 2: "adaptive_max_pool2d", 3: "adaptive_max_pool3d_cpu"}
+
+
+def _largest(x: Node, counts: tuple[int, ...]) -> tuple[Node, Node]:
+    """The maxima of so many windows along each spatial dimension, and where they stand."""
+    if 0 in counts:
+        shape = (*x.shape[:2], *counts)
+        return level(zeros(TensorType(shape, x.dtype)), x), zeros(TensorType(shape, int64))
+    if _is_even(x.shape[2:], counts):
+        pooled = MaxPool(*_even_windows(x.shape[2:], counts))(x)
+        return Item(0)(pooled), Item(1)(pooled)
+    elements, flat, inside = _window_elements(x, counts)
+    last = elements.rank - 1
+    best = ArgMax((last,))(where(inside, elements, -inf))
+    values = reshape(Gather(last)(elements, best), best.shape[:-1])
+    places = expand(flat, elements.shape)
+    return values, reshape(Gather(last)(places, best), best.shape[:-1])
+
+
+def _declare_max(dims: int, grad_name: str) -> None:
+    """Declare the adaptive maximum pool of so many dimensions, which returns the places too."""
+    name = f"adaptive_max_pool{dims}d"
+
+    def call(input: Node, output_size: Sizes) -> tuple[Node, Node]:
+        return _adaptive_max_pool(name, input, output_size)
+
+    call.__name__ = name
+    call.__doc__ = (
+        f"The largest element of each of ``output_size`` windows of ``[n, c, {'ndhw'[-dims:]}]``, "
+        "and where it is."
+    )
+    function(method=False, namespace=dims == 1, grad_name=grad_name)(call)
+
+
+_declare_max(1, "SqueezeBackward1")
+_declare_max(2, "AdaptiveMaxPool2DBackward0")
+_declare_max(3, "AdaptiveMaxPool3DBackward0")
+
+
+def _mean_name(dims: int) -> GradName:
+    """One window is a mean, to PyTorch too."""
+
+    def grad_name(input: Node, output_size: Sizes) -> str:
+        one = isinstance(output_size, int) or output_size is None
+        given = {output_size} if one else set(output_size)  # type: ignore[arg-type]
+        return "MeanBackward1" if given == {1} else f"AdaptiveAvgPool{dims}DBackward0"
+
+    return grad_name
+
+
 @function(method=False, functional=True, grad_name="SqueezeBackward1")
-def adaptive_avg_pool1d(input: Node, output_size: Sizes) -> Node:
+def adaptive_avg_pool1d(input: Node, output_size: Extents) -> Node:
     """The mean of each of ``output_size`` windows of ``[n, c, length]``."""
-    return _adaptive_avg_pool(input, output_size, 1)
+    return _adaptive_avg_pool("adaptive_avg_pool1d", input, output_size)
 
 
-@function(method=False, namespace=False, functional=True, grad_name="AdaptiveAvgPool2DBackward0")
+@function(method=False, namespace=False, functional=True, grad_name=_mean_name(2))
 def adaptive_avg_pool2d(input: Node, output_size: Sizes) -> Node:
     """The mean of each of ``output_size`` windows of ``[n, c, h, w]``."""
-    return _adaptive_avg_pool(input, output_size, 2)
+    return _adaptive_avg_pool("adaptive_avg_pool2d", input, output_size)
 
 
-@function(method=False, namespace=False, functional=True, grad_name="AdaptiveAvgPool3DBackward0")
+@function(method=False, namespace=False, functional=True, grad_name=_mean_name(3))
 def adaptive_avg_pool3d(input: Node, output_size: Sizes) -> Node:
     """The mean of each of ``output_size`` windows of ``[n, c, d, h, w]``."""
-    return _adaptive_avg_pool(input, output_size, 3)
-
-
-@function(method=False, functional=True, grad_name="SqueezeBackward1")
-def adaptive_max_pool1d(input: Node, output_size: Sizes, return_indices: bool = False) -> Pooled:
-    """The largest element of each of ``output_size`` windows of ``[n, c, length]``."""
-    return _adaptive_max_pool(input, output_size, 1, return_indices)
-
-
-@function(method=False, namespace=False, functional=True, grad_name="AdaptiveMaxPool2DBackward0")
-def adaptive_max_pool2d(input: Node, output_size: Sizes, return_indices: bool = False) -> Pooled:
-    """The largest element of each of ``output_size`` windows of ``[n, c, h, w]``."""
-    return _adaptive_max_pool(input, output_size, 2, return_indices)
-
-
-@function(method=False, namespace=False, functional=True, grad_name="AdaptiveMaxPool3DBackward0")
-def adaptive_max_pool3d(input: Node, output_size: Sizes, return_indices: bool = False) -> Pooled:
-    """The largest element of each of ``output_size`` windows of ``[n, c, d, h, w]``."""
-    return _adaptive_max_pool(input, output_size, 3, return_indices)
+    return _adaptive_avg_pool("adaptive_avg_pool3d", input, output_size)

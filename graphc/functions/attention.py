@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf, prod, sqrt
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.operands import c_type
 from graphc.functions.precision import LOW
 from graphc.ir.dtype import bool_, float32, int64
 from graphc.ir.node import Node, cast, elementwise, grad_mode
@@ -62,7 +63,17 @@ def _softmax(scores: Node, *, maskable: bool) -> Node:
     return powers / total
 
 
-@function(method=False, namespace=False, grad_name="ScaledDotProductFlashAttentionForCpuBackward0")
+def _grad_name(
+    query: Node, key: Node, value: Node, mask: Node | None, noise: Node | None, *_: object
+) -> str:
+    """PyTorch has a kernel for the usual case, and otherwise says the steps."""
+    plain = noise is None and (mask is None or not mask.requires_grad)
+    if plain and query.rank == 4 and value.shape[-1] == query.shape[-1]:
+        return "ScaledDotProductFlashAttentionForCpuBackward0"
+    return "MmBackward0" if query.rank == 2 else "UnsafeViewBackward0"
+
+
+@function(method=False, namespace=False, grad_name=_grad_name)
 def attended(
     query: Node,
     key: Node,
@@ -88,14 +99,24 @@ def _check(query: Node, key: Node, value: Node, mask: Node | None, causal: bool)
     if not query.dtype is key.dtype is value.dtype:
         raise GraphcRuntimeError(
             "Expected query, key, and value to have the same dtype, but got "
-            f"query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} "
+            f"query.dtype: {c_type(query.dtype)} key.dtype: {c_type(key.dtype)} and value.dtype: "
+            f"{c_type(value.dtype)} "
             "instead."
         )
     if min(query.rank, key.rank, value.rank) < 2:
         raise GraphcRuntimeError(
             "Expected query, key, and value to all be  at least 2 dimensional, but got "
-            f"query.dim: {query.rank}, key.dim: {key.rank} and value.dim: {value.rank} instead."
+            f"query.dim: {query.rank} key.dim: {key.rank} and value.dim: {value.rank} instead."
         )
+    if query.shape[-1] != key.shape[-1]:
+        (*lead, length, size), (count, given) = query.shape, key.shape[-2:]
+        text = (
+            f"mat1 and mat2 shapes cannot be multiplied ({length}x{size} and {given}x{count})"
+            if query.rank == 2
+            else "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{prod(lead)}, {size}] but got: [{prod(key.shape[:-2])}, {given}]."
+        )
+        raise GraphcRuntimeError(text)
     if mask is not None and causal:
         raise GraphcRuntimeError(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
@@ -104,7 +125,8 @@ def _check(query: Node, key: Node, value: Node, mask: Node | None, causal: bool)
     if mask is not None and mask.dtype not in (bool_, query.dtype):
         raise GraphcRuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            f"attn_mask.dtype: {mask.dtype} and  query.dtype: {query.dtype} instead."
+            f"attn_mask.dtype: {c_type(mask.dtype)} and  query.dtype: {c_type(query.dtype)} "
+            "instead."
         )
 
 

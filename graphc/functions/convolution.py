@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.operands import C_NAMES, c_type
 from graphc.ir.node import Node
+from graphc.ir.types import Shape
 from graphc.ops.convolution import Convolution, ConvolutionInputGrad
 from graphc.ops.function import function
 from graphc.ops.movement import Pad, reshape
@@ -40,17 +43,90 @@ def batched(name: str, input: Node, dims: int) -> Node:
     return input
 
 
+def _check_operands(
+    x: Node, weight: Node, bias: Node | None, groups: int, *, transposed: bool
+) -> None:
+    """Raise where the operands do not go together."""
+    if x.dtype is not weight.dtype:
+        raise GraphcRuntimeError(
+            f"expected scalar type {C_NAMES[x.dtype.name]} but found {C_NAMES[weight.dtype.name]}"
+        )
+    if bias is not None and bias.dtype is not x.dtype:
+        raise GraphcRuntimeError(
+            f"Input type ({c_type(x.dtype)}) and bias type ({c_type(bias.dtype)}) should be the "
+            "same"
+        )
+    if groups < 1:
+        raise GraphcRuntimeError("non-positive groups is not supported")
+    first, second = weight.shape[:2]
+    if first < groups:
+        raise GraphcRuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
+            f"got weight of size {list(weight.shape)} instead"
+        )
+    if first % groups:
+        raise GraphcRuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+            f"but got weight of size [{list(weight.shape)}] instead"
+        )
+    which = "transposed=1" if transposed else f"groups={groups}"
+    wanted = first if transposed else second * groups
+    if x.shape[1] != wanted:
+        raise GraphcRuntimeError(
+            f"Given {which}, weight of size {list(weight.shape)}, expected input{list(x.shape)} to "
+            f"have {wanted} channels, but got {x.shape[1]} channels instead"
+        )
+    channels = second * groups if transposed else first
+    if bias is not None and bias.shape != (channels,):
+        given = "transposed=1, weight" if transposed else "weight"
+        raise GraphcRuntimeError(
+            f"Given {given} of size {list(weight.shape)}, expected bias to be 1-dimensional with "
+            f"{channels} elements, but got bias of size {list(bias.shape)} instead"
+        )
+
+
+def _check_settings(stride: Shape, **others: Shape) -> None:
+    for name, values in others.items():
+        if any(n < 0 for n in values):
+            raise GraphcRuntimeError(f"negative {name} is not supported")
+    if any(n < 1 for n in stride):
+        raise GraphcRuntimeError("non-positive stride is not supported")
+
+
 def _finished(result: Node, bias: Node | None, input: Node, dims: int) -> Node:
     """The result with the bias added, and without the batch dimension that was added."""
     if bias is not None:
-        channels = result.shape[1]
-        if bias.shape != (channels,):
-            raise GraphcRuntimeError(
-                f"expected bias to be 1-dimensional with {channels} elements, but got bias of "
-                f"size {list(bias.shape)} instead"
-            )
-        result = result + reshape(bias, (channels, *(1,) * dims))
+        result = result + reshape(bias, (bias.type.size, *(1,) * dims))
     return result if input.rank == dims + 2 else reshape(result, result.shape[1:])
+
+
+def _check_rank(name: str, weight: Node, dims: int) -> None:
+    if weight.rank != dims + 2:
+        raise GraphcRuntimeError(
+            f"{name}: expected a weight of {dims + 2} dimensions, got {list(weight.shape)}"
+        )
+
+
+def _check_extra(extra: Shape, stride: Shape, dilation: Shape) -> None:
+    """Raise where what is added at the end is more than a window moves on by."""
+    if all(e < s or e < d for e, s, d in zip(extra, stride, dilation, strict=True)):
+        return
+    # PyTorch takes a line for an image of one row.
+    row = len(extra) == 1
+    given = {
+        "output_padding": (0, *extra) if row else extra,
+        "stride": (1, *stride) if row else stride,
+        "dilation": (1, *dilation) if row else dilation,
+    }
+    sides = ("depth", "height", "width")[-len(given["stride"]) :]
+    shown = " ".join(
+        f"{name}_{side}: {n}"
+        for name, values in given.items()
+        for side, n in zip(sides, values, strict=True)
+    )
+    raise GraphcRuntimeError(
+        f"output padding must be smaller than either stride or dilation, but got {shown}"
+    )
 
 
 def _convolve(
@@ -64,21 +140,26 @@ def _convolve(
     dilation: Extents,
     groups: int,
 ) -> Node:
-    if weight.rank != dims + 2:
-        raise GraphcRuntimeError(
-            f"{name}: expected a weight of {dims + 2} dimensions, got {list(weight.shape)}"
-        )
+    _check_rank(name, weight, dims)
     x = batched(name, input, dims)
     steps, spread = extents("stride", stride, dims), extents("dilation", dilation, dims)
-    if any(n < 1 for n in steps):
-        raise GraphcRuntimeError("non-positive stride is not supported")
     if isinstance(padding, str):
         x, margin = _named_padding(x, weight, steps, padding, spread)
     else:
         margin = extents("padding", padding, dims)
-    if any(n < 0 for n in margin):
-        raise GraphcRuntimeError("negative padding is not supported")
+    _check_settings(steps, padding=margin)
+    _check_operands(x, weight, bias, groups, transposed=False)
     return _finished(Convolution(steps, margin, spread, groups)(x, weight), bias, input, dims)
+
+
+_UNEVEN = (
+    "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy "
+    "of the input be created"
+)
+
+
+def _grad_name(input: Node, weight: Node, *_: object, **__: object) -> str:
+    return "ConvolutionBackward0" if input.rank == weight.rank else "SqueezeBackward1"
 
 
 def _named_padding(
@@ -95,12 +176,13 @@ def _named_padding(
         raise GraphcRuntimeError("padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
     if any(n % 2 for n in total):
+        warnings.warn(_UNEVEN, stacklevel=7)
         none = (0,) * x.rank
         x = Pad(none, (0, 0, *(n % 2 for n in total)), 0)(x)
     return x, tuple(n // 2 for n in total)
 
 
-@function(method=False, functional=True, grad_name="ConvolutionBackward0")
+@function(method=False, functional=True, grad_name=_grad_name)
 def conv1d(
     input: Node,
     weight: Node,
@@ -114,7 +196,7 @@ def conv1d(
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
-@function(method=False, functional=True, grad_name="ConvolutionBackward0")
+@function(method=False, functional=True, grad_name=_grad_name)
 def conv2d(
     input: Node,
     weight: Node,
@@ -128,7 +210,7 @@ def conv2d(
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
-@function(method=False, functional=True, grad_name="ConvolutionBackward0")
+@function(method=False, functional=True, grad_name=_grad_name)
 def conv3d(
     input: Node,
     weight: Node,
@@ -155,26 +237,15 @@ def _convolve_transposed(
     dilation: Extents,
 ) -> Node:
     x = batched(name, input, dims)
-    if x.dtype is not weight.dtype:
-        raise GraphcRuntimeError(
-            f"Input type ({x.dtype}) and weight type ({weight.dtype}) should be the same"
-        )
-    if weight.rank != dims + 2 or x.shape[1] != weight.shape[0]:
-        raise GraphcRuntimeError(
-            f"Given transposed=1, weight of size {list(weight.shape)}, expected input"
-            f"{list(x.shape)} to have {weight.shape[0]} channels, but got {x.shape[1]} channels "
-            "instead"
-        )
+    _check_rank(name, weight, dims)
     steps, spread = extents("stride", stride, dims), extents("dilation", dilation, dims)
     margin, extra = (
         extents("padding", padding, dims),
         extents("output_padding", output_padding, dims),
     )
-    if any(e >= s and e >= d for e, s, d in zip(extra, steps, spread, strict=True)):
-        raise GraphcRuntimeError(
-            "output padding must be smaller than either stride or dilation, but got "
-            f"output_padding={list(extra)}, stride={list(steps)}, dilation={list(spread)}"
-        )
+    _check_settings(steps, padding=margin, output_padding=extra)
+    _check_operands(x, weight, bias, groups, transposed=True)
+    _check_extra(extra, steps, spread)
     settings = (x.shape[2:], weight.shape[2:], steps, margin, spread, extra)
     sizes = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
@@ -184,7 +255,7 @@ def _convolve_transposed(
     return _finished(result, bias, input, dims)
 
 
-@function(method=False, functional=True, grad_name="ConvolutionBackward0")
+@function(method=False, functional=True, grad_name=_grad_name)
 def conv_transpose1d(
     input: Node,
     weight: Node,
@@ -210,7 +281,7 @@ def conv_transpose1d(
     )
 
 
-@function(method=False, functional=True, grad_name="ConvolutionBackward0")
+@function(method=False, functional=True, grad_name=_grad_name)
 def conv_transpose2d(
     input: Node,
     weight: Node,
@@ -236,7 +307,7 @@ def conv_transpose2d(
     )
 
 
-@function(method=False, functional=True, grad_name="ConvolutionBackward0")
+@function(method=False, functional=True, grad_name=_grad_name)
 def conv_transpose3d(
     input: Node,
     weight: Node,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.class_losses import classes
 from graphc.functions.norms import vector_norm
@@ -35,17 +37,22 @@ def embedded(input: Node, weight: Node, padding_idx: int | None, scale_grad_by_f
     return sloped(rows, rows, reshape(1.0 / counts, (*index.shape, 1)))
 
 
-@function(method=False, namespace=False, functional=True)
-def one_hot(tensor: Node, num_classes: int) -> Node:
+@function(method=False, namespace=False)
+def marked(input: Node, num_classes: int) -> Node:
     """1 at the class, 0 elsewhere, in a new last dimension."""
-    if tensor.dtype is not int64:
+    if input.dtype is not int64:
         raise GraphcRuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if num_classes < 1:
-        raise GraphcRuntimeError("num_classes should be positive")
-    message = "Class values must be non-negative and smaller than num_classes."
-    checked = CheckRange(0, num_classes, message, "RuntimeError")(tensor)
-    column = reshape(checked, (*tensor.shape, 1))
-    return cast(equal(column, classes(num_classes, tensor.rank + 1, tensor.rank)), int64)
+        why = "Class values must be smaller than num_classes."
+        if not input.type.size:
+            why = "Can not infer total number of classes from empty tensor."
+        raise GraphcRuntimeError(why)
+    limits = np.iinfo(np.int64)
+    positive = CheckRange(0, int(limits.max), "Class values must be non-negative.", "RuntimeError")
+    message = "Class values must be smaller than num_classes."
+    small = CheckRange(int(limits.min), num_classes, message, "RuntimeError")
+    column = reshape(small(positive(input)), (*input.shape, 1))
+    return cast(equal(column, classes(num_classes, input.rank + 1, input.rank)), int64)
 
 
 @function(method=False, namespace=False)

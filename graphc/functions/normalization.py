@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 
 from graphc.errors import GraphcRuntimeError, GraphcValueError
-from graphc.functions.precision import real
+from graphc.functions.precision import LOW, real
+from graphc.functions.reduction import normal_dim
 from graphc.ir.dtype import float32
 from graphc.ir.node import Node, cast, elementwise
 from graphc.ops.function import function
@@ -36,27 +37,38 @@ def per_channel(value: Node | None, rank: int) -> Node | None:
 
 
 def _trailing(
-    input: Node, normalized_shape: Sequence[int], *operands: tuple[str, Node | None]
+    input: Node,
+    normalized_shape: Sequence[int],
+    *operands: tuple[str, Node | None],
+    comma: str = ", ",
 ) -> tuple[int, ...]:
-    """The trailing axes to normalise over. Raises where the shapes do not fit."""
+    """The trailing axes to normalise over. Raises where the shapes do not fit.
+
+    ``comma`` is what the message puts behind the star that stands for the leading dimensions.
+    """
     shape = tuple(normalized_shape)
+    if not shape:
+        raise GraphcRuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+            "element, but got normalized_shape = []"
+        )
     for name, operand in operands:
         if operand is not None and operand.shape != shape:
             raise GraphcRuntimeError(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
                 f"{list(operand.shape)} and normalized_shape = {list(shape)}"
             )
-    if not shape or input.shape[-len(shape) :] != shape:
-        expected = ", ".join(["*", *map(str, shape)])
+    if input.shape[-len(shape) :] != shape:
+        expected = ", ".join(map(str, shape))
         raise GraphcRuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [{expected}], but "
-            f"got input of size{list(input.shape)}"
+            f"Given normalized_shape={list(shape)}, expected input with shape "
+            f"[*{comma}{expected}], but got input of size{list(input.shape)}"
         )
     return tuple(range(input.rank - len(shape), input.rank))
 
 
 @function(method=False, functional=True, grad_name="NativeLayerNormBackward0")
-@real("layer_norm")
+@real("LayerNormKernelImpl")
 def layer_norm(
     input: Node,
     normalized_shape: Sequence[int],
@@ -70,7 +82,14 @@ def layer_norm(
     return affine(difference * elementwise("rsqrt", variance + eps), weight, bias)
 
 
-@function(method=False, functional=True, grad_name="FusedRmsNormBackward0")
+def _rms_name(
+    input: Node, shape: Sequence[int], weight: Node | None = None, *_: object, **__: object
+) -> str:
+    low = input.dtype in LOW and weight is None
+    return "ToCopyBackward0" if low else "MulBackward0"
+
+
+@function(method=False, functional=True, grad_name=_rms_name)
 @real("rms_norm")
 def rms_norm(
     input: Node,
@@ -79,14 +98,14 @@ def rms_norm(
     eps: float | None = None,
 ) -> Node:
     """The trailing dimensions brought to a mean square of one, then scaled."""
-    axes = _trailing(input, normalized_shape, ("weight", weight))
+    axes = _trailing(input, normalized_shape, ("weight", weight), comma="")
     if eps is None:
         eps = float(np.finfo(input.dtype.numpy if input.dtype.itemsize > 2 else float32.numpy).eps)
     return affine(input * elementwise("rsqrt", mean(input * input, axes) + eps), weight, None)
 
 
-@function(method=False, functional=True, grad_name="NativeGroupNormBackward0")
-@real("group_norm")
+@function(method=False, grad_name="NativeGroupNormBackward0")
+@real("GroupNormKernelImpl")
 def group_norm(
     input: Node,
     num_groups: int,
@@ -95,18 +114,20 @@ def group_norm(
     eps: float = 1e-5,
 ) -> Node:
     """Each group of channels of each sample normalised, then each channel scaled and shifted."""
-    if input.rank < 2:
-        raise GraphcRuntimeError(
-            f"Expected at least 2 dimensions for input tensor but received {input.rank}"
-        )
+    normal_dim(1, input.rank)
     batch, channels, *sizes = input.shape
     if channels % num_groups:
         raise GraphcRuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of "
             f"shape {list(input.shape)} and num_groups={num_groups}"
         )
-    rest = batch * channels // num_groups
-    _require_several(rest * prod(sizes), (rest, num_groups, *sizes))
+    for name, operand in (("weight", weight), ("bias", bias)):
+        if operand is not None and operand.shape != (channels,):
+            raise GraphcRuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, "
+                f"but got {name} of shape {list(operand.shape)} and input of shape "
+                f"{list(input.shape)}"
+            )
     rows = (batch, num_groups, channels // num_groups * prod(sizes))
     difference, _, variance = centered(reshape(input, rows), (2,))
     normal = reshape(difference * elementwise("rsqrt", variance + eps), input.shape)
@@ -122,7 +143,7 @@ def _require_several(count: int, shape: Sequence[int]) -> None:
 
 
 @function(method=False, namespace=False, grad_name="NativeBatchNormBackward0")
-@real("normalized_batch")
+@real("batch_norm")
 def normalized_batch(
     input: Node, weight: Node | None, bias: Node | None, eps: float
 ) -> tuple[Node, Node, Node]:
@@ -141,7 +162,7 @@ def normalized_batch(
 
 
 @function(method=False, namespace=False, grad_name="NativeBatchNormBackward0")
-@real("normalized_by")
+@real("batch_norm")
 def normalized_by(
     input: Node,
     average: Node,
@@ -158,8 +179,8 @@ def normalized_by(
     return affine(input, per_channel(scale, input.rank), per_channel(shift, input.rank))
 
 
-@function(method=False, namespace=False, grad_name="NativeBatchNormBackward0")
-@real("normalized_instances")
+@function(method=False, namespace=False, grad_name="ViewBackward0")
+@real("batch_norm")
 def normalized_instances(
     input: Node, weight: Node | None, bias: Node | None, eps: float
 ) -> tuple[Node, Node, Node]:
@@ -195,7 +216,8 @@ def local_response_norm(
     """x / (k + α · mean of x² over ``size`` neighbouring channels)ᵝ"""
     if input.rank < 3:
         raise GraphcValueError(
-            f"Expected 3D or higher dimensionality input (got {input.rank} dimensions)"
+            "Expected 3D or higher dimensionality"
+            f"                          input (got {input.rank} dimensions)"
         )
     rest = (0,) * (input.rank - 2)
     padded = Pad((0, size // 2, *rest), (0, (size - 1) // 2, *rest), 0.0)(input * input)

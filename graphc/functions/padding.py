@@ -71,11 +71,7 @@ def _sides(x: Node, given: tuple[int, ...]) -> dict[int, Side]:
     for i in range(len(given) // 2):
         axis, side = x.rank - 1 - i, (given[2 * i], given[2 * i + 1])
         if x.shape[axis] + sum(side) < 0:
-            raise GraphcRuntimeError(
-                f"The input size {x.shape[axis]}, plus negative padding {side[0]} and {side[1]}, "
-                f"resulted in a negative output size, which is invalid. Check dimension {axis} of "
-                "your input."
-            )
+            raise GraphcRuntimeError("narrow(): length must be non-negative.")
         found[axis] = side
     return found
 

@@ -3,117 +3,92 @@
 from __future__ import annotations
 
 from graphc.errors import GraphcRuntimeError
-from graphc.functions.convolution import Extents, batched, extents
+from graphc.functions.convolution import Extents
+from graphc.functions.operands import not_implemented
+from graphc.functions.windows import check_filled, check_outputs, unbatched, windows, with_batch
 from graphc.ir.node import Item, Node
-from graphc.ir.types import Shape
 from graphc.ops.function import function
-from graphc.ops.movement import reshape
 from graphc.ops.pooling import AvgPool, MaxPool
 
-Pooled = Node | tuple[Node, Node]
 
-
-def unbatched(result: Node, input: Node, dims: int) -> Node:
-    """``result`` without the batch dimension, where the input had none."""
-    return result if input.rank == dims + 2 else reshape(result, result.shape[1:])
-
-
-def _windows(
-    dims: int, kernel_size: Extents, stride: Extents | None, padding: Extents, dilation: Extents
-) -> tuple[Shape, Shape, Shape, Shape]:
-    kernel = extents("kernel_size", kernel_size, dims)
-    empty = stride is None or (not isinstance(stride, int) and not tuple(stride))
-    steps = kernel if empty or stride is None else extents("stride", stride, dims)
-    margin, spread = extents("padding", padding, dims), extents("dilation", dilation, dims)
-    if any(n < 1 for n in steps):
-        raise GraphcRuntimeError("stride should not be zero")
-    if any(n < 1 for n in kernel):
-        raise GraphcRuntimeError(f"kernel size should be greater than zero, but got {list(kernel)}")
-    for p, k, d in zip(margin, kernel, spread, strict=True):
-        if p < 0 or p > (d * (k - 1) + 1) // 2:
-            raise GraphcRuntimeError(
-                "pad should be at most half of effective kernel size, but got "
-                f"pad={p}, kernel_size={k} and dilation={d}"
-            )
-    return kernel, steps, margin, spread
-
-
-def _max_pool(
-    dims: int,
-    input: Node,
-    kernel_size: Extents,
-    stride: Extents | None,
-    padding: Extents,
-    dilation: Extents,
-    ceil_mode: bool,
-    return_indices: bool,
-) -> Pooled:
-    x = batched(f"max_pool{dims}d", input, dims)
-    pooled = MaxPool(*_windows(dims, kernel_size, stride, padding, dilation), ceil_mode)(x)
-    values = unbatched(Item(0)(pooled), input, dims)
-    if not return_indices:
-        return values
-    return values, unbatched(Item(1)(pooled), input, dims)
-
-
-@function(method=False, functional=True, grad_name="SqueezeBackward1")
-def max_pool1d(
+def max_pool(
+    name: str,
     input: Node,
     kernel_size: Extents,
     stride: Extents | None = None,
     padding: Extents = 0,
     dilation: Extents = 1,
     ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Pooled:
-    """The largest element of each window of ``[n, c, length]``; with indices, where it is."""
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+) -> tuple[Node, Node]:
+    """The largest element of each window, and where it is in its plane, counted flat."""
+    dims = int(name[-2])
+    x = with_batch(name, input, dims)
+    check_filled(name, input, dims)
+    if dims == 1 and not input.dtype.is_floating_point:
+        raise not_implemented("max_pool1d_impl", input.dtype)
+    pool = MaxPool(*windows(name, kernel_size, stride, padding, dilation), ceil_mode)
+    check_outputs(name, pool, x)
+    pooled = pool(x)
+    return unbatched(Item(0)(pooled), input, dims), unbatched(Item(1)(pooled), input, dims)
 
 
-@function(method=False, functional=True, grad_name="MaxPool2DWithIndicesBackward0")
-def max_pool2d(
+def _declare(dims: int, grad_name: str) -> None:
+    """Declare the maximum pool of so many dimensions, with and without the places."""
+
+    def with_indices(
+        input: Node,
+        kernel_size: Extents,
+        stride: Extents | None = None,
+        padding: Extents = 0,
+        dilation: Extents = 1,
+        ceil_mode: bool = False,
+    ) -> tuple[Node, Node]:
+        return max_pool(
+            f"max_pool{dims}d", input, kernel_size, stride, padding, dilation, ceil_mode
+        )
+
+    def call(
+        input: Node,
+        kernel_size: Extents,
+        stride: Extents | None = None,
+        padding: Extents = 0,
+        dilation: Extents = 1,
+        ceil_mode: bool = False,
+    ) -> Node:
+        return with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)[0]
+
+    call.__name__ = f"max_pool{dims}d"
+    call.__doc__ = f"The largest element of each window of ``[n, c, {'ndhw'[-dims:]}]``."
+    with_indices.__name__ = f"{call.__name__}_with_indices"
+    with_indices.__doc__ = "The largest element of each window, and where it is in its plane."
+    function(method=False, grad_name=grad_name)(call)
+    function(method=False, namespace=dims == 1, grad_name=grad_name)(with_indices)
+
+
+_declare(1, "SqueezeBackward1")
+_declare(2, "MaxPool2DWithIndicesBackward0")
+_declare(3, "MaxPool3DWithIndicesBackward0")
+
+
+def avg_pool(
+    name: str,
     input: Node,
     kernel_size: Extents,
     stride: Extents | None = None,
     padding: Extents = 0,
-    dilation: Extents = 1,
     ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Pooled:
-    """The largest element of each window of ``[n, c, h, w]``; with indices, where it is."""
-    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-@function(method=False, functional=True, grad_name="MaxPool3DWithIndicesBackward0")
-def max_pool3d(
-    input: Node,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    dilation: Extents = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Pooled:
-    """The largest element of each window of ``[n, c, d, h, w]``; with indices, where it is."""
-    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def _avg_pool(
-    dims: int,
-    input: Node,
-    kernel_size: Extents,
-    stride: Extents | None,
-    padding: Extents,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Node:
-    x = batched(f"avg_pool{dims}d", input, dims)
+    """The mean of each window."""
+    dims = int(name[-2])
+    settings = windows(name, kernel_size, stride, padding)
+    x = with_batch(name, input, dims)
     if divisor_override == 0:
         raise GraphcRuntimeError("divisor must be not zero")
-    windows = _windows(dims, kernel_size, stride, padding, 1)
-    pooled = AvgPool(*windows, ceil_mode, count_include_pad, divisor_override)(x)
-    return unbatched(pooled, input, dims)
+    pool = AvgPool(*settings, ceil_mode, count_include_pad, divisor_override)
+    check_outputs(name, pool, x)
+    return unbatched(pool(x), input, dims)
 
 
 @function(method=False, functional=True, grad_name="SqueezeBackward1")
@@ -126,7 +101,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Node:
     """The mean of each window of ``[n, c, length]``."""
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return avg_pool("avg_pool1d", input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @function(method=False, namespace=False, functional=True, grad_name="AvgPool2DBackward0")
@@ -140,9 +115,8 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Node:
     """The mean of each window of ``[n, c, h, w]``."""
-    return _avg_pool(
-        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
+    settings = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool("avg_pool2d", input, *settings)
 
 
 @function(method=False, namespace=False, functional=True, grad_name="AvgPool3DBackward0")
@@ -156,6 +130,5 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> Node:
     """The mean of each window of ``[n, c, d, h, w]``."""
-    return _avg_pool(
-        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
+    settings = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool("avg_pool3d", input, *settings)

@@ -5,19 +5,9 @@ from __future__ import annotations
 from math import inf, prod
 
 from graphc.functions.convolution import Extents, extents
-from graphc.functions.pooling import (
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
-)
+from graphc.functions.pooling import avg_pool, max_pool
 from graphc.ir.node import Node, elementwise
 from graphc.ops.function import function
-
-_MEANS = (avg_pool1d, avg_pool2d, avg_pool3d)
-_LARGEST = (max_pool1d, max_pool2d, max_pool3d)
 
 
 def _pooled(
@@ -30,12 +20,11 @@ def _pooled(
 ) -> Node:
     if p in (inf, -inf):
         size = elementwise("abs", x)
-        largest = _LARGEST[dims - 1]
-        found = largest(size if p > 0 else -size, kernel_size, stride, ceil_mode=ceil_mode)
-        assert isinstance(found, Node)
-        return found if p > 0 else -found
+        signed = size if p > 0 else -size
+        largest, _ = max_pool(f"max_pool{dims}d", signed, kernel_size, stride, ceil_mode=ceil_mode)
+        return largest if p > 0 else -largest
     powers = elementwise("pow", x, float(p))
-    mean = _MEANS[dims - 1](powers, kernel_size, stride, ceil_mode=ceil_mode)
+    mean = avg_pool(f"avg_pool{dims}d", powers, kernel_size, stride, ceil_mode=ceil_mode)
     total = elementwise("sign", mean) * elementwise("relu", elementwise("abs", mean))
     count = prod(extents("kernel_size", kernel_size, dims))
     return elementwise("pow", total * float(count), 1.0 / p)
@@ -45,7 +34,7 @@ def _pooled(
 def lp_pool1d(
     input: Node,
     norm_type: float,
-    kernel_size: Extents,
+    kernel_size: int,
     stride: Extents | None = None,
     ceil_mode: bool = False,
 ) -> Node:

@@ -9,11 +9,13 @@ from math import prod
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.convolution import Extents, batched, extents
 from graphc.functions.padding import python_number
-from graphc.functions.pooling import unbatched
-from graphc.ir.node import Node
+from graphc.functions.reduction import normal_dim
+from graphc.functions.windows import unbatched
+from graphc.ir.node import Node, grad_mode
 from graphc.ir.types import TensorType
 from graphc.ops.function import function
 from graphc.ops.movement import Concat, Pad, Place, Slice, permute, reshape, zeros
+from graphc.ops.sloped import without_derivative
 
 
 @function(method=False, functional=True)
@@ -62,7 +64,16 @@ def _image(name: str, x: Node) -> tuple[int, ...]:
     return x.shape
 
 
-@function("native_channel_shuffle", method=False, functional=True)
+@function(method=False, functional=True, grad_name="NotImplemented")
+def native_channel_shuffle(input: Node, groups: int) -> Node:
+    """``channel_shuffle``, for which PyTorch has no derivative."""
+    missing = "derivative for aten::native_channel_shuffle is not implemented"
+    with grad_mode(False):
+        shuffled = channel_shuffle(input, groups)
+    return without_derivative(missing, shuffled, input)
+
+
+@function(method=False, functional=True)
 def channel_shuffle(input: Node, groups: int) -> Node:
     """The channels of ``groups`` groups, interleaved."""
     if input.rank < 3:
@@ -100,10 +111,27 @@ class _Windows:
         self.padding = extents("padding", padding, 2)
         self.stride = extents("stride", stride, 2)
         self.padded = tuple(n + 2 * p for n, p in zip(size, self.padding, strict=True))
+        self._check()
         self.counts = tuple(
             (n - d * (k - 1) - 1) // s + 1
             for n, k, d, s in zip(self.padded, self.kernel, self.dilation, self.stride, strict=True)
         )
+
+    def _check(self) -> None:
+        """Raise, in PyTorch's words, where a setting cannot be."""
+        for label, name, values, least in (
+            ("kernel size", "kernel", self.kernel, 1),
+            ("dilation", "dilation", self.dilation, 1),
+            ("padding", "pad", self.padding, 0),
+            ("stride", "stride", self.stride, 1),
+        ):
+            if any(n < least for n in values):
+                expected = "greater than zero" if least else "non-negative"
+                height, width = values
+                raise GraphcRuntimeError(
+                    f"{label} should be {expected}, but got {name}_height: {height} "
+                    f"{name}_width: {width}"
+                )
 
     def places(self) -> list[tuple[tuple[int, ...], ...]]:
         """For each element of a window its place in all windows: starts, stops and steps."""
@@ -138,6 +166,12 @@ def patch_columns(
     stride: Extents = 1,
 ) -> Node:
     """The patches of ``[n, c, h, w]`` as columns: ``[n, c · patch, patches]``."""
+    if input.rank not in (3, 4):
+        normal_dim(2 if input.rank > 1 else 1, input.rank)
+        raise GraphcRuntimeError(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {list(input.shape)}"
+        )
     x = batched("im2col", input, 2)
     batch, channels, *size = x.shape
     windows = _Windows(size, kernel_size, dilation, padding, stride)
@@ -175,6 +209,11 @@ def fold(
     """Columns of patches, ``[n, c · patch, patches]``, added up to an image of ``output_size``."""
     size = extents("output_size", output_size, 2)
     windows = _Windows(size, kernel_size, dilation, padding, stride)
+    if input.rank not in (2, 3):
+        raise GraphcRuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
+            f"non-zero dimensions for input, but got: {list(input.shape)}"
+        )
     x = batched("col2im", input, 1)
     batch, rows, field = x.shape
     patch = prod(windows.kernel)

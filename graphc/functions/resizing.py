@@ -64,9 +64,11 @@ def interpolate(
     sizes, factors = _wanted(input, size, scale_factor, mode, recompute_scale_factor)
     _check_mode(input, mode, antialias)
     if any(n < 1 for n in (*sizes, *input.shape[1:])):
+        given, wanted = (_sizes_named(x) for x in (input.shape[2:], sizes))
+        join = " and" if len(sizes) == 1 else ""
         raise GraphcRuntimeError(
-            f"Input and output sizes should be greater than 0, but got input {input.shape[2:]} "
-            f"and output {tuple(sizes)}"
+            f"Input and output sizes should be greater than 0, but got input ({given}){join} "
+            f"output ({wanted})"
         )
     if mode == "area":
         return _AREA[input.rank](input, sizes)
@@ -129,9 +131,13 @@ def _check_mode(x: Node, mode: str, antialias: bool) -> None:
         )
     raise GraphcNotImplementedError(
         "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-        f"{x.rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
-        f"nearest-exact (got {mode})"
+        f"{x.rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | "
+        f"lanczos | area | nearest-exact (got {mode})"
     )
+
+
+def _sizes_named(sizes: Sequence[int]) -> str:
+    return ", ".join(f"{x}: {n}" for x, n in zip("DHW"[-len(sizes) :], sizes, strict=True))
 
 
 def _resized(

@@ -20,9 +20,9 @@ from graphc.nn.dropouts import (
     rrelu,
     scaled_dot_product_attention,
 )
-from graphc.nn.lookups import embedding, triplet_margin_with_distance_loss
+from graphc.nn.lookups import embedding, one_hot, triplet_margin_with_distance_loss
 from graphc.nn.softmaxes import log_softmax, softmax, softmin
-from graphc.nn.statistics import batch_norm, instance_norm
+from graphc.nn.statistics import batch_norm, group_norm, instance_norm
 from graphc.ops.function import FUNCTIONS
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
@@ -89,9 +89,11 @@ __all__ = [
     "dropout3d",
     "embedding",
     "feature_alpha_dropout",
+    "group_norm",
     "gumbel_softmax",
     "instance_norm",
     "log_softmax",
+    "one_hot",
     "rrelu",
     "scaled_dot_product_attention",
     "softmax",

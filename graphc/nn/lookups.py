@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError, GraphcValueError
+from graphc.ir.dtype import int64
 from graphc.ir.node import grad_mode
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
@@ -34,6 +35,13 @@ def embedding(
             assign(weight, shorter, "embedding_renorm_")
     result: Tensor = LIFTED["embedded"](input, weight, padding_idx, scale_grad_by_freq)
     return result
+
+
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """1 at the class, 0 elsewhere, in a new last dimension; by default of as many as it takes."""
+    if num_classes == -1 and input._type.size and input.dtype is int64:
+        num_classes = max(int(input.max()) + 1, 1)
+    return LIFTED["marked"](input, num_classes)  # type: ignore[no-any-return]
 
 
 def triplet_margin_with_distance_loss(

@@ -14,9 +14,10 @@ from graphc.optim.recorded import (
     Settings,
     State,
     Updated,
+    check_betas,
     check_not_negative,
     check_rate,
-    descent,
+    decayed,
     plus,
     times,
     typed,
@@ -55,7 +56,8 @@ class Adam(RecordedOptimizer):
     ) -> None:
         check_rate(lr)
         check_not_negative(eps, "epsilon value")
-        _check_betas(betas)
+        check_betas(betas)
+        _check_kinds(betas)
         check_not_negative(weight_decay, "weight_decay value")
         defaults = {
             "lr": lr,
@@ -93,12 +95,7 @@ class Adam(RecordedOptimizer):
     @staticmethod
     def update(x: Node, dy: Node, state: State, settings: Settings) -> Updated:
         beta1, beta2 = settings["betas"]
-        if settings["decoupled_weight_decay"]:
-            gradient = -dy if settings["maximize"] else dy
-            if settings["weight_decay"]:
-                x = times(x, 1 - settings["lr"] * settings["weight_decay"])
-        else:
-            gradient = descent(x, dy, settings)
+        x, gradient = decayed(x, dy, settings)
         mean = lerp(state["exp_avg"], gradient, typed(1 - beta1, x))
         square = times(state["exp_avg_sq"], beta2) + times(gradient * gradient, 1 - beta2)
         after = {"exp_avg": mean, "exp_avg_sq": square}
@@ -148,10 +145,7 @@ class AdamW(Adam):
             group["decoupled_weight_decay"] = True
 
 
-def _check_betas(betas: tuple[Any, Any]) -> None:
-    for i, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise GraphcValueError(f"Invalid beta parameter at index {i}: {beta}")
+def _check_kinds(betas: tuple[Any, Any]) -> None:
     kinds = {Tensor if isinstance(beta, Tensor) else type(beta) for beta in betas}
     if kinds not in ({float}, {Tensor}):
         raise GraphcValueError("betas must be either both floats or both Tensors")

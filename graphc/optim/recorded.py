@@ -26,6 +26,15 @@ Updated = tuple[Node, State]
 IGNORED = frozenset(("foreach", "fused", "capturable", "differentiable"))
 """Settings that say how PyTorch is to compute a step, not what."""
 
+UNNAMED: Settings = {
+    "foreach": None,
+    "maximize": False,
+    "differentiable": False,
+    "capturable": False,
+}
+"""Settings that checkpoints of most optimizers lacked once."""
+DECOUPLED: Settings = {**UNNAMED, "decoupled_weight_decay": False}
+
 
 class RecordedOptimizer(Optimizer):
     """An optimizer that says by pure functions over nodes what a step does.
@@ -210,7 +219,10 @@ class RecordedOptimizer(Optimizer):
             state = dict(pieces)
             wide = {name: widened(node) for name, node in state.items()}
             new, made = self.update(widened(x), widened(dy), wide, settings)
-            kept = {name: cast(node, x.dtype) for name, node in made.items()}
+            kept = {
+                name: cast(node, state[name].dtype if name in state else x.dtype)
+                for name, node in made.items()
+            }
             results.append((cast(new, x.dtype), kept))
         return after, results
 
@@ -264,6 +276,15 @@ def descent(x: Node, dy: Node, settings: Settings) -> Node:
     return gradient + times(x, decay) if decay else gradient
 
 
+def decayed(x: Node, dy: Node, settings: Settings) -> tuple[Node, Node]:
+    """The parameter and the gradient to go down, with a decay of the weights in one of them."""
+    if not settings["decoupled_weight_decay"]:
+        return x, descent(x, dy, settings)
+    if settings["weight_decay"]:
+        x = times(x, 1 - settings["lr"] * settings["weight_decay"])
+    return x, -dy if settings["maximize"] else dy
+
+
 def _check_common(defaults: dict[str, Any]) -> None:
     """Raise where settings that all optimizers have do not fit."""
     if defaults.get("fused") and defaults.get("differentiable"):
@@ -278,6 +299,13 @@ def check_not_negative(value: Any, what: str) -> None:
     """Raise where a setting is below zero, or no number."""
     if not value >= 0.0:
         raise GraphcValueError(f"Invalid {what}: {value}")
+
+
+def check_betas(betas: tuple[Any, Any]) -> None:
+    """Raise where a weight of the past is none."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise GraphcValueError(f"Invalid beta parameter at index {i}: {beta}")
 
 
 def check_rate(lr: Any) -> None:

@@ -40,6 +40,18 @@ WRONG: dict[str, Wrong] = {
     "alpha": lambda m, p: m.optim.RMSprop([p], alpha=-0.1),
     "decay of the rate": lambda m, p: m.optim.Adagrad([p], lr_decay=-0.1),
     "initial sum": lambda m, p: m.optim.Adagrad([p], initial_accumulator_value=-0.1),
+    "nadam's momentum": lambda m, p: m.optim.NAdam([p], momentum_decay=-1.0),
+    "radam's beta": lambda m, p: m.optim.RAdam([p], betas=(0.9, 1.0)),
+    "adamax's epsilon": lambda m, p: m.optim.Adamax([p], eps=-1.0),
+    "rho": lambda m, p: m.optim.Adadelta([p], rho=1.5),
+    "asgd's decay": lambda m, p: m.optim.ASGD([p], weight_decay=-1.0),
+    "etas": lambda m, p: m.optim.Rprop([p], etas=(0.5, 0.9)),
+    "adafactor's rate": lambda m, p: m.optim.Adafactor([p], lr=-1.0),
+    "adafactor's first epsilon": lambda m, p: m.optim.Adafactor([p], eps=(-1.0, 0.0)),
+    "adafactor's second epsilon": lambda m, p: m.optim.Adafactor([p], eps=(None, -1.0)),
+    "adafactor's beta": lambda m, p: m.optim.Adafactor([p], beta2_decay=0.5),
+    "adafactor's threshold": lambda m, p: m.optim.Adafactor([p], d=0.5),
+    "adafactor's decay": lambda m, p: m.optim.Adafactor([p], weight_decay=-1.0),
     "fused and foreach": lambda m, p: m.optim.SGD([p], fused=True, foreach=True),
     "other groups": lambda m, p: m.optim.SGD([p]).load_state_dict(
         {"state": {}, "param_groups": []}

@@ -53,6 +53,37 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
         "Adagrad",
         {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2},
     ),
+    "nadam": ("NAdam", {}),
+    "nadam, decay": ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "momentum_decay": 0.05}),
+    "nadam, decoupled": (
+        "NAdam",
+        {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ),
+    "radam": ("RAdam", {"lr": 0.01}),
+    "radam, decay": ("RAdam", {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1}),
+    "radam, decoupled": (
+        "RAdam",
+        {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ),
+    "adamax": ("Adamax", {"lr": 0.01}),
+    "adamax, decay": ("Adamax", {"weight_decay": 0.1, "betas": (0.5, 0.7), "maximize": True}),
+    "adadelta": ("Adadelta", {}),
+    "adadelta, decay": ("Adadelta", {"lr": 0.5, "rho": 0.6, "weight_decay": 0.1}),
+    "adadelta, maximize": ("Adadelta", {"eps": 1e-4, "maximize": True}),
+    "asgd": ("ASGD", {"lr": 0.1}),
+    "asgd, averaged": ("ASGD", {"lr": 0.1, "lambd": 0.01, "alpha": 0.5, "t0": 2}),
+    "asgd, decay": ("ASGD", {"weight_decay": 0.1, "maximize": True}),
+    "rprop": ("Rprop", {}),
+    "rprop, bounds": (
+        "Rprop",
+        {"lr": 0.05, "etas": (0.3, 1.5), "step_sizes": (0.02, 0.06), "maximize": True},
+    ),
+    "adafactor": ("Adafactor", {}),
+    "adafactor, decay": ("Adafactor", {"lr": 0.1, "weight_decay": 0.1, "maximize": True}),
+    "adafactor, settings": (
+        "Adafactor",
+        {"lr": 0.5, "beta2_decay": -0.5, "eps": (1e-3, 0.01), "d": 2.0},
+    ),
 }
 
 
@@ -158,6 +189,9 @@ def test_the_rate_may_be_a_tensor(compiled: bool) -> None:
     [
         ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
         ("AdamW", {"lr": 0.01, "eps": 1e-4}),
+        ("NAdam", {"lr": 0.01, "eps": 1e-4}),
+        ("ASGD", {"lr": 0.1, "t0": 1}),
+        ("Rprop", {"lr": 0.1}),
     ],
 )
 def test_other_types_of_numbers(name: str, settings: dict[str, Any], dtype: str) -> None:
@@ -232,7 +266,23 @@ def test_a_closure_computes_the_loss_anew() -> None:
     assert found[3] < found[0]
 
 
-@pytest.fixture(params=["sgd, momentum", "adam, amsgrad", "adamw", "rmsprop, centered", "adagrad"])
+SAVED = (
+    "sgd, momentum",
+    "adam, amsgrad",
+    "adamw",
+    "rmsprop, centered",
+    "adagrad",
+    "nadam",
+    "radam",
+    "adamax",
+    "adadelta",
+    "asgd, averaged",
+    "rprop",
+    "adafactor",
+)
+
+
+@pytest.fixture(params=SAVED)
 def trained(request: Any) -> Iterator[tuple[Make, Any, Any, Any, Any]]:
     make = maker(request.param)
     _, net, optimizer = train(graphc, make)

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import autograd as autograd
 from graphc import backends as backends
-from graphc import cuda as cuda
-    choices,
 from graphc import (
+    choices,
     data_dependent,
     factories,
     from_data,
     methods,
     queries,
+    real_numbers,
     sampling,
+    settings,
     shape_changes,
     strided_views,
     surface,
+    window_functions,
 )
+from graphc import cuda as cuda
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
@@ -84,6 +87,9 @@ globals().update(
         **data_dependent.NAMESPACE,
         **shape_changes.NAMESPACE,
         **strided_views.NAMESPACE,
+        **window_functions.NAMESPACE,
+        **settings.NAMESPACE,
+        **real_numbers.NAMESPACE,
         **choices.NAMESPACE,
     }
 )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.arguments import checked
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.from_data import held
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
@@ -39,5 +39,21 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     return LIFTED["pair_distances"](input, p, *pairs)  # type: ignore[no-any-return]
 
 
-NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (combinations, pdist)}
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """For flat places the indices along each dimension of a tensor of this shape."""
+    if isinstance(shape, Tensor):
+        shape = shape.tolist()
+    extents = (shape,) if isinstance(shape, int) else tuple(shape)
+    if indices.dtype.category != 1:
+        raise GraphcTypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    if any(n < 0 for n in extents):
+        raise GraphcValueError(f"'shape' cannot have negative values, but got {extents}")
+    found, rest = [], indices
+    for extent in reversed(extents):
+        found.append(rest % extent)
+        rest = rest // extent
+    return tuple(reversed(found))
+
+
+NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (combinations, pdist, unravel_index)}
 """What the package offers by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from math import ceil, isfinite
 from operator import index as integer
@@ -36,6 +37,12 @@ from graphc.recording import session
 from graphc.storage import Array
 from graphc.tensor import Tensor, wrap
 from graphc.typename import short_typename
+
+_OLD_RANGE = (
+    "torch.range is deprecated and will be removed in a future release because its behavior is "
+    "inconsistent with Python's range builtin. Instead, use torch.arange, which produces values in "
+    "[start, end)."
+)
 
 
 def recorded(name: str, key: Any, make: Callable[[], Node]) -> Tensor:
@@ -251,6 +258,29 @@ def _range(start: float, end: float, step: float, dtype: DType) -> tuple[float, 
     return first, distance, max(0, -((first - int(end)) // distance))
 
 
+def range_(
+    start: Any,
+    end: Any,
+    step: Any = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """start, start + step, ... up to end, which is among them if it is met."""
+    warnings.warn(_OLD_RANGE, UserWarning, stacklevel=3)
+    found = get_default_dtype() if dtype is None else dtype_given(dtype)
+    first, last, distance = (_number(x) for x in (start, end, step))
+    begin, stride, _ = _range(first, last, distance, found)
+    size = int((last - first) / distance) + 1
+    key = (begin, type(begin), stride, type(stride), size, found)
+    made = recorded("range", key, lambda: Arange(begin, stride, size, found)())
+    return _finished(made, device, requires_grad, out)
+
+
 def linspace(
     start: Any,
     end: Any,
@@ -368,4 +398,5 @@ NAMESPACE: dict[str, Any] = {
         triu_indices,
     )
 }
+NAMESPACE["range"] = range_
 """What the package offers by name."""

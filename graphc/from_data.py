@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.device import usable
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import C_NAMES, dtype_given
 from graphc.ir.dtype import DTYPES, DType, get_default_dtype
 from graphc.python_data import array_of, check_strides, numpy_dtype
@@ -178,6 +178,38 @@ def from_numpy(array: Array) -> Tensor:
     return from_storage(storage)
 
 
+def frombuffer(
+    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A tensor over the memory of an object that offers it as a buffer."""
+    try:
+        memory = memoryview(buffer).cast("B")
+    except TypeError as error:
+        raise GraphcValueError("object does not implement Python buffer protocol.") from error
+    size, width = len(memory), dtype.itemsize
+    if not size or not count:
+        raise GraphcValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise GraphcValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length "
+            f"({size} bytes) minus 1"
+        )
+    if count > 0 and count * width > size - offset:
+        raise GraphcValueError(
+            f"requested buffer length ({count} * {width} bytes) after offset ({offset} bytes) must "
+            f"not be greater than actual buffer length ({size} bytes)"
+        )
+    if count < 0 and (size - offset) % width:
+        raise GraphcValueError(
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a "
+            f"multiple of element size ({width})"
+        )
+    array = np.frombuffer(memory, dtype.numpy, count, offset)
+    if not array.flags.writeable:
+        array = array.copy()
+    return as_leaf(from_numpy(array), requires_grad)
+
+
 def from_dlpack(external: Any) -> Tensor:
     """A tensor over the memory of an object that has ``__dlpack__``."""
     if isinstance(external, Tensor):
@@ -194,7 +226,10 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 NAMESPACE: dict[str, Any] = {
-    **{f.__name__: f for f in (tensor, as_tensor, asarray, from_numpy, from_dlpack, scalar_tensor)},
+    **{
+        f.__name__: f
+        for f in (tensor, as_tensor, asarray, from_numpy, frombuffer, from_dlpack, scalar_tensor)
+    },
     **{kind.__name__: kind for kind in map(typed, DTYPES)},
 }
 """What the package offers by name."""

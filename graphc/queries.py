@@ -8,11 +8,10 @@ import ml_dtypes
 import numpy as np
 
 from graphc.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import dtype_given
 from graphc.ir import dtype as types
 from graphc.ir.dtype import DType, get_default_dtype, promote
-from graphc.ir.types import broadcast_shapes as broadcast
 from graphc.size import Size
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
@@ -48,6 +47,22 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(_operand("is_nonzero", input))
 
 
+def is_signed(input: Tensor) -> bool:
+    """Whether the element type has negative numbers."""
+    return input.dtype.is_signed
+
+
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are the same."""
+    return input.shape == other.shape
+
+
+def get_device(input: Tensor) -> int:
+    """The number of the device, -1 for the CPU."""
+    index = input.device.index
+    return -1 if index is None else index
+
+
 def numel(input: Tensor) -> int:
     """How many elements there are."""
     return _operand("numel", input)._type.size
@@ -56,13 +71,23 @@ def numel(input: Tensor) -> int:
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape that tensors of these shapes broadcast to."""
     given = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    try:
-        return Size(broadcast(*given) if given else ())
-    except GraphcRuntimeError:
-        raise GraphcRuntimeError(
-            "Shape mismatch: objects cannot be broadcast to a single shape: "
-            f"{', '.join(str(list(s)) for s in given)}"
-        ) from None
+    found = [1] * max(map(len, given), default=0)
+    for place, shape in enumerate(given):
+        for axis in range(-1, -1 - len(shape), -1):
+            extent = shape[axis]
+            if found[axis] == 1:
+                if extent < 0:
+                    raise GraphcValueError(
+                        "Attempting to broadcast a dimension with negative length!"
+                    )
+                found[axis] = extent
+            elif extent not in (1, found[axis]):
+                raise GraphcRuntimeError(
+                    f"Attempting to broadcast a dimension of length {extent} at {axis}! "
+                    f"Mismatching argument at index {place} had {shape}; but expected shape "
+                    f"should be broadcastable to {found}"
+                )
+    return Size(found)
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
@@ -173,6 +198,9 @@ NAMESPACE: dict[str, Any] = {
         is_floating_point,
         is_complex,
         is_nonzero,
+        is_signed,
+        is_same_size,
+        get_device,
         numel,
         broadcast_shapes,
         equal,
@@ -191,5 +219,10 @@ NAMESPACE: dict[str, Any] = {
     )
 }
 """What the package offers by name."""
-METHODS = {"equal": equal, "allclose": allclose, "is_nonzero": is_nonzero}
+METHODS = {
+    "equal": equal,
+    "allclose": allclose,
+    "is_nonzero": is_nonzero,
+    "is_signed": is_signed,
+}
 """What tensors offer."""

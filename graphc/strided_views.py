@@ -7,7 +7,10 @@ from typing import Any
 
 from graphc.arguments import checked
 from graphc.errors import GraphcRuntimeError
+from graphc.factories import zeros
+from graphc.from_data import as_leaf
 from graphc.in_place import check_leaf
+from graphc.ir.dtype import DType
 from graphc.ir.node import recording
 from graphc.recording import root_of
 from graphc.shape_changes import become
@@ -54,7 +57,55 @@ def as_strided_(
     return input
 
 
-NAMESPACE: dict[str, Any] = {f.__name__: checked(f) for f in (as_strided, as_strided_)}
+def empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor whose numbers nobody should rely on, with these distances in memory."""
+    reach = sum(step * (n - 1) for n, step in zip(size, stride, strict=True))
+    memory = zeros(0 if 0 in size else reach + 1, dtype=dtype, device=device)
+    return as_leaf(as_strided(memory, size, stride), requires_grad)
+
+
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor whose numbers nobody should rely on, its dimensions in this order in memory."""
+    memory = zeros([size[axis] for axis in physical_layout], dtype=dtype, device=device)
+    order = sorted(range(len(size)), key=lambda place: physical_layout[place])
+    return as_leaf(memory.permute(order), requires_grad)
+
+
+def _new_empty_strided(
+    self: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    dtype: DType | None = None,
+    **settings: Any,
+) -> Tensor:
+    """``empty_strided`` in the type of this tensor."""
+    return empty_strided(size, stride, dtype=dtype or self.dtype, **settings)
+
+
+NAMESPACE: dict[str, Any] = {
+    f.__name__: checked(f) for f in (as_strided, as_strided_, empty_strided, empty_permuted)
+}
 """What the package offers by name."""
-METHODS: dict[str, Any] = {f.__name__: checked(f, method=True) for f in (as_strided, as_strided_)}
+METHODS: dict[str, Any] = {
+    **{f.__name__: checked(f, method=True) for f in (as_strided, as_strided_)},
+    "new_empty_strided": _new_empty_strided,
+}
 """What tensors offer."""

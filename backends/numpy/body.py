@@ -69,25 +69,13 @@ class Body:
     """Outputs that each tile only adds to: the name, and the function that combines."""
 
 
-def members(body: Graph) -> list[Node]:
-    """The nodes of a body that are computed."""
-    return [x for x in body.nodes if not isinstance(x.op, Input | Const)]
-
-
-def last_reads(body: Graph) -> dict[Node, int]:
-    """For each node of a body the position of the last member that reads it."""
-    return {x: i for i, node in enumerate(members(body)) for x in node.inputs}
-
-
 def lent(body: Graph, aliased: frozenset[int]) -> dict[Node, Node]:
     """The members that are computed in the array of an output, before it, with that output.
 
     A member that dies in the one statement that makes the output needs no array of its own. The
     outputs numbered in ``aliased`` lie over an operand and must not be written early.
     """
-    order = members(body)
-    position = {x: i for i, x in enumerate(order)}
-    last = last_reads(body)
+    position, last = body.positions, body.last_reads
     taken = set(body.outputs)
     found: dict[Node, Node] = {}
     for number, output in enumerate(body.outputs):
@@ -121,8 +109,8 @@ def may_overwrite(op: Fused, output: int, parameter: int) -> bool:
     target, source = body.outputs[output], body.inputs[parameter]
     if target.type != source.type or isinstance(target.op, Reduce | Input):
         return False
-    position = members(body).index(target)
-    last = last_reads(body).get(source, -1)
+    position = body.positions[target]
+    last = body.last_reads.get(source, -1)
     return last < position or (last == position and is_single(target))
 
 
@@ -150,8 +138,8 @@ class Writer:
     def write(self) -> Body:
         """The statements for the whole body."""
         graph = self.op.body
-        last = last_reads(graph)
-        for position, node in enumerate(members(graph)):
+        last = graph.last_reads
+        for position, node in enumerate(graph.computed):
             dying = [
                 x for x in dict.fromkeys(node.inputs) if x in self.held and last[x] == position
             ]

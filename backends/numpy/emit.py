@@ -27,6 +27,8 @@ RECYCLED = 1 << 20
 """Bytes from which a returned array is taken back for a later call once nobody holds it."""
 SECTION = 250
 """Kernels of one generated function."""
+VIEWS = 1000
+"""Arrays that one generated function holds: Python's time for it grows with their square."""
 RESERVED = frozenset(
     {
         "np",
@@ -120,7 +122,8 @@ class Emission:
                 self.early[kernel, i] = not late and (kernel, i) not in self.schedule.in_output
         self.plan = plan
         for kernel, name in zip(self.schedule.order, kernel_names, strict=True):
-            if len(self.sections[-1].steps) >= SECTION:
+            section = self.sections[-1]
+            if len(section.steps) >= SECTION or len(section.views) >= VIEWS:
                 self.sections.append(Section())
             self._call(kernel, name)
         results = self._finish()

@@ -24,14 +24,19 @@ def helpers(text: str, threads: int) -> tuple[list[str], list[str]]:
     }
     imports, texts = [], []
     for name, template in own.items():
-        if re.search(rf"(?<![\w.]){name}\(", text):
+        if _calls(text, name):
             texts.append(render(template, threads=threads).strip("\n"))
             if name in IMPORTS:
                 imports.append(IMPORTS[name])
     texts.extend(_called(text, getattr(spelling, "PRELUDE_FUNCTIONS", {})))
-    if re.search(r"(?<![\w.])bfloat16\b", text):
+    if "bfloat16" in text and re.search(r"(?<![\w.])bfloat16\b", text):
         imports.append("from ml_dtypes import bfloat16")
     return imports, texts
+
+
+def _calls(text: str, name: str) -> bool:
+    """Whether ``text`` calls the function ``name``; most texts do not so much as name it."""
+    return f"{name}(" in text and bool(re.search(rf"(?<![\w.]){name}\(", text))
 
 
 def _called(text: str, functions: Mapping[str, str]) -> list[str]:
@@ -41,7 +46,7 @@ def _called(text: str, functions: Mapping[str, str]) -> list[str]:
     while waiting:
         caller = waiting.pop()
         for name, function in functions.items():
-            if name not in chosen and re.search(rf"(?<![\w.]){name}\(|\bhalves\({name},", caller):
+            if name not in chosen and (_calls(caller, name) or f"halves({name}," in caller):
                 chosen[name] = None
                 waiting.append(function)
     return [function.strip("\n") for name, function in functions.items() if name in chosen]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from graphc.ir.node import Node, Origin, origin_of
+from graphc.ir.node import Const, Input, Node, Origin, origin_of
 
 if TYPE_CHECKING:
     import networkx
@@ -71,6 +71,21 @@ class Graph:
             for operand in node.inputs:
                 users[operand][node] = None
         return {node: tuple(readers) for node, readers in users.items()}
+
+    @cached_property
+    def computed(self) -> tuple[Node, ...]:
+        """The nodes that are computed: all but inputs and numbers."""
+        return tuple(x for x in self.nodes if not isinstance(x.op, Input | Const))
+
+    @cached_property
+    def positions(self) -> dict[Node, int]:
+        """The position of each node among those that are computed."""
+        return {node: i for i, node in enumerate(self.computed)}
+
+    @cached_property
+    def last_reads(self) -> dict[Node, int]:
+        """For each node the position of the last one computed that reads it."""
+        return {x: i for i, node in enumerate(self.computed) for x in node.inputs}
 
     @cached_property
     def nx(self) -> networkx.MultiDiGraph[Node]:

@@ -106,7 +106,8 @@ def _put_back(trace: CapturingTrace) -> None:
         tensor._pending, tensor._node, tensor._serial = False, None, 0
         tensor._home, tensor._trace = None, None
     for tensor, fields in trace.before.values():
-        vars(tensor).clear()
-        vars(tensor).update(fields)
+        vars(tensor).update(fields)  # first: other threads may read the tensor meanwhile
+        for name in vars(tensor).keys() - fields.keys():
+            delattr(tensor, name)
     for tensor, gradient in trace.gradients.values():
         tensor._grad = gradient

@@ -43,6 +43,8 @@ ARENA_LIMIT = 4 << 30
 """Bytes that the arenas of the kept programs may take together."""
 
 _serials = itertools.count(1)
+_adopting = threading.Lock()
+"""Threads that share a model let its tensors stand in their traces one after the other."""
 
 
 def unchanged(node: Node) -> Node:
@@ -129,8 +131,9 @@ class Trace:
                 assert base is not None
             if base._pending and tensor._seen != base._version:
                 self.look_again(tensor, base)
+        node = tensor._node  # read first: another thread may let the tensor stand in its own trace
         if tensor._serial == self.serial:
-            return tensor._node  # type: ignore[return-value]
+            return node  # type: ignore[return-value]
         return self._adopt(tensor)
 
     def look_again(self, tensor: Tensor, base: Tensor) -> None:
@@ -158,7 +161,9 @@ class Trace:
             node = self.leaf(
                 tensor._storage, tensor if tensor._requires_grad else None, self.label(tensor)
             )
-        tensor._node, tensor._serial = node, self.serial
+        with _adopting:
+            tensor._serial = self.serial
+            tensor._node = node
         return node
 
     def _after_backward(self, tensor: Tensor) -> Node:

@@ -427,3 +427,26 @@ def run_training(wrap: Any) -> list[float]:
     step = stepper(model, adam(model))
     step = step if wrap is None else wrap(step)
     return [step(torch.tensor(x), torch.tensor(y)).item() for x, y in batches(5)]
+
+
+def test_several_threads_share_a_model_without_compiling() -> None:
+    model = network().eval()
+    x = batches(1)[0][0]
+    expected = model(torch.tensor(x)).detach().numpy()
+    wrong: list[Any] = []
+
+    def work() -> None:
+        try:
+            for _ in range(60):
+                with torch.no_grad():
+                    found = model(torch.tensor(x)).numpy()
+                np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

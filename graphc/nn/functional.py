@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import choices
 from graphc.nn import pools
+from graphc.nn.attention import multi_head_attention_forward
 from graphc.nn.dropouts import (
     alpha_dropout,
     dropout,
@@ -93,6 +94,7 @@ __all__ = [
     "gumbel_softmax",
     "instance_norm",
     "log_softmax",
+    "multi_head_attention_forward",
     "one_hot",
     "rrelu",
     "scaled_dot_product_attention",

@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from tests.nn import test_rnn
+from tests.nn import test_rnn, test_transformer
 from tests.torch_peer import Array, compare, integers, normal, same, torch
 
 Build = Callable[[Any], Any]
@@ -291,8 +291,9 @@ def test_a_compiled_layer_is_the_same(case: str) -> None:
 
 
 def test_no_layer_is_missing() -> None:
-    recurrent = {**test_rnn.LAYERS, **test_rnn.CELLS}
-    tested = {case.split(",")[0].split()[0] for case in (*LAYERS, *recurrent)} | test_rnn.BASES
+    elsewhere = {**test_rnn.LAYERS, **test_rnn.CELLS, **test_transformer.LAYERS}
+    tested = {case.split(",")[0].split()[0] for case in (*LAYERS, *elsewhere)}
+    tested |= {*test_rnn.BASES, "MultiheadAttention"}
     layers = {name for name in nn.modules.__all__ if not name.endswith("Loss")}
     containers = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
     assert layers - tested == containers | {"Sequential"}

@@ -32,6 +32,7 @@ from graphc.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from graphc.nn.modules.attention import MultiheadAttention
 from graphc.nn.modules.container import ModuleDict, ModuleList, Sequential
 from graphc.nn.modules.conv import (
     Conv1d,
@@ -135,6 +136,13 @@ from graphc.nn.modules.shape import (
     UpsamplingNearest2d,
 )
 from graphc.nn.modules.sparse import Embedding
+from graphc.nn.modules.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -221,6 +229,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -256,6 +265,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

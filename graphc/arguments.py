@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from inspect import Parameter as Declared
 from inspect import signature
 from typing import Any, NamedTuple, TypeVar
@@ -149,18 +149,33 @@ class Parameter:
     required: bool
 
 
-@dataclass(frozen=True)
 class Signature:
-    """What a function takes."""
+    """What the function ``name`` takes, which ``call`` declares; read when it is first called."""
 
-    name: str
-    positional: tuple[Parameter, ...]
-    named: tuple[Parameter, ...]
-    """By name alone."""
-    several: bool
-    """After the positional ones come any number of others."""
+    def __init__(self, name: str, call: Callable[..., Any]) -> None:
+        self.name = name
+        self.call = call
 
-    @property
+    @cached_property
+    def declared(self) -> tuple[Declared, ...]:
+        """The arguments as Python knows them."""
+        return tuple(signature(self.call).parameters.values())
+
+    @cached_property
+    def positional(self) -> tuple[Parameter, ...]:
+        return self._of(Declared.POSITIONAL_OR_KEYWORD)
+
+    @cached_property
+    def named(self) -> tuple[Parameter, ...]:
+        """By name alone."""
+        return self._of(Declared.KEYWORD_ONLY)
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether after the positional ones come any number of others."""
+        return any(x.kind is Declared.VAR_POSITIONAL for x in self.declared)
+
+    @cached_property
     def spreads(self) -> bool:
         """Whether a method takes the integers of its one list one by one too."""
         return len(self.positional) == 2 and self.positional[1].kind in _LISTS
@@ -168,6 +183,9 @@ class Signature:
     def known(self, name: str) -> Parameter | None:
         """The argument of this name."""
         return next((p for p in (*self.positional, *self.named) if p.name == name), None)
+
+    def _of(self, kind: Any) -> tuple[Parameter, ...]:
+        return tuple(_parameter(x) for x in self.declared if x.kind is kind)
 
 
 _LISTS = (KINDS["Sequence[int]"], KINDS["Extents"], KINDS["Dims"])
@@ -181,15 +199,7 @@ def signature_of(function: Function) -> Signature:
 @cache
 def declared_by(name: str, call: Callable[..., Any]) -> Signature:
     """What the user may give to the function ``name``, which ``call`` declares."""
-    positional, named, several = [], [], False
-    for declared in signature(call).parameters.values():
-        if declared.kind is Declared.VAR_POSITIONAL:
-            several = True
-        elif declared.kind is Declared.KEYWORD_ONLY:
-            named.append(_parameter(declared))
-        elif declared.kind is Declared.POSITIONAL_OR_KEYWORD:
-            positional.append(_parameter(declared))
-    return Signature(name, tuple(positional), tuple(named), several)
+    return Signature(name, call)
 
 
 def _parameter(declared: Declared) -> Parameter:

@@ -30,8 +30,8 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
     """
     call, view, literal = function.call, function.view, function.literal
     expected = signature_of(function)
-    # The same arguments may mean another thing to a method.
-    tag = (call, "method") if method and expected.spreads else call
+    # The same arguments may mean another thing to a method: see Signature.spreads, which asks more.
+    tag = (call, "method") if method and call.__code__.co_argcount == 2 else call
     grad_name = function.grad_name if isinstance(function.grad_name, str) else ""
     same = function.same
 

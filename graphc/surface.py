@@ -129,4 +129,4 @@ def install() -> dict[str, Callable[..., Any]]:
     for operator, name in IN_PLACE_OPERATORS.items():
         setattr(Tensor, operator, getattr(Tensor, name))
     writing = {f"{name}_": in_place(FUNCTIONS[name], method=False) for name in NAMED}
-    return {**writing, **{name: LIFTED[name] for name, f in FUNCTIONS.items() if f.namespace}}
+    return {**writing, **{f.name: LIFTED[key] for key, f in FUNCTIONS.items() if f.namespace}}

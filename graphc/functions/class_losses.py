@@ -6,8 +6,18 @@ gradient are elementwise work and sums over rows, and no scattering.
 
 from __future__ import annotations
 
+from typing import Any
+
 from graphc.errors import GraphcRuntimeError, GraphcValueError
-from graphc.functions.losses import log_sigmoid, reduced, reduction_named
+from graphc.functions.arithmetic import sub
+from graphc.functions.losses import (
+    REDUCTIONS,
+    log_sigmoid,
+    named_by_reduction,
+    reduced,
+    reduction_named,
+    refuse_gradient,
+)
 from graphc.functions.operands import C_NAMES
 from graphc.functions.precision import LOW, require_floating, widened
 from graphc.functions.reduction import dropped
@@ -33,7 +43,46 @@ def _class_axis(x: Node) -> int:
     return 1 if x.rank > 1 else 0
 
 
-@function(method=False, namespace=False, functional=True, grad_name="NllLossBackward0")
+_ENTROPY = (
+    "input",
+    "target",
+    "weight",
+    "size_average",
+    "ignore_index",
+    "reduce",
+    "reduction",
+    "label_smoothing",
+)
+
+
+def _entropy_name(*args: Any, **kwargs: Any) -> Any:
+    """What ``grad_fn`` prints: PyTorch makes this loss of others."""
+    given = dict(zip(_ENTROPY, args, strict=False)) | kwargs
+    x, target = given["input"], given["target"]
+    if x.shape == target.shape and target.dtype.is_floating_point:
+        steps = named_by_reduction("NegBackward0", mean="DivBackward1", sum="NegBackward0")
+        return steps(**_flags(given))
+    if given.get("label_smoothing"):
+        return "AddBackward0"
+    return _nll_name(**given)
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in given.items() if k in ("size_average", "reduce", "reduction")}
+
+
+def _nll_name(*args: Any, **kwargs: Any) -> Any:
+    given = dict(zip(_ENTROPY, args, strict=False)) | kwargs
+    rank = given["input"].rank
+    if rank < 3:
+        return "NllLossBackward0"
+    # PyTorch takes other than images for images of another shape.
+    whole = "NllLoss2DBackward0"
+    each = whole if rank == 4 else "ViewBackward0"
+    return named_by_reduction(each, mean=whole, sum=whole)(**_flags(given))
+
+
+@function(method=False, namespace=False, functional=True, grad_name=_entropy_name)
 def cross_entropy(
     input: Node,
     target: Node,
@@ -63,7 +112,7 @@ def cross_entropy(
     return cast(loss, input.dtype)
 
 
-@function(method=False, namespace=False, functional=True, grad_name="NllLossBackward0")
+@function(method=False, namespace=False, functional=True, grad_name=_nll_name)
 def nll_loss(
     input: Node,
     target: Node,
@@ -77,11 +126,13 @@ def nll_loss(
     chosen = reduction_named(size_average, reduce, reduction)
     _check_target(input, target)
     _check_weight(input, weight)
+    require_floating("nll_loss_out_frame", input)
     loss = _of_classes(widened(input), target, weight, ignore_index, chosen, 0.0)
     return cast(loss, input.dtype)
 
 
 def _check_weight(input: Node, weight: Node | None) -> None:
+    refuse_gradient("nll_loss_forward", weight=weight)
     if weight is not None and weight.shape != (input.shape[_class_axis(input)],):
         raise GraphcRuntimeError(
             "weight tensor should be defined either for all "
@@ -92,7 +143,7 @@ def _check_weight(input: Node, weight: Node | None) -> None:
 
 def _check_target(input: Node, target: Node) -> None:
     if not input.rank:
-        raise GraphcRuntimeError("input tensor should be 1D or 2D")
+        raise GraphcValueError("Expected 1 or more dimensions (got 0)")
     if target.dtype not in (int64, uint8):
         raise GraphcRuntimeError(
             f"expected target dtype to be Long or Byte, but got {C_NAMES[target.dtype.name]}"
@@ -164,7 +215,21 @@ def _of_probabilities(
     return reduced(losses, reduction)
 
 
-@function(method=False, namespace=False, functional=True, grad_name="MeanBackward0")
+def _old_or_new(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction meant, of what says in other words that there is no such one."""
+    if size_average is None and reduce is None and reduction not in REDUCTIONS:
+        raise GraphcValueError(f"{reduction} is not valid")
+    return reduction_named(size_average, reduce, reduction)
+
+
+@function(
+    method=False,
+    namespace=False,
+    functional=True,
+    grad_name=named_by_reduction(
+        "DivBackward0", ("input", "target", "weight", "size_average", "reduce", "reduction")
+    ),
+)
 def multilabel_soft_margin_loss(
     input: Node,
     target: Node,
@@ -174,9 +239,9 @@ def multilabel_soft_margin_loss(
     reduction: str = "mean",
 ) -> Node:
     """-(t · ln σ(x) + (1 - t) · ln σ(-x)), averaged over the classes."""
-    chosen = reduction_named(size_average, reduce, reduction)
+    chosen = _old_or_new(size_average, reduce, reduction)
     x = widened(input)
-    losses = -(target * log_sigmoid(x) + (1.0 - target) * log_sigmoid(-x))
+    losses = -(target * log_sigmoid(x) + sub(1.0, target) * log_sigmoid(-x))
     if weight is not None:
         losses = losses * weight
     axes = (losses.rank - 1,)
@@ -188,6 +253,20 @@ def _check_labels(target: Node) -> None:
     if target.dtype is not int64:
         raise GraphcRuntimeError(
             f"expected scalar type Long but found {C_NAMES[target.dtype.name]}"
+        )
+
+
+def _check_margins(input: Node, target: Node, weight: Node | None) -> None:
+    batch, count = input.shape if input.rank > 1 else (1, input.type.size)
+    if target.type.size != batch:
+        raise GraphcRuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+            f"samples (batch size). Expected target size [{batch}], but got {list(target.shape)}. "
+            f"Input has shape {list(input.shape)}."
+        )
+    if weight is not None and weight.shape != (count,):
+        raise GraphcRuntimeError(
+            f"inconsistent weight size, expected {count} but got {list(weight.shape)}"
         )
 
 
@@ -207,6 +286,8 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise GraphcValueError("only p == 1 and p == 2 supported")
     _check_labels(target)
+    refuse_gradient("multi_margin_loss", weight=weight)
+    _check_margins(input, target, weight)
     x = widened(input if input.rank > 1 else reshape(input, (1, input.type.size)))
     count = x.shape[1]
     labels = CheckRange(0, count, "target out of range", "RuntimeError")(
@@ -242,7 +323,9 @@ def multilabel_margin_loss(
     x = reshape(widened(input), (input.type.size // count, count))
     labels = reshape(cast(target, int64), x.shape)
     valid = cast(CumProd(1)(cast(labels >= 0, int64)), bool_)
-    safe = CheckRange(0, count, "target out of range", "RuntimeError")(where(valid, labels, 0))
+    safe = CheckRange(0, count, "argument #2 'target' is out of range", "RuntimeError")(
+        where(valid, labels, 0)
+    )
     column = (*x.shape, 1)
     hit = And()(equal(reshape(safe, column), classes(count, 3, 2)), reshape(valid, column))
     row = reshape(x, (x.shape[0], 1, count))

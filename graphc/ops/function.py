@@ -37,6 +37,7 @@ class Function:
 
 
 FUNCTIONS: dict[str, Function] = {}
+"""By name; one that ``nn.functional`` has with other arguments by its name and ``, apart``."""
 
 
 def function(
@@ -49,13 +50,17 @@ def function(
     grad_name: str | GradName = "",
     literal: bool = False,
     same: bool = False,
+    apart: bool = False,
 ) -> Callable[[F], F]:
-    """Declare a function over nodes as part of the surface, under its name and ``aliases``."""
+    """Declare a function over nodes as part of the surface, under its name and ``aliases``.
+
+    ``apart`` is for one that ``nn.functional`` has too, but with other arguments.
+    """
 
     def declare(call: F) -> F:
         for name in (call.__name__.rstrip("_"), *aliases):
             words = call.__name__.strip("_").split("_")
-            FUNCTIONS[name] = Function(
+            FUNCTIONS[f"{name}, apart" if apart else name] = Function(
                 name,
                 call,
                 method,

@@ -476,7 +476,18 @@ ATTENTION: dict[str, list[Call]] = {
 }  # fmt: skip
 
 LINEAR: dict[str, list[Call]] = {
-    "linear": [call(f64(3, 4), f64(5, 4)), call(f64(3, 4), f64(5, 4), f64(5))],
+    "linear": [
+        call(f64(3, 4), f64(5, 4)),
+        call(f64(3, 4), f64(5, 4), f64(5)),
+        call(f64(2, 3, 4), f64(5, 4), f64(5)),
+        call(f64(2, 3, 4), f64(5, 4)),
+        call(f64(4), f64(5, 4), f64(5)),
+        call(f64(4), f64(5, 4)),
+        call(f64(3, 4), f64(4)),
+        call(f64(3, 4), f64(5, 3)),
+        call(f32(3, 4), f64(5, 4)),
+        call(f32(0, 4), f32(5, 4), f32(5)),
+    ],
     "bilinear": [call(f64(2, 3), f64(2, 4), f64(5, 3, 4), f64(5))],
     "tanh": each(f64(3)),
 }

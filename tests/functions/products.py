@@ -103,18 +103,6 @@ PRODUCTS: dict[str, list[Call]] = {
         call(f64(3, 5), BATCH, f64(2, 4, 5)),
         call(f64(3, 5), BATCH, f64(2, 4, 5), beta=0.5, alpha=2),
     ],
-    "linear": [
-        call(f64(3, 4), f64(5, 4)),
-        call(f64(3, 4), f64(5, 4), f64(5)),
-        call(BATCH, f64(5, 4), f64(5)),
-        call(BATCH, f64(5, 4)),
-        call(f64(4), f64(5, 4), f64(5)),
-        call(f64(4), f64(5, 4)),
-        call(f64(3, 4), f64(4)),
-        call(f64(3, 4), f64(5, 3)),
-        call(f32(3, 4), f64(5, 4)),
-        call(f32(0, 4), f32(5, 4), f32(5)),
-    ],
     "bilinear": [
         call(f64(2, 3), f64(2, 4), f64(5, 3, 4)),
         call(f64(2, 3), f64(2, 4), f64(5, 3, 4), f64(5)),

@@ -8,6 +8,7 @@ from tests.functions.calls import Call
 from tests.functions.counts import COUNTS
 from tests.functions.integrals import INTEGRALS
 from tests.functions.layers import LAYERS
+from tests.functions.losses import LOSSES
 from tests.functions.matrices import MATRICES
 from tests.functions.orders import CUMULATIVE, ORDERING
 from tests.functions.places import READS, SCATTERING, WRITES
@@ -17,17 +18,15 @@ from tests.functions.reductions import REDUCTIONS
 from tests.functions.replacements import REPLACEMENTS
 from tests.functions.shapes import JOINS, VIEWS
 
+OWN = {f.name for f in FUNCTIONS.values() if f.namespace or f.method}
 FUNCTIONAL: dict[str, list[Call]] = {
     **FUNCTIONAL_ACTIVATIONS,
     **LAYERS,
+    **LOSSES,
 }
 """Of ``nn.functional``."""
 TABLE: dict[str, list[Call]] = {
-    **{
-        name: calls
-        for name, calls in FUNCTIONAL.items()
-        if name in FUNCTIONS and (FUNCTIONS[name].namespace or FUNCTIONS[name].method)
-    },
+    **{name: calls for name, calls in FUNCTIONAL.items() if name in OWN},
     **ARITHMETIC,
     **COMPARISONS,
     **TRANSCENDENTAL,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.backends.numpy import special
+from graphc.backends.numpy.linear_algebra import LINEAR_ALGEBRA
 from graphc.backends.numpy.special import Rendered
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
@@ -285,6 +286,7 @@ HEAVY: dict[str, Heavy] = {
     GatherNd.name: _gather_nd,
     IndexPut.name: _index_put,
     IndexSum.name: _index_sum,
+    **LINEAR_ALGEBRA,
     MaxPool.name: _max_pool,
     MaxPoolGrad.name: _max_pool_grad,
     RandomInteger.name: _integer,

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from graphc.backend import refusal
 from graphc.backends.numpy.error_function import ERF_FLOAT32, ERROR_FUNCTIONS
 from graphc.backends.numpy.gamma_function import GAMMA_FUNCTIONS
+from graphc.backends.numpy.linear_algebra import LINEAR_FUNCTIONS
 from graphc.ir.dtype import DType, bfloat16, float16, float32
 from graphc.ir.node import Node
 
@@ -157,6 +158,7 @@ def rsqrt(x, out):
 """,
     **ERROR_FUNCTIONS,
     **GAMMA_FUNCTIONS,
+    **LINEAR_FUNCTIONS,
     "halves": '''
 def halves(function, x, out):
     """A function of several steps on low-precision floats, computed in float32."""

@@ -134,6 +134,7 @@ FAMILIES: tuple[str, ...] = (
     "reduce",
     "movement",
     "matmul",
+    "linalg",
     "convolution",
     "pooling",
     "indexing",

@@ -110,6 +110,8 @@ class CapturingTrace(Trace):
 
     def read_grad(self, tensor: Tensor) -> None:
         """Note that the gradient a tensor had on entry decides what is recorded."""
+        if self._made_here(tensor):
+            return
         if id(tensor) not in self.gradients and id(tensor) not in self.read_gradients:
             gradient = tensor._grad
             self.read_gradients[id(tensor)] = (tensor, gradient)
@@ -120,19 +122,28 @@ class CapturingTrace(Trace):
         place = self.places.get(id(tensor))
         return super().home_of(tensor) if place is None else list(self.inputs)[place]
 
+    def touch_grad(self, tensor: Tensor) -> None:
+        if not self._made_here(tensor):
+            super().touch_grad(tensor)
+
     def touch(self, tensor: Tensor) -> None:
-        self._remember(tensor)
-        super().touch(tensor)
+        self.remember(tensor)
+        if not self._made_here(tensor):
+            super().touch(tensor)
+
+    def _made_here(self, tensor: Tensor) -> bool:
+        """Whether the function made the tensor, so that it is nothing to anybody outside."""
+        key = id(tensor)
+        return tensor._serial == self.serial and key not in self.before and key not in self.places
 
     def _adopt(self, tensor: Tensor) -> Node:
-        self._remember(tensor)
+        self.remember(tensor)
         node = super()._adopt(tensor)
         if node in self.leaves:
             self.handles.setdefault(node, tensor)
         return node
 
-    def _remember(self, tensor: Tensor) -> None:
-        """Keep what a tensor that is held outside is, before it stands for something here."""
+    def remember(self, tensor: Tensor) -> None:
         if tensor._serial != self.serial and id(tensor) not in self.before:
             # Nothing is pending outside, so that a home was set by the write at hand.
             self.before[id(tensor)] = (tensor, {**vars(tensor), "_home": None})

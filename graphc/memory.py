@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType
 from graphc.recording import Detach, close, session
 from graphc.storage import Array, Storage
@@ -65,16 +66,37 @@ def converted(tensor: Tensor, dtype: DType) -> Tensor:
 
 def detached(tensor: Tensor) -> Tensor:
     """Another handle on the memory of ``tensor``, which needs no gradient."""
-    tensor._value()
-    handle = bare()
-    handle._storage = tensor._storage
+    trace, handle = session.trace, bare()
     root = tensor if tensor._base is None else tensor._base
     handle._base, handle._chain, handle._seen = root, (*tensor._chain, Detach()), root._version
+    if not (tensor._pending or root._pending):
+        tensor._value()
+        handle._storage = tensor._storage
+        return handle
+    source = trace.node_of(tensor)
+    node = trace.memo.get(("view", Detach(), source))
+    if node is None:
+        node = trace.memo["view", Detach(), source] = Detach()(source)
+    handle._record(trace, node)
     return handle
 
 
+def _write_over(tensor: Tensor, source: Tensor) -> None:
+    if tensor._type != source._type:
+        raise GraphcRuntimeError(
+            f"data of a tensor {tensor._type} cannot become {source._type} in a compiled function"
+        )
+    detached(tensor)._assign(session.trace.node_of(detached(source)))
+
+
 def replace(tensor: Tensor, source: Tensor) -> None:
-    """Let ``tensor`` hold the memory of ``source`` from now on: ``tensor.data = source``."""
+    """Let ``tensor`` hold the memory of ``source`` from now on: ``tensor.data = source``.
+
+    A compiled function knows no other memory: it writes the numbers of ``source``.
+    """
+    if session.trace.capturing:
+        _write_over(tensor, source)
+        return
     tensor._value()
     source._value()
     assert source._storage is not None

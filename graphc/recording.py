@@ -112,6 +112,9 @@ class Trace:
         self.numbers_read: dict[tuple[int, Any, Any], Node] = {}
         """The inputs made for settings, by container, key and value."""
 
+    def remember(self, tensor: Tensor) -> None:
+        """Note what ``tensor`` is, before it changes or stands for something here."""
+
     def touch(self, tensor: Tensor) -> None:
         """Note a write to ``tensor``."""
         if self.capturing:

@@ -267,8 +267,9 @@ class Tensor:
             )
         if value and not self.dtype.is_floating_point:
             raise GraphcRuntimeError("only Tensors of floating point dtype can require gradients")
-        self._requires_grad = value
         trace = session.trace
+        trace.remember(self)
+        self._requires_grad = value
         if self._pending and self._serial == trace.serial:
             assert self._node is not None
             node = self._node

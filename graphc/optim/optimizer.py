@@ -13,6 +13,7 @@ from graphc.autograd import no_grad
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.handles import RemovableHandle, register
 from graphc.memory import converted
+from graphc.recording import begin_step, end_step
 from graphc.tensor import Tensor, bump_epoch
 from graphc.typename import typename
 
@@ -156,6 +157,7 @@ class Optimizer:
                 elif p.grad is not None:
                     with no_grad():
                         p.grad.zero_()
+        begin_step(self)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; every subclass says what it is."""
@@ -177,11 +179,15 @@ class Optimizer:
             numbers[id(key)] if isinstance(key, Tensor) else key: value
             for key, value in self.state.items()
         }
-        found: dict[str, Any] = {"state": state, "param_groups": groups}
+        found: dict[str, Any] = {"state": self._apart(state), "param_groups": groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
             replaced = hook(self, found)
             found = found if replaced is None else replaced
         return found
+
+    def _apart(self, state: dict[Any, Any]) -> dict[Any, Any]:
+        """The state with nothing that several parameters share."""
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take settings and state over from another optimizer's ``state_dict``."""
@@ -259,6 +265,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
         result = step(self, *args, **kwargs)
         for hook in self._optimizer_step_post_hooks.values():
             hook(self, args, kwargs)
+        end_step(self)
         return result
 
     call.__name__ = call.__qualname__ = "step"

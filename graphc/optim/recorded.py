@@ -94,6 +94,18 @@ class RecordedOptimizer(Optimizer):
                 counts[number] = state["step"] if shared else full((), number, float32)
             state["step"] = counts[number]
 
+    def _apart(self, state: dict[Any, Any]) -> dict[Any, Any]:
+        """The state with a count of its own for each parameter: who loads it may count in place."""
+        seen: set[int] = set()
+        found = {}
+        for key, held in state.items():
+            count = held.get("step") if isinstance(held, dict) else None
+            if isinstance(count, Tensor) and id(count) in seen:
+                held = {**held, "step": full((), float(count), count.dtype)}
+            seen.add(id(count))
+            found[key] = held
+        return found
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients; the result of ``closure``, which computes them anew."""
         loss = None

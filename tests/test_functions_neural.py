@@ -115,6 +115,22 @@ def test_distances() -> None:
     compare(lambda F, a, b: F.pairwise_distance(a, b, eps=0.0), MODULES, [x, x])
 
 
+def test_gumbel_softmax_draws_classes() -> None:
+    logits = np.log([[0.1, 0.2, 0.7]] * 4000)
+    x = ours(logits, requires_grad=True)
+    drawn = functional.gumbel_softmax(x, hard=True)
+    assert drawn.grad_fn.name() == "AddBackward0"
+    assert set(np.unique(drawn.detach().numpy())) == {0.0, 1.0}
+    np.testing.assert_array_equal(drawn.detach().numpy().sum(1), 1)
+    np.testing.assert_allclose(drawn.detach().numpy().mean(0), [0.1, 0.2, 0.7], atol=0.03)
+    soft = functional.gumbel_softmax(x, tau=0.5)
+    np.testing.assert_allclose(soft.detach().numpy().sum(1), 1)
+    (slope,) = grad((soft * ours(np.array([1.0, 0.0, 0.0]))).sum(), x)
+    first = soft.detach().numpy()[:, :1]
+    eye = np.array([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(slope.numpy(), 2 * first * (eye - soft.detach().numpy()), rtol=1e-9)
+
+
 def test_inplace() -> None:
     x = ours(normal(3, 3))
     expected = torch.nn.functional.relu(torch.tensor(normal(3, 3)))

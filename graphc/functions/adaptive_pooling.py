@@ -28,8 +28,10 @@ Sizes = int | Sequence[int | None] | None
 def _output_sizes(name: str, output_size: Sizes, sizes: Sequence[int]) -> tuple[int, ...]:
     """How many windows are wanted along each dimension; None is as many as elements."""
     dims = len(sizes)
-    one = isinstance(output_size, int) or output_size is None
-    wanted = [output_size] * dims if one else list(output_size)  # type: ignore[arg-type]
+    if isinstance(output_size, int) or output_size is None:
+        wanted: list[int | None] = [output_size] * dims
+    else:
+        wanted = list(output_size)
     if len(wanted) == 1:
         wanted = wanted * dims
     if len(wanted) != dims:

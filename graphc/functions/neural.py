@@ -9,10 +9,10 @@ import numpy as np
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.functions.arithmetic import abs, div, sub
 from graphc.functions.operands import C_NAMES
-from graphc.functions.precision import real
+from graphc.functions.precision import real, require_floating, widened
 from graphc.functions.reduction import normal_dim
 from graphc.ir.dtype import bool_
-from graphc.ir.node import Node, elementwise, grad_mode
+from graphc.ir.node import Node, cast, elementwise, grad_mode
 from graphc.ops.elementwise import And, number, where
 from graphc.ops.function import function
 from graphc.ops.movement import Slice, full, reshape
@@ -269,18 +269,44 @@ def prelu(input: Node, weight: Node) -> Node:
     return where(input > 0.0, input, slope * input)
 
 
+@function(method=False, namespace=False, grad_name="RreluWithNoiseBackward0")
+def leaky_by_noise(input: Node, lower: float, upper: float, noise: Node | None) -> Node:
+    """x where positive, else a slope times x: by noise from ``lower`` to ``upper``, or the mean."""
+    require_floating("leaky_relu_cpu" if noise is None else "rrelu_with_noise_out_cpu", input)
+    if noise is None:
+        return leaky_relu(input, (lower + upper) / 2)
+    x = widened(input)
+    return cast(where(x <= 0.0, x * (noise * (upper - lower) + lower), x), input.dtype)
+
+
+def _require_fractions(x: Node) -> None:
+    if not x.dtype.is_floating_point:
+        raise GraphcRuntimeError(
+            f"result type Float can't be cast to the desired output type {C_NAMES[x.dtype.name]}"
+        )
+
+
 @function(method=False, namespace=False, grad_name="MulBackward0")
-@real("masked_by_noise")
 def masked_by_noise(input: Node, noise: Node, p: float) -> Node:
     """x / (1 - p) where the noise, uniform in [0, 1), is at least p, else 0."""
+    _require_fractions(input)
     scale = 1 / (1 - p) if p < 1 else 0.0
-    return input * where(noise < p, 0.0, number(scale, input))
+    x = widened(input)
+    return cast(x * where(noise < p, 0.0, number(scale, x)), input.dtype)
 
 
-@function(method=False, namespace=False, grad_name="AddBackward0")
-@real("alpha_masked_by_noise")
+def _alpha_name(input: Node, noise: Node, p: float) -> str:
+    return "AddBackward0" if p < 1 else "MulBackward0"
+
+
+@function(method=False, namespace=False, grad_name=_alpha_name)
 def alpha_masked_by_noise(input: Node, noise: Node, p: float) -> Node:
     """x kept, or replaced by selu's limit; scaled and shifted to keep mean and variance."""
+    _require_fractions(input)
+    return cast(_alpha_masked(widened(input), noise, p), input.dtype)
+
+
+def _alpha_masked(input: Node, noise: Node, p: float) -> Node:
     if p == 1:
         return input * 0.0
     limit = -_SELU_ALPHA * _SELU_SCALE

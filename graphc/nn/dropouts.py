@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError, GraphcValueError
+from graphc.factories import zeros_like
 from graphc.ir.dtype import float32
 from graphc.ops.random import RandomUniform
 from graphc.random import draw
@@ -127,12 +128,11 @@ def rrelu(
     inplace: bool = False,
 ) -> Tensor:
     """x where positive, else a slope times x: random in training, the mean of the range else."""
-    if not training:
-        result: Tensor = LIFTED["leaky_relu"](input, (lower + upper) / 2)
-    else:
-        x: Any = input
-        noise: Any = draw(RandomUniform(tuple(input.shape), float32), name="rrelu")
-        result = LIFTED["where"](x > 0, x, x * (noise * (upper - lower) + lower))
+    if lower > upper:
+        raise GraphcRuntimeError("Lower bound should be less than or equal to the upper bound")
+    shape = tuple(input.shape)
+    noise = draw(RandomUniform(shape, float32), name="rrelu") if training else None
+    result: Tensor = LIFTED["leaky_by_noise"](input, lower, upper, noise)
     return assign(input, result, "rrelu_") if inplace else result
 
 
@@ -140,12 +140,14 @@ def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
     """A sample from the Gumbel-softmax distribution; ``hard`` is one-hot, with soft gradients."""
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     noise = exponential(tuple(logits.shape), logits.dtype)
     soft: Tensor = ((logits - noise.log()) / tau).softmax(dim)
     if not hard:
         return soft
     index = soft.argmax(dim, keepdim=True)
-    chosen = LIFTED["zeros_like"](logits).scatter(dim, index, 1.0)
+    chosen = zeros_like(soft.detach()).scatter(dim, index, 1.0)
     straight: Tensor = chosen - soft.detach() + soft
     return straight
 

@@ -186,7 +186,18 @@ VIEWS: dict[str, list[Call]] = {
         call(f64(0), 2),
         call(f64(), 2),
     ],
-    "unsafe_chunk": [call(f64(6), 3)],
+    "unsafe_chunk": [call(f64(6), 3), call(f64(4, 6), 2, dim=1), call(f64(), 1)],
+    "unsafe_split": [
+        call(f64(5), 2),
+        call(f64(4, 6), split_size=4, dim=-1),
+        call(f64(5), 0),
+        call(f64(5), (2, 3)),
+    ],
+    "unsafe_split_with_sizes": [
+        call(f64(5), (2, 3)),
+        call(f64(4, 6), [2, 4], 1),
+        call(f64(5), (2, 2)),
+    ],
     "tensor_split": [
         *INDICES,
         call(f64(7), (2, -1)),

@@ -5,24 +5,30 @@ from __future__ import annotations
 from graphc.ops.function import FUNCTIONS
 from tests.functions.activations import FUNCTIONAL_ACTIVATIONS, SOFTMAXES
 from tests.functions.calls import Call
+from tests.functions.comparisons import COMPARISONS, TRANSCENDENTAL
 from tests.functions.counts import COUNTS
 from tests.functions.integrals import INTEGRALS
-from tests.functions.layers import LAYERS
+from tests.functions.layers import CELLS, LAYERS
 from tests.functions.losses import LOSSES
 from tests.functions.matrices import MATRICES
+from tests.functions.noise import DROPOUTS
 from tests.functions.orders import CUMULATIVE, ORDERING
 from tests.functions.places import READS, SCATTERING, WRITES
-from tests.functions.pointwise import ARITHMETIC, COMPARISONS, TRANSCENDENTAL
+from tests.functions.pointwise import ARITHMETIC
 from tests.functions.products import PRODUCTS
 from tests.functions.reductions import REDUCTIONS
 from tests.functions.replacements import REPLACEMENTS
 from tests.functions.shapes import JOINS, VIEWS
+from tests.functions.windows import CONVOLUTIONS, POOLS
 
 OWN = {f.name for f in FUNCTIONS.values() if f.namespace or f.method}
 FUNCTIONAL: dict[str, list[Call]] = {
     **FUNCTIONAL_ACTIVATIONS,
+    **CONVOLUTIONS,
+    **POOLS,
     **LAYERS,
     **LOSSES,
+    **DROPOUTS,
 }
 """Of ``nn.functional``."""
 TABLE: dict[str, list[Call]] = {
@@ -40,6 +46,7 @@ TABLE: dict[str, list[Call]] = {
     **WRITES,
     **SCATTERING,
     **SOFTMAXES,
+    **CELLS,
     **INTEGRALS,
     **MATRICES,
     **REPLACEMENTS,

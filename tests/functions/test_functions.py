@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,14 +56,12 @@ def forms(name: str, call: Call) -> Iterable[Forms]:
 
 def check(call: Call, mine: Callable[..., Any], peer: Callable[..., Any]) -> None:
     """Both do the same: with the result, the operands, the gradients, or an error."""
-    given = tuple(made(module, call, gradients=True) for module in (graphc, torch))
-    outcomes = tuple(
-        attempt(run, *arguments) for run, arguments in zip((mine, peer), given, strict=True)
-    )
-    check_same(*outcomes, call)
-    if outcomes[1].error is None:
+    given = made(graphc, call, gradients=True), made(torch, call, gradients=True)
+    ours, theirs = attempt(mine, *given[0]), attempt(peer, *given[1])
+    check_same(ours, theirs, call)
+    if theirs.error is None:
         check_written(given)
-        check_gradients(*outcomes, given, call)
+        check_gradients(ours, theirs, given, call)
 
 
 @pytest.mark.parametrize(("name", "call"), cases(TABLE))
@@ -86,34 +85,29 @@ def test_in_place(name: str, call: Call) -> None:
 
     # PyTorch lets integers need a gradient once floats that need one were written to them.
     gradients = call.args[0].floating
-    given = tuple(made(module, call, gradients=gradients) for module in (graphc, torch))
+    given = made(graphc, call, gradients=gradients), made(torch, call, gradients=gradients)
     mine, peer = (attempt(write, *arguments) for arguments in given)
     check_same(mine, peer, call, in_place=True)
     if peer.error is None:
         check_gradients(mine, peer, given, call)
 
 
-RANDOM = {
-    "alpha_dropout",
-    "dropout",
-    "dropout1d",
-    "dropout2d",
-    "dropout3d",
-    "feature_alpha_dropout",
-    "gumbel_softmax",
-    "rrelu",
+ELSEWHERE = {
+    "gumbel_softmax": "tests/test_functions_neural.py",
+    "multi_head_attention_forward": "tests/nn/test_transformer.py",
+    "pdist": "tests/functions/test_choices.py",
 }
-"""Functions of nn.functional that draw numbers: tests/nn/test_layers.py and test_functional.py."""
-WITHIN = {
-    "alpha_masked_by_noise": "alpha_dropout",
-    "attended": "scaled_dot_product_attention",
-    "basic_index": "Tensor.__getitem__",
-}
+"""Functions of ``nn.functional`` that are no matter of a single call, and what tests them."""
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_the_others_are_called_elsewhere(name: str) -> None:
+    assert f"{name}(" in (Path(__file__).parents[2] / ELSEWHERE[name]).read_text()
 
 
 def test_every_function_is_called() -> None:
-    assert not OWN.keys() - TABLE.keys()
-    assert not set(graphc.nn.functional.__all__) - FUNCTIONAL.keys() - RANDOM
+    assert sorted(OWN.keys() - TABLE.keys()) == []
+    assert sorted(set(graphc.nn.functional.__all__) - {*FUNCTIONAL, *ELSEWHERE}) == []
 
 
 @pytest.mark.parametrize("name", [name for name, f in OWN.items() if f.namespace or f.method])

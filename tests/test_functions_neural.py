@@ -126,6 +126,7 @@ def test_gumbel_softmax_draws_classes() -> None:
     soft = functional.gumbel_softmax(x, tau=0.5)
     np.testing.assert_allclose(soft.detach().numpy().sum(1), 1)
     (slope,) = grad((soft * ours(np.array([1.0, 0.0, 0.0]))).sum(), x)
+    assert slope is not None
     first = soft.detach().numpy()[:, :1]
     eye = np.array([1.0, 0.0, 0.0])
     np.testing.assert_allclose(slope.numpy(), 2 * first * (eye - soft.detach().numpy()), rtol=1e-9)

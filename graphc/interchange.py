@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.errors import GraphcBufferError
 from graphc.from_data import from_numpy
+from graphc.recording import let_go
 from graphc.storage import Array
 from graphc.tensor import Tensor
 
@@ -35,6 +36,7 @@ def dlpack(self: Tensor, **settings: Any) -> Any:
     settings.pop("stream", None)
     self._value()
     assert self._storage is not None
+    let_go(self._storage)
     self._storage.root.shared = True  # a capsule holds the memory itself
     return self._storage.array.__dlpack__(**settings)
 

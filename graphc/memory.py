@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType
-from graphc.recording import Detach, close, session
+from graphc.recording import Detach, let_go, session
 from graphc.storage import Array, Storage
 from graphc.tensor import Tensor, bare, bump_epoch, from_storage
 
@@ -27,13 +27,9 @@ def overwrite(tensor: Tensor, values: Any) -> None:
         array[...] = values
         tensor._assign(session.trace.leaf(Storage(array), None, ""))
         return
-    root, trace = storage.root, session.trace
-    if any(leaf.storage.root is root for leaf in trace.leaves.values()):
-        close()
-        if session.trace is trace:
-            session.renew()
+    let_go(storage)
     storage.array[...] = values
-    root.writes += 1
+    storage.root.writes += 1
 
 
 def is_known(tensor: Tensor) -> bool:

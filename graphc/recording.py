@@ -80,6 +80,13 @@ class Leaf:
         """What the program reads: the storage's array, or a copy of it."""
         self.version = storage.version
 
+    def holds(self) -> bool:
+        """Whether what the program reads is still what there is in memory."""
+        now = self.storage.array
+        if self.array is now:
+            return not self.storage.exposed
+        return np.array_equal(self.array, now, equal_nan=self.storage.type.dtype.is_floating_point)
+
 
 class Trace:
     """What has been recorded since numbers were last asked for."""
@@ -132,8 +139,11 @@ class Trace:
             if base._base is not None:
                 base = root_of(tensor)
                 assert base is not None
-            if base._pending and tensor._seen != base._version:
-                self.look_again(tensor, base)
+            if tensor._seen != base._version:
+                if base._pending or base._trace is not None or tensor._trace is not None:
+                    self.look_again(tensor, base)
+                else:
+                    tensor._seen = base._version
         node = tensor._node  # read first: another thread may let the tensor stand in its own trace
         if tensor._serial == self.serial:
             return node  # type: ignore[return-value]
@@ -164,9 +174,11 @@ class Trace:
             node = self.leaf(
                 tensor._storage, tensor if tensor._requires_grad else None, self.label(tensor)
             )
-        with _adopting:
-            tensor._serial = self.serial
-            tensor._node = node
+        storage = tensor._storage
+        if self.capturing or storage is None or not storage.exposed:
+            with _adopting:
+                tensor._serial = self.serial
+                tensor._node = node
         return node
 
     def _after_backward(self, tensor: Tensor) -> Node:
@@ -187,8 +199,13 @@ class Trace:
         key = id(storage) if variable is None else id(variable)
         node = self.by_storage.get(key)
         stale = version is not None and version != storage.version
-        if node is not None and not stale and self.leaves[node].storage is storage:
-            return node
+        found = None if node is None or stale else self.leaves[node]
+        if (
+            found is not None
+            and found.storage is storage
+            and (storage.is_private or self.capturing or found.holds())
+        ):
+            return found.node
         label = name if self.capturing and name else f"x{len(self.leaves)}"
         contiguous = storage.array.flags.c_contiguous
         signature = ("input", label, storage.type, variable is not None, storage.device, contiguous)
@@ -315,6 +332,9 @@ def close() -> None:
     if not trace.pending:
         return
     live = pending_tensors(trace)
+    for t in live:
+        if t._base is not None:
+            trace.node_of(t)  # a view of what was written to since is told again
     session.renew()
     views = [t for t in live if t._is_host_view()]
     seen = {id(t) for t in views}
@@ -336,6 +356,21 @@ def _no_numbers() -> GraphcError:
         "a compiled function cannot read numbers while it is captured: return the tensor instead"
     )
     return located(error, here("a compiled function"), [])
+
+
+def let_go(storage: Storage) -> None:
+    """Compute what reads the memory, which somebody is about to write to, unseen by the trace."""
+    trace = session.trace
+    reading = [x for x in trace.leaves.values() if x.storage.root is storage.root]
+    if trace.capturing or not reading:
+        return
+    if trace.differentiating:
+        for leaf in reading:
+            leaf.array = leaf.array.copy()
+        return
+    close()
+    if session.trace is trace:
+        session.renew()
 
 
 def look(tensor: Tensor) -> Array:
@@ -426,16 +461,16 @@ def _separate_overlaps(trace: Trace, homes: list[Tensor]) -> None:
     written = {id(t._home.root): t._home for t in homes if t._home is not None}
     for leaf in trace.leaves.values():
         home = written.get(id(leaf.storage.root))
-        if home is not None and home is not leaf.storage:
+        if home is not None and home is not leaf.storage and leaf.array is leaf.storage.array:
             leaf.array = leaf.storage.array.copy()
 
 
 def _read_twice(trace: Trace) -> dict[Node, Node]:
     """The leaves that read the same memory as an earlier one, with that one."""
-    first: dict[int, Node] = {}
+    first: dict[tuple[int, int], Node] = {}
     found: dict[Node, Node] = {}
     for node, leaf in trace.leaves.items():
-        earlier = first.setdefault(id(leaf.storage), node)
+        earlier = first.setdefault((id(leaf.storage), id(leaf.array)), node)
         if earlier is not node:
             found[node] = earlier
     return found

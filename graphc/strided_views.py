@@ -9,6 +9,7 @@ from graphc.arguments import checked
 from graphc.errors import GraphcRuntimeError
 from graphc.factories import zeros
 from graphc.from_data import as_leaf
+from graphc.functions.reduction import normal_dim
 from graphc.in_place import check_leaf
 from graphc.ir.dtype import DType
 from graphc.ir.node import recording
@@ -100,12 +101,47 @@ def _new_empty_strided(
     return empty_strided(size, stride, dtype=dtype or self.dtype, **settings)
 
 
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal over two dimensions, which goes last; a view in any layout."""
+    if input.ndim < 2 or is_contiguous(input):
+        return LIFTED["diagonal"](input, offset, dim1, dim2)  # type: ignore[no-any-return]
+    a, b = normal_dim(dim1, input.ndim), normal_dim(dim2, input.ndim)
+    if a == b:
+        raise GraphcRuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    shape, strides = input.shape, strides_of(input)
+    down, right = max(-offset, 0), max(offset, 0)
+    count = max(0, min(shape[a] - down, shape[b] - right))
+    rest = [axis for axis in range(input.ndim) if axis not in (a, b)]
+    made = as_strided(
+        input,
+        [*(shape[axis] for axis in rest), count],
+        [*(strides[axis] for axis in rest), strides[a] + strides[b]],
+        offset_of(input) + (down * strides[a] + right * strides[b] if count else 0),
+    )
+    if made.requires_grad:
+        made._grad_name = "DiagonalBackward0"
+    return made
+
+
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Windows along a dimension, which overlap in memory as they do there."""
+    copy: Tensor = LIFTED["unfold"](input, dimension, size, step)
+    if input.requires_grad or not input.ndim:
+        return copy
+    axis = normal_dim(dimension, input.ndim)
+    strides = list(strides_of(input))
+    inner = strides[axis]
+    strides[axis] *= step
+    return as_strided(input, copy.shape, [*strides, inner])
+
+
 NAMESPACE: dict[str, Any] = {
-    f.__name__: checked(f) for f in (as_strided, as_strided_, empty_strided, empty_permuted)
+    f.__name__: checked(f)
+    for f in (as_strided, as_strided_, diagonal, empty_strided, empty_permuted)
 }
 """What the package offers by name."""
 METHODS: dict[str, Any] = {
-    **{f.__name__: checked(f, method=True) for f in (as_strided, as_strided_)},
+    **{f.__name__: checked(f, method=True) for f in (as_strided, as_strided_, diagonal, unfold)},
     "new_empty_strided": _new_empty_strided,
 }
 """What tensors offer."""

@@ -108,6 +108,18 @@ def _inverted(self: Tensor) -> Any:
     return LIFTED["bitwise_not"](self)
 
 
+def _written(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The operator that writes in place what it takes, and leaves the rest to the other operand."""
+
+    def write(self: Tensor, other: Any) -> Any:
+        try:
+            return call(self, other)
+        except GraphcTypeError:
+            return NotImplemented
+
+    return write
+
+
 def install() -> dict[str, Callable[..., Any]]:
     """Give Tensor its methods; the functions of the package's namespace by name."""
     for name, f in FUNCTIONS.items():
@@ -127,6 +139,6 @@ def install() -> dict[str, Callable[..., Any]]:
     for operator, call in of_arrays.items():
         setattr(Tensor, operator, call)
     for operator, name in IN_PLACE_OPERATORS.items():
-        setattr(Tensor, operator, getattr(Tensor, name))
+        setattr(Tensor, operator, _written(getattr(Tensor, name)))
     writing = {f"{name}_": in_place(FUNCTIONS[name], method=False) for name in NAMED}
     return {**writing, **{f.name: LIFTED[key] for key, f in FUNCTIONS.items() if f.namespace}}

@@ -13,7 +13,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
 from graphc.origins import locating
-from graphc.recording import Detach, Trace, Variable, close, look, root_of, session
+from graphc.recording import Detach, Trace, Variable, close, let_go, look, root_of, session
 from graphc.size import Size
 from graphc.storage import Array, Storage
 from graphc.strides import HOST_VIEWS, seen_through
@@ -250,6 +250,9 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        base = self._base
+        if base is not None and self._seen != base._version and self._sees_history:
+            session.trace.node_of(self)
         if self._is_leaf:
             return self._requires_grad
         return self._node is not None and self._node.requires_grad
@@ -357,6 +360,7 @@ class Tensor:
             )
         self._read()
         assert self._storage is not None
+        let_go(self._storage)
         return self._storage.handed_out()
 
     @locating("bool")

@@ -95,7 +95,8 @@ def collapsed(op: Fused, groups: list[list[int]]) -> Fused:
         return op
 
     def shape(old: Shape) -> Shape:
-        return tuple(prod(old[axis] for axis in run) for run in groups)
+        # What is computed from numbers alone has no dimensions.
+        return tuple(prod(old[axis] for axis in run) for run in groups) if old else ()
 
     place = {axis: i for i, run in enumerate(groups) for axis in run}
     new: dict[Node, Node] = {}

@@ -93,8 +93,10 @@ class Expand(View, name="expand"):
 
     def put(self, source: Node, value: Node) -> Node:
         number = value
-        while isinstance(number.op, Expand):
+        while isinstance(number.op, Expand | Reshape | Permute):
             number = number.inputs[0]
+        if not value.type.size:
+            return source
         return super().put(source, value) if number.rank else full(source.shape, number)
 
     def settings(self) -> str:

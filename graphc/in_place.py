@@ -14,7 +14,7 @@ from graphc.ir.node import Node, cast, origin_of, recording
 from graphc.lift import lift
 from graphc.ops.function import Function
 from graphc.ops.sloped import level, sloped, without_derivative
-from graphc.origins import here
+from graphc.origins import here, locating
 from graphc.recording import Detach, session
 from graphc.tensor import Tensor
 
@@ -22,7 +22,7 @@ UNSEEN = frozenset({"logical_and", "logical_not", "logical_or", "logical_xor"})
 """Functions whose in-place form PyTorch's history does not see: a gradient passes unchanged."""
 UNDERIVED = frozenset({"acosh", "asinh", "atanh"})
 """Functions whose in-place form has no derivative in PyTorch."""
-OVERWRITING = frozenset({"copy", "fill", "zero"})
+OVERWRITING = frozenset({"copy"})
 """Functions whose result does not come from the tensor that it is written to."""
 _NAMED = (
     "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil "
@@ -70,7 +70,7 @@ def in_place(function: Function, *, method: bool = True) -> Callable[..., Tensor
 
     write.__name__ = write.__qualname__ = name
     write.__doc__ = f"``{function.name}``, written into this tensor."
-    return write
+    return locating(name)(write)
 
 
 def _fitting(tensor: Tensor, value: Tensor, name: str) -> Node:

@@ -21,6 +21,7 @@ from graphc.functions.operands import c_type
 from graphc.functions.positions import whole
 from graphc.ir.dtype import bool_, int32, int64, uint8
 from graphc.memory import is_known
+from graphc.origins import locating
 from graphc.python_data import array_of
 from graphc.reading import nonzero_places
 from graphc.surface import LIFTED, assign
@@ -201,6 +202,7 @@ def _after_selects(x: Tensor, index: Index) -> tuple[Tensor, list[tuple[int, Ten
     return x, tensors
 
 
+@locating("getitem")
 def getitem(x: Tensor, given: Any) -> Tensor:
     """``x[given]``: a view for integers, slices, None and ``...``, otherwise a copy."""
     kind = type(given)
@@ -222,6 +224,7 @@ def _short(basic: list[Any], given: Any) -> list[Any]:
     return basic[:1] if isinstance(given, slice) else basic
 
 
+@locating("setitem")
 def setitem(x: Tensor, given: Any, value: Any) -> None:
     """``x[given] = value``, written into the memory of ``x``."""
     _check_value(x, value)
@@ -231,7 +234,7 @@ def setitem(x: Tensor, given: Any, value: Any) -> None:
         if isinstance(value, Tensor):
             assign(view, LIFTED["copy"](view, _spread(value, view)), "copy_")
         else:
-            assign(view, LIFTED["fill"](view, value), "fill_")
+            assign(view, LIFTED["overwritten"](view, value), "fill_")
         return
     if all(item == FULL for item in index.basic):
         view = x

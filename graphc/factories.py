@@ -30,6 +30,7 @@ from graphc.ir.dtype import (
     int64,
 )
 from graphc.ir.node import Node, origin_of
+from graphc.literals import varies
 from graphc.ops.creation import Arange
 from graphc.origins import here
 from graphc.outputs import write_out
@@ -104,7 +105,13 @@ def full(
         )
     value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
     found = dtype_of_scalar(value) if dtype is None else dtype_given(dtype)
-    made = _filled("full", _size_of("full", size), value, found)
+    shape = _size_of("full", size)
+    if varies(("full", shape, found), value):
+        filled(shape, value, found)  # it raises where the type does not take the value
+        with np.errstate(over="ignore"):
+            made = held(np.full(shape, np.asarray(value).astype(found.numpy)))
+    else:
+        made = _filled("full", shape, value, found)
     return _finished(made, device, requires_grad, out)
 
 

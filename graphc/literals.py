@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Node, common_dtype, recording
-from graphc.recording import Trace
+from graphc.recording import Trace, session
 from graphc.storage import Storage
 from graphc.tensor import Tensor, bare
 
@@ -31,13 +31,22 @@ def varying(call: Any, trace: Trace, args: tuple[Any, ...]) -> tuple[Any, ...]:
     else:
         return args
     node = trace.node_of(tensor)
-    key = ("number", call, recording.grad_enabled, node, number is y, type(number))
-    seen = trace.memo.setdefault(key, set())
-    if len(seen) < LIMIT or number in seen:
-        seen.add(number)
+    if not varies((call, recording.grad_enabled, node, number is y, type(number)), number):
         return args
     leaf = _leaf(trace, number, node)
     return (tensor, leaf) if number is y else (leaf, tensor)
+
+
+def varies(place: tuple[Any, ...], number: float) -> bool:
+    """Whether so many numbers were seen at this place that one more is no part of a program."""
+    trace = session.trace
+    if trace.capturing:
+        return False
+    seen = trace.memo.setdefault(("number", *place), set())
+    if len(seen) < LIMIT or number in seen:
+        seen.add(number)
+        return False
+    return True
 
 
 def _leaf(trace: Trace, number: float, node: Node) -> Tensor:

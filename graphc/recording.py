@@ -39,6 +39,8 @@ MEMO_LIMIT = 100_000
 
 PROGRAM_LIMIT = 512
 """Programs of plain loops that are kept."""
+MUCH = 2000
+"""Tensors recorded from which a model's call without gradients begins a new program."""
 ARENA_LIMIT = 4 << 30
 """Bytes that the arenas of the kept programs may take together."""
 
@@ -118,6 +120,8 @@ class Trace:
         """Whether a function with a gradient of the user's own was called."""
         self.numbers_read: dict[tuple[int, Any, Any], Node] = {}
         """The inputs made for settings, by container, key and value."""
+        self.stepped: set[int] = set()
+        """The optimizers, by identity, of which a step is recorded here."""
 
     def remember(self, tensor: Tensor) -> None:
         """Note what ``tensor`` is, before it changes or stands for something here."""
@@ -347,6 +351,31 @@ def close() -> None:
     finally:
         for t in views:
             t._realize_view()
+
+
+def begin_step(optimizer: Any) -> None:
+    """Compute what is pending if it holds a step: a loop that reads nothing is many programs."""
+    trace = session.trace
+    if id(optimizer) in trace.stepped and not trace.differentiating:
+        close()
+
+
+def end_step(optimizer: Any) -> None:
+    """Note a step; compute what is pending if it holds another one already."""
+    trace = session.trace
+    if trace.capturing or trace.differentiating:
+        return
+    if id(optimizer) in trace.stepped:
+        close()
+    else:
+        trace.stepped.add(id(optimizer))
+
+
+def begin_call() -> None:
+    """Compute what is pending if that is much, as in a loop that collects results unread."""
+    trace = session.trace
+    if len(trace.pending) > MUCH and not (trace.capturing or trace.differentiating):
+        close()
 
 
 def _no_numbers() -> GraphcError:

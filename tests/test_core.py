@@ -6,6 +6,7 @@ import numpy as np
 
 from graphc.autograd import no_grad
 from graphc.compiled import compile
+from graphc.factories import full
 from graphc.recording import session
 from graphc.storage import Storage
 from graphc.surface import LIFTED
@@ -68,3 +69,11 @@ def test_a_compiled_step_equals_the_plain_one() -> None:
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
     np.testing.assert_allclose(w._value(), weights, rtol=1e-5, atol=1e-7)
     assert len(step.compilations) == 1
+
+
+def test_a_tensor_filled_with_a_varying_number_makes_no_new_program() -> None:
+    values = [float(LIFTED["sin"](full((3,), i / 10)).sum()) for i in range(6)]
+    known = len(session.programs)
+    values += [float(LIFTED["sin"](full((3,), i / 10)).sum()) for i in range(6, 12)]
+    assert len(session.programs) <= known
+    np.testing.assert_allclose(values, 3 * np.sin(np.arange(12) / 10), rtol=1e-6)

@@ -14,6 +14,7 @@ import graphc as torch
 from graphc.backends.numpy.emit import Emission
 from graphc.ir.node import Input
 from graphc.passes.plan_memory import ALIGNMENT
+from graphc.recording import session
 from graphc.threads import get_num_threads
 from tests.programs import PROGRAMS
 
@@ -192,3 +193,52 @@ def test_the_arena_is_near_what_is_alive_at_once(name: str) -> None:
     assert sources.facts["live_peak"] == bound
     kernels = [x for x in compiled.graph.nodes if not isinstance(x.op, Input)]
     assert len(kernels) > 10
+
+
+def steps_unread(
+    count: int, wrap: Callable[[Any], Any], *, drop_first: bool
+) -> tuple[Any, list[int]]:
+    """A loop that never asks for numbers; how much was pending after each of its steps."""
+    model, optimizer, _ = PROGRAMS["perceptron"].build(torch)
+    call, pending = wrap(model), []
+    for x, y in PROGRAMS["perceptron"].batches(count):
+        if drop_first:
+            optimizer.zero_grad()
+        else:
+            for p in model.parameters():
+                p.grad = None
+        loss = torch.nn.functional.cross_entropy(call(torch.tensor(x)), torch.tensor(y))
+        loss.backward()
+        optimizer.step()
+        pending.append(len(session.trace.pending))
+    return model, pending
+
+
+@pytest.mark.parametrize("drop_first", [True, False])
+@pytest.mark.parametrize("wrap", [lambda model: model, torch.compile], ids=["plain", "compiled"])
+def test_a_loop_that_reads_nothing_is_one_program_to_a_step_or_two(
+    wrap: Callable[[Any], Any], drop_first: bool
+) -> None:
+    session.programs.clear()
+    model, pending = steps_unread(12, wrap, drop_first=drop_first)
+    assert max(pending) < 3 * max(pending[:1])
+    assert len(session.programs) <= 4
+    read, _, step = PROGRAMS["perceptron"].build(torch)
+    for x, y in PROGRAMS["perceptron"].batches(12):
+        step(torch.tensor(x), torch.tensor(y)).item()
+    for mine, other in zip(model.parameters(), read.parameters(), strict=True):
+        np.testing.assert_allclose(
+            mine.detach().numpy(), other.detach().numpy(), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_results_that_are_collected_unread_are_many_programs() -> None:
+    model, _, _ = PROGRAMS["transformer"].build(torch)
+    inputs = [torch.tensor(x) for x, _ in PROGRAMS["transformer"].batches(60)]
+    session.programs.clear()
+    with torch.no_grad():
+        kept = [model(x) for x in inputs]
+        assert len(session.trace.pending) < 3000
+        assert 1 <= len(session.programs) <= 3
+        last = model(inputs[0]).numpy()
+    np.testing.assert_allclose(kept[0].numpy(), last, rtol=1e-5, atol=1e-6)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from graphc.errors import GraphcError, GraphcTypeError, GraphcValueError
+from graphc.ir.node import recording
 from graphc.nn.modules import state
 from graphc.nn.modules.hooks import (
     HOOK_TABLES,
@@ -20,7 +21,7 @@ from graphc.nn.modules.movable import Movable
 from graphc.nn.parameter import Buffer, Parameter
 from graphc.origins import located_in_module
 from graphc.places import matters
-from graphc.recording import session
+from graphc.recording import begin_call, session
 from graphc.tensor import Tensor, bump_epoch
 from graphc.typename import typename
 
@@ -71,6 +72,8 @@ class Module(Members, Hooked, Movable):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         modules = session.modules
+        if not modules and not recording.grad_enabled:
+            begin_call()
         modules.append(self)
         try:
             if (

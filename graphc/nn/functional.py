@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graphc import choices
 from graphc.nn import pools
 from graphc.nn.attention import multi_head_attention_forward
+from graphc.nn.bags import embedding_bag
 from graphc.nn.dropouts import (
     alpha_dropout,
     dropout,
@@ -21,9 +22,12 @@ from graphc.nn.dropouts import (
     rrelu,
     scaled_dot_product_attention,
 )
+from graphc.nn.grids import affine_grid, grid_sample
 from graphc.nn.lookups import embedding, one_hot, triplet_margin_with_distance_loss
+from graphc.nn.sequence_loss import ctc_loss
 from graphc.nn.softmaxes import log_softmax, softmax, softmin
 from graphc.nn.statistics import batch_norm, group_norm, instance_norm
+from graphc.nn.unpools import max_unpool1d, max_unpool2d, max_unpool3d
 from graphc.ops.function import FUNCTIONS
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
@@ -82,6 +86,13 @@ NAMES["unfold"] = LIFTED["patch_columns"]  # of tensors, ``unfold`` means anothe
 globals().update(NAMES)
 
 __all__ = [
+    "ctc_loss",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
+    "affine_grid",
+    "grid_sample",
+    "embedding_bag",
     "alpha_dropout",
     "batch_norm",
     "dropout",

@@ -30,11 +30,16 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
     if max_norm is not None:
-        with grad_mode(False):
-            shorter = LIFTED["shortened"](weight, input, float(max_norm), float(norm_type))
-            assign(weight, shorter, "embedding_renorm_")
+        shorten(weight, input, max_norm, norm_type)
     result: Tensor = LIFTED["embedded"](input, weight, padding_idx, scale_grad_by_freq)
     return result
+
+
+def shorten(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Let the rows of ``weight`` that ``input`` names be no longer than ``max_norm``."""
+    with grad_mode(False):
+        shorter = LIFTED["shortened"](weight, input, float(max_norm), float(norm_type))
+        assign(weight, shorter, "embedding_renorm_")
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:

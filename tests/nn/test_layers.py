@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from tests.nn import test_rnn, test_transformer
+from tests.nn import test_bags, test_rnn, test_transformer
 from tests.torch_peer import Array, compare, integers, normal, same, torch
 
 Build = Callable[[Any], Any]
@@ -292,6 +292,7 @@ def test_a_compiled_layer_is_the_same(case: str) -> None:
 
 def test_no_layer_is_missing() -> None:
     elsewhere = {**test_rnn.LAYERS, **test_rnn.CELLS, **test_transformer.LAYERS}
+    elsewhere |= test_bags.BAG_LAYERS
     tested = {case.split(",")[0].split()[0] for case in (*LAYERS, *elsewhere)}
     tested |= {*test_rnn.BASES, "MultiheadAttention"}
     layers = {name for name in nn.modules.__all__ if not name.endswith("Loss")}

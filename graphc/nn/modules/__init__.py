@@ -123,6 +123,7 @@ from graphc.nn.modules.pooling import (
 )
 from graphc.nn.modules.rnn import GRU, LSTM, RNN, RNNBase
 from graphc.nn.modules.rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from graphc.nn.modules.sequence_loss import CTCLoss
 from graphc.nn.modules.shape import (
     ChannelShuffle,
     Flatten,
@@ -135,7 +136,7 @@ from graphc.nn.modules.shape import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
-from graphc.nn.modules.sparse import Embedding
+from graphc.nn.modules.sparse import Embedding, EmbeddingBag
 from graphc.nn.modules.transformer import (
     Transformer,
     TransformerDecoder,
@@ -143,6 +144,7 @@ from graphc.nn.modules.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from graphc.nn.modules.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
     "CELU",
@@ -169,6 +171,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -190,6 +193,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
@@ -222,6 +226,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",

@@ -15,10 +15,14 @@ from graphc.ir.graph import topological
 from graphc.ir.node import Node, const, grad_mode
 from graphc.ops.movement import full
 from graphc.origins import locating
-from graphc.recording import Trace, overwritten, session
+from graphc.recording import CALLS, Trace, overwritten, session
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor, wrap
 from graphc.typename import short_typename
+
+
+KEEPING = frozenset({"MulBackward0", "DivBackward0"})
+"""Steps that keep their operands in PyTorch even where these are numbers."""
 
 
 def seed(output: Tensor, node: Node, gradient: Tensor | None, trace: Trace) -> Node:
@@ -145,7 +149,8 @@ def _differentiate(
                 for leaf, x in zip(leaves, results, strict=True):
                     if x is not None:
                         watch.check(leaf, x)
-        found = results, frozenset(walk.nodes), frozenset(walk.readers)
+        kept = (x for x in walk.nodes if x in CALLS and CALLS[x].grad_name in KEEPING)
+        found = results, frozenset(walk.nodes), frozenset((*walk.readers, *kept))
         if not told:
             trace.memo[key] = found
     results, walked, readers = found

@@ -72,6 +72,8 @@ def test_a_compiled_step_equals_the_plain_one() -> None:
 
 
 def test_a_tensor_filled_with_a_varying_number_makes_no_new_program() -> None:
+    session.memo.clear()
+    session.programs.clear()
     values = [float(LIFTED["sin"](full((3,), i / 10)).sum()) for i in range(6)]
     known = len(session.programs)
     values += [float(LIFTED["sin"](full((3,), i / 10)).sum()) for i in range(6, 12)]

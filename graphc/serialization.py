@@ -62,7 +62,11 @@ _SIZE = _Global("torch", "Size")
 _DEVICE = _Global("torch", "device")
 
 
-class _Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+_InPython: Any = vars(pickle)["_Pickler"]
+"""The pickler that is written in Python, whose ``save`` can be replaced."""
+
+
+class _Pickler(_InPython):  # type: ignore[misc]
     """Writes tensors, types and devices as PyTorch does, everything else as pickle does."""
 
     def __init__(self, file: IO[bytes]) -> None:

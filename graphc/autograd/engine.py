@@ -20,7 +20,6 @@ from graphc.surface import LIFTED
 from graphc.tensor import Tensor, wrap
 from graphc.typename import short_typename
 
-
 KEEPING = frozenset({"MulBackward0", "DivBackward0"})
 """Steps that keep their operands in PyTorch even where these are numbers."""
 

@@ -188,7 +188,7 @@ def test_a_loss_that_is_kept_does_not_keep_the_data_alive() -> None:
     for i in range(3):
         batch = graphc.full((4,), float(i))
         batch.tolist()
-        batches.append(weakref.ref(batch._storage.array))  # type: ignore[union-attr]
+        batches.append(weakref.ref(batch._storage.array))
         loss = (w * batch * w).sum()
         loss.backward()
         losses.append(loss)
@@ -215,6 +215,7 @@ def test_a_step_with_hooks_is_compiled_once() -> None:
         y = w.sin()
         y.register_hook(lambda gradient: gradient * 2)
         y.sum().backward()
+        assert w.grad is not None
         with graphc.no_grad():
             w.sub_(w.grad * 0.1)
         w.grad = None
@@ -242,6 +243,7 @@ def test_a_step_with_a_function_of_the_users_is_compiled_once() -> None:
 
     def step() -> None:
         Double.apply(w).sin().sum().backward()
+        assert w.grad is not None
         with graphc.no_grad():
             w.sub_(w.grad * 0.1)
         w.grad = None

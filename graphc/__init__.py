@@ -23,6 +23,7 @@ from graphc import (
     window_functions,
 )
 from graphc import cuda as cuda
+from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random

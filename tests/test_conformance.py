@@ -37,7 +37,9 @@ ALONG_AXES = (
     "scatter_reduce sort strided topk"
 )
 DRAWS = "advance random_integer random_normal random_permutation random_uniform"
-MATRICES = "cholesky determinant eigh inverse log_determinant qr solve solve_triangular svd"
+MATRICES = (
+    "cholesky determinant eigh inverse log_determinant pseudo_inverse qr solve solve_triangular svd"
+)
 UNMEANT: dict[str, set[str]] = {
     # Rows that are alike make a matrix singular.
     **{name: {"no dimensions", "extreme", "expanded"} for name in MATRICES.split()},

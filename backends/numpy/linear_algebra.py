@@ -14,6 +14,7 @@ from graphc.ops.linalg import (
     Eigh,
     Inverse,
     LogDeterminant,
+    PseudoInverse,
     Qr,
     Solve,
     SolveTriangular,
@@ -103,6 +104,12 @@ LINEAR_ALGEBRA: dict[str, Callable[[str, Node], Rendered]] = {
         lambda op: f"np.linalg.svd(x, full_matrices={op.full})",
         _STUCK.format("svd", "singular"),
     ),
+    PseudoInverse.name: _decomposition(
+        "Pseudo-inverses.",
+        ("out",),
+        lambda op: f"pseudo_inverse(x, {op.atol}, {op.rtol}, {op.symmetric})",
+        _STUCK.format("pinv", "singular"),
+    ),
     Qr.name: _decomposition(
         "Orthonormal columns and an upper triangle.",
         ("q", "r"),
@@ -122,6 +129,19 @@ def zero_pivot(matrix):
         rows[[k, best]] = rows[[best, k]]
         rows[k + 1 :, k:] -= np.outer(rows[k + 1 :, k] / rows[k, k], rows[k, k:])
     return len(rows)
+''',
+    "pseudo_inverse": '''
+def pseudo_inverse(x, atol, rtol, symmetric):
+    """The pseudo-inverses of matrices, by their singular values or eigenvalues."""
+    if symmetric:
+        values, u = np.linalg.eigh(x)
+        v = np.swapaxes(u, -1, -2)
+    else:
+        u, values, v = np.linalg.svd(x, full_matrices=False)
+    sizes = np.abs(values)
+    least = np.maximum(atol, rtol * sizes.max(-1, keepdims=True, initial=0))
+    scale = np.divide(1, values, where=sizes > least, out=np.zeros_like(values))
+    return np.swapaxes(v, -1, -2) * scale[..., None, :] @ np.swapaxes(u, -1, -2)
 ''',
     "indefinite_minor": '''
 def indefinite_minor(matrix):

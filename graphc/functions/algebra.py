@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.decompositions import linalg_inv
 from graphc.functions.diagonals import band, diagonal
 from graphc.functions.joining import cat
 from graphc.functions.operands import check_tensors
@@ -111,6 +112,9 @@ def cross(input: Node, other: Node, dim: int | None = None) -> Node:
 
 
 def _power_name(input: Any, n: int) -> str:
+    if n == -1:
+        return "LinalgInvExBackward0"
+    n = max(n, -n)
     if n < 2:
         return "CloneBackward0" if n else "CopyBackwards"
     return "MmBackward0" if input.rank == 2 else "UnsafeViewBackward0"
@@ -118,14 +122,14 @@ def _power_name(input: Any, n: int) -> str:
 
 @function(grad_name=_power_name)
 def matrix_power(input: Node, n: int) -> Node:
-    """A square matrix multiplied with itself ``n`` times."""
+    """A square matrix multiplied with itself ``n`` times, or its inverse with itself."""
     if input.rank < 2 or input.shape[-1] != input.shape[-2]:
         raise GraphcRuntimeError(
             "linalg.matrix_power: A must be batches of square matrices, but they are "
             f"{' by '.join(map(str, input.shape[-2:]))} matrices"
         )
     if n < 0:
-        raise GraphcRuntimeError("matrix_power: the inverse of a matrix is not supported")
+        input, n = linalg_inv(input), -n
     size = input.shape[-1]
     result: Node | None = None
     square = input

@@ -14,7 +14,7 @@ from graphc.functions.operands import C_NAMES
 from graphc.functions.reduction import sum
 from graphc.ir.dtype import Scalar, bool_, get_default_dtype, int64
 from graphc.ir.node import Node, cast, const, elementwise, promoted
-from graphc.ir.types import TensorType
+from graphc.ir.types import Shape, TensorType
 from graphc.ops.elementwise import where
 from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
@@ -91,13 +91,17 @@ def chain_matmul(*matrices: Node) -> Node:
     return chained(matrices)
 
 
-def chained(matrices: Sequence[Node]) -> Node:
-    """The product of matrices, in the order that takes the fewest multiplications."""
+def chained(matrices: Sequence[Node], shapes: Sequence[Shape] | None = None) -> Node:
+    """The product of matrices, in the order that takes the fewest multiplications.
+
+    ``shapes`` are what errors say that they have.
+    """
+    said = [list(shape) for shape in shapes or [x.shape for x in matrices]]
     for place, (x, y) in enumerate(pairwise(matrices)):
         if x.shape[1] != y.shape[0]:
             raise GraphcRuntimeError(
-                f"multi_dot(): tensors {place} and {place + 1} with shapes {list(x.shape)} and "
-                f"{list(y.shape)} cannot be multiplied"
+                f"multi_dot(): tensors {place} and {place + 1} with shapes {said[place]} and "
+                f"{said[place + 1]} cannot be multiplied"
             )
     sizes = [x.shape[0] for x in matrices] + [matrices[-1].shape[1]]
     splits = _cheapest_splits(sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.neural import at_least
@@ -10,6 +11,7 @@ from graphc.functions.operands import C_NAMES, dtype_given
 from graphc.functions.precision import widened
 from graphc.functions.reduction import Dims, dropped, normal_dim, normal_dims, square_root
 from graphc.functions.shaping import Extents
+from graphc.functions.singular_values import spectral_norm
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, cast, common_dtype, elementwise
 from graphc.ops.elementwise import equal, number, where
@@ -39,7 +41,13 @@ def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     return where(nothing, at_zero, root)
 
 
-@function(grad_name="LinalgVectorNormBackward0")
+def _norm_name(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, **_: Any) -> str:
+    if p != "nuc":
+        return "LinalgVectorNormBackward0"
+    return "PermuteBackward0" if keepdim else "SumBackward1"
+
+
+@function(grad_name=_norm_name)
 def norm(
     input: Node,
     p: float | str | None = "fro",
@@ -50,9 +58,14 @@ def norm(
     """(Σ |x|ᵖ)^(1/p) over ``dim``; "fro" is p = 2."""
     x = input if dtype is None else cast(input, dtype_given(dtype))
     _check_floating(x)
-    if isinstance(p, str) and p != "fro":
-        raise GraphcRuntimeError(f"norm: p='{p}' is not supported; a number or 'fro' is")
     axes = normal_dims(dim, x.rank)
+    if p == "nuc":
+        if len(axes) != 2:
+            shown = "" if dim is None else dim if isinstance(dim, int) else " ".join(map(str, dim))
+            raise GraphcRuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {shown}")
+        return dropped(spectral_norm(x, p, *axes), axes, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise GraphcRuntimeError(f"norm: p='{p}' is not supported; a number, 'fro' or 'nuc' is")
     exponent = 2.0 if p is None or p == "fro" else float(p)
     return dropped(vector_norm(x, exponent, axes), axes, keepdim)
 

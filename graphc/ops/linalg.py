@@ -264,6 +264,33 @@ class Svd(Op, name="svd"):
         return (found,)
 
 
+@dataclass(frozen=True)
+class PseudoInverse(Op, name="pseudo_inverse"):
+    """The pseudo-inverses; of which singular values up to a tolerance are taken for zero."""
+
+    atol: float
+    rtol: float
+    """In units of the greatest singular value."""
+    symmetric: bool = False
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        (x,) = types
+        return TensorType((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node | None, ...]:
+        (x,) = node.inputs
+        turned, flow = transposed(node), transposed(dy)
+        if x.shape[-2] <= x.shape[-1]:
+            inner = product(flow, node)
+            onward = product(inner, turned)
+            found = onward - transposed(product(node, inner)) - product(x, node, onward)
+            return (found + product(turned, node, flow - product(inner, x)),)
+        inner = product(node, flow)
+        onward = product(turned, inner)
+        found = onward - transposed(product(inner, node)) - product(onward, node, x)
+        return (found + product(flow - product(x, inner), node, turned),)
+
+
 def _skew(x: Node) -> Node:
     return x - transposed(x)
 

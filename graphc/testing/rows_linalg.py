@@ -72,6 +72,11 @@ def _pairs(*made: Any) -> Callable[[DType], Iterator[Sample]]:
     return samples
 
 
+def _pseudo_inverses(dtype: DType) -> Iterator[Sample]:
+    yield from _samples(ops.PseudoInverse(0.0, 1e-6), shapes=SHAPES)(dtype)
+    yield sample(ops.PseudoInverse(0.0, 1e-6, True), _symmetric(dtype, (2, 3, 3)), kind="kink")
+
+
 def _told(result: Array, x: Array) -> tuple[Array, Array]:
     """The result and that nothing was wrong."""
     return result, np.zeros(x.shape[:-2], np.int32)
@@ -168,6 +173,10 @@ ROWS = (
     Row("svd", SINGLES, _samples(ops.Svd(), shapes=SHAPES),
         lambda op, x: tuple(np.linalg.svd(x, full_matrices=op.full)),
         _torch_svd, CONDITIONED, True),
+    Row("pseudo_inverse", SINGLES, _pseudo_inverses,
+        lambda op, x: np.linalg.pinv(x, rcond=op.rtol, hermitian=op.symmetric),
+        lambda torch, op, x: torch.linalg.pinv(
+            x, atol=op.atol, rtol=op.rtol, hermitian=op.symmetric), CONDITIONED, True),
     Row("qr", SINGLES, _samples(ops.Qr(), shapes=SHAPES),
         lambda op, x: tuple(np.linalg.qr(x, "complete" if op.complete else "reduced")),
         lambda torch, op, x: tuple(

@@ -7,6 +7,7 @@ from tests.functions.activations import FUNCTIONAL_ACTIVATIONS, SOFTMAXES
 from tests.functions.calls import Call
 from tests.functions.comparisons import COMPARISONS, TRANSCENDENTAL
 from tests.functions.counts import COUNTS
+from tests.functions.decompositions import DECOMPOSITIONS
 from tests.functions.integrals import INTEGRALS
 from tests.functions.layers import CELLS, LAYERS
 from tests.functions.losses import LOSSES
@@ -46,6 +47,7 @@ TABLE: dict[str, list[Call]] = {
     **WRITES,
     **SCATTERING,
     **SOFTMAXES,
+    **DECOMPOSITIONS,
     **CELLS,
     **INTEGRALS,
     **MATRICES,

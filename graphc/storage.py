@@ -102,5 +102,12 @@ class Storage:
         return owned.view(self.array.dtype)
 
     def snapshot(self) -> Array:
-        """The array as it is now, copied only if somebody outside could still write to it."""
-        return self.array.copy() if self.exposed else self.array
+        """The array as it is now, copied only if somebody outside could still write to it.
+
+        Where nobody can, it is graphc's own from then on: who holds it then, such as a trace, is
+        not to be taken for somebody outside.
+        """
+        if self.exposed:
+            return self.array.copy()
+        self.root.shared = False
+        return self.array

@@ -28,7 +28,7 @@ def test_batched_gradients_can_be_differentiated() -> None:
     for package in (graphc, torch):
         x, rows = batched(package, create_graph=True)
         found.append(numbers(package.autograd.grad(rows.sum(), x)[0]))
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 @pytest.mark.parametrize("package", [graphc, torch])

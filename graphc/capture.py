@@ -11,7 +11,8 @@ from graphc.closing import CapturingTrace, Closing, changed_flags, changed_place
 from graphc.ir.node import make_input
 from graphc.nest import mapped
 from graphc.places import Place
-from graphc.recording import pending_tensors, session
+from graphc.recording import session
+from graphc.running import pending_tensors
 from graphc.tensor import Tensor, bare
 
 

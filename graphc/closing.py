@@ -22,7 +22,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
 from graphc.nest import leaves, mapped
 from graphc.places import MISSING, Place, is_setting, of_module
-from graphc.recording import Trace, pending_tensors, setting
+from graphc.recording import Trace, setting
+from graphc.running import pending_tensors
 from graphc.storage import Storage
 from graphc.tensor import Tensor, bare
 

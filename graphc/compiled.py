@@ -18,7 +18,8 @@ from graphc.ir.graph import Graph
 from graphc.nn.modules.hooks import HOOK_TABLES, call_with_hooks
 from graphc.nn.modules.module import Module
 from graphc.places import of_function
-from graphc.recording import ARENA_LIMIT, close, session
+from graphc.recording import ARENA_LIMIT, session
+from graphc.running import close
 from graphc.signature import AMBIENT, ambient, signature, with_tensors
 from graphc.specialization import Specialization
 from graphc.tensor import Epoch, Tensor

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.errors import GraphcBufferError
 from graphc.from_data import from_numpy
-from graphc.recording import let_go
+from graphc.running import let_go
 from graphc.storage import Array
 from graphc.tensor import Tensor
 

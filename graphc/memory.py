@@ -8,7 +8,8 @@ import numpy as np
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType
-from graphc.recording import Detach, let_go, session
+from graphc.recording import Detach, session
+from graphc.running import let_go
 from graphc.storage import Array, Storage
 from graphc.tensor import Tensor, bare, bump_epoch, from_storage
 

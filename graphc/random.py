@@ -21,7 +21,8 @@ from graphc.ir.node import const, grad_mode, origin_of
 from graphc.ops.movement import Concat, full
 from graphc.ops.random import Advance, Draw
 from graphc.origins import here
-from graphc.recording import close, session
+from graphc.recording import session
+from graphc.running import close
 from graphc.storage import Storage
 from graphc.tensor import Tensor, from_storage, wrap
 from graphc.typename import short_typename

@@ -13,7 +13,8 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
 from graphc.origins import locating
-from graphc.recording import Detach, Trace, Variable, close, let_go, look, root_of, session
+from graphc.recording import Detach, Trace, Variable, root_of, session
+from graphc.running import close, let_go, look
 from graphc.size import Size
 from graphc.storage import Array, Storage
 from graphc.strides import HOST_VIEWS, seen_through

@@ -10,7 +10,8 @@ import numpy as np
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.node import Node
-from graphc.recording import CALLS, Trace, look
+from graphc.recording import CALLS, Trace
+from graphc.running import look
 from graphc.tensor import wrap
 
 

@@ -15,7 +15,8 @@ from graphc.ir.graph import topological
 from graphc.ir.node import Node, const, grad_mode
 from graphc.ops.movement import full
 from graphc.origins import locating
-from graphc.recording import CALLS, Trace, overwritten, session
+from graphc.recording import CALLS, Trace, session
+from graphc.running import overwritten
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor, wrap
 from graphc.typename import short_typename

@@ -13,7 +13,7 @@ from graphc.autograd import no_grad
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.handles import RemovableHandle, register
 from graphc.memory import converted
-from graphc.recording import begin_step, end_step
+from graphc.running import begin_step, end_step
 from graphc.tensor import Tensor, bump_epoch
 from graphc.typename import typename
 

@@ -21,7 +21,8 @@ from graphc.nn.modules.movable import Movable
 from graphc.nn.parameter import Buffer, Parameter
 from graphc.origins import located_in_module
 from graphc.places import matters
-from graphc.recording import begin_call, session
+from graphc.recording import session
+from graphc.running import begin_call
 from graphc.tensor import Tensor, bump_epoch
 from graphc.typename import typename
 

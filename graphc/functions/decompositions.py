@@ -24,6 +24,12 @@ _OLD_CHOLESKY = (
 )
 
 
+_OLD_QR = (
+    "torch.qr is deprecated in favor of torch.linalg.qr and will be removed in a future PyTorch "
+    "release."
+)
+
+
 def check_matrix(name: str, x: Node, argument: str = "A") -> None:
     """Raise where a tensor holds no matrices."""
     if x.rank < 2:
@@ -287,5 +293,6 @@ def linalg_qr(A: Node, mode: str = "reduced") -> tuple[Node, Node]:
 @function(grad_name="LinalgQrBackward0")
 def qr(input: Node, some: bool = True) -> tuple[Node, Node]:
     """Q with orthonormal columns and upper triangular R with Q · R = A; Q square unless some."""
+    warnings.warn(_OLD_QR, stacklevel=5)
     mode = "reduced" if some else "complete"
     return return_type("qr", "Q", "R")(*_qr(input, mode))  # type: ignore[no-any-return]

@@ -97,7 +97,7 @@ def linalg_solve_triangular(
 
 
 _DEPRECATED = (
-    "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular and will be "
+    "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangularand will be "
     "removed in a future PyTorch release."
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from math import inf
 from typing import Any
@@ -29,6 +30,10 @@ from graphc.ops.movement import reshape, zeros
 from graphc.ops.reduce import Max, Min, Sum
 from graphc.ops.sloped import level
 
+_OLD = (
+    "at::{}_norm is deprecated and it is just left for JIT compatibility. It will be removed in a "
+    "future PyTorch release. Please use `linalg.{}, dim, keepdim)` instead"
+)
 Order = Scalar | str | None
 
 
@@ -171,12 +176,14 @@ def _nuclear_name(input: Any, dim: Any = None, keepdim: bool = False) -> str:
 @function(method=False, grad_name=_nuclear_name)
 def nuclear_norm(input: Node, dim: Sequence[int] | None = None, keepdim: bool = False) -> Node:
     """The sum of the singular values."""
+    warnings.warn(_OLD.format("nuclear", "matrix_norm(A, 'nuc'"), stacklevel=5)
     return linalg_matrix_norm(input, "nuc", (0, 1) if dim is None else dim, keepdim)
 
 
 @function(method=False, grad_name="NormBackward1")
 def frobenius_norm(input: Node, dim: Dims, keepdim: bool = False) -> Node:
     """The square root of the sum of the squares over ``dim``."""
+    warnings.warn(_OLD.format("frobenius", "vector_norm(A, 2."), stacklevel=5)
     axes = normal_dims(dim, input.rank)
     return dropped(vector_norm(input, 2.0, axes), axes, keepdim)
 

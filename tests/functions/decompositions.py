@@ -7,6 +7,7 @@ from typing import Any
 from tests.functions.calls import Call, Operand, call, each, f16, f64, i64, numbers
 
 POSITIVE = [[4.0, 1, 0], [1, 3, 1], [0, 1, 2]]
+TURNED = [[2.0, 0.5, -1], [0, 1.5, 0.25], [0, 0, 1]]
 FACTOR = [[2.0, 0, 0], [0.5, 1.5, 0], [-1, 0.25, 1]]
 
 
@@ -40,7 +41,7 @@ DECOMPOSITIONS: dict[str, list[Call]] = {
     ],
     "cholesky_solve": [
         call(f64(3, 2), real(FACTOR)),
-        call(f64(3, 2), real(POSITIVE), upper=True),
+        call(f64(3, 2), real(TURNED), upper=True),
         call(f64(2, 3, 2), real([FACTOR, FACTOR])),
         call(f64(3, 2), f64(3, 2)),
         call(f64(2, 2), real(FACTOR)),
@@ -48,7 +49,7 @@ DECOMPOSITIONS: dict[str, list[Call]] = {
     ],
     "cholesky_inverse": [
         *each(real(FACTOR), real([FACTOR, FACTOR], "float32"), f64(3, 2), f64(3)),
-        call(real(POSITIVE), True),
+        call(real(TURNED), True),
     ],
     "triangular_solve": [
         call(f64(3, 2), real(POSITIVE)),

@@ -96,6 +96,18 @@ ELSEWHERE = {
     "gumbel_softmax": "tests/test_functions_neural.py",
     "multi_head_attention_forward": "tests/nn/test_transformer.py",
     "pdist": "tests/functions/test_choices.py",
+    "ctc_loss": "tests/nn/test_ctc.py",
+    **dict.fromkeys(
+        [
+            "affine_grid",
+            "embedding_bag",
+            "grid_sample",
+            "max_unpool1d",
+            "max_unpool2d",
+            "max_unpool3d",
+        ],
+        "tests/nn/test_bags.py",
+    ),
 }
 """Functions of ``nn.functional`` that are no matter of a single call, and what tests them."""
 

@@ -195,6 +195,7 @@ def test_what_a_result_comes_from() -> None:
             f.affine_grid(theta, (1, 1, 2, 2), align_corners=True),
             f.max_unpool2d(pooled, places, 2),
             f.max_unpool1d(pooled[0], places[0] * 0, 2),
+            f.max_unpool3d(pooled, places * 0, (1, 2, 2)),
             bag(m, m.tensor([[0]]), None, m.ones(2, 2, requires_grad=True)),
         ]
         return [repr(x).split("grad_fn=")[-1] for x in results]

@@ -1,0 +1,15 @@
+"""How generated C is compiled."""
+
+from __future__ import annotations
+
+FLAGS = (
+    "-std=gnu11",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fopenmp-simd",
+)
+"""Not -ffast-math: it would let the compiler reorder reductions and drop nan, and, linked into a
+library, switch the whole process to flush-to-zero. ``-fopenmp-simd`` obeys ``#pragma omp simd`` and
+links nothing."""

@@ -1,0 +1,85 @@
+"""What a kernel is made from, and what is made: the C functions and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from graphc.backends.native.targets import Target
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node
+from graphc.ir.types import Shape
+
+
+@dataclass(frozen=True)
+class Operand:
+    """How a kernel finds an operand or a result, of which it is given the first element."""
+
+    shape: Shape
+    strides: Shape
+    """In elements; zero where it is broadcast, negative where it is flipped."""
+    dtype: DType
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie one after the other in C order."""
+        step = 1
+        for extent, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if extent != 1 and stride != step:
+                return False
+            step *= extent
+        return True
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a kernel is made for."""
+
+    node: Node
+    operands: tuple[Operand, ...]
+    results: tuple[Operand, ...]
+    threads: int
+    """How many threads there are: work is cut into a few tasks for each, or left whole."""
+    target: Target
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function of a kernel; its tasks may run at once, the next stage waits for all of them."""
+
+    function: str
+    tasks: int
+    """It is called for each task from 0 on."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The C functions of a kernel.
+
+    Each stage's function is ``static void FUNCTION(long task, operands..., results...,
+    workspaces...)``; the operands are pointers to const. Where there are errors, a last parameter
+    ``long check`` is the number of the first of them, and ``fail(check + i, value)`` reports one.
+    """
+
+    text: str
+    stages: tuple[Stage, ...]
+    workspace: tuple[int, ...] = ()
+    """Bytes of each workspace, which begins at a multiple of 64 and holds anything at first."""
+    errors: tuple[tuple[str, str], ...] = ()
+    """The exception's name (IndexError, ValueError, RuntimeError) and its message, with {} for the value."""
+    helpers: frozenset[str] = field(default_factory=frozenset)
+    """Names of the shared functions that the text calls (see ``library``)."""
+
+
+Maker = Callable[[str, Setting], Made]
+"""Makes a kernel whose functions all begin with the given name."""
+
+SMALL = 16 * 1024
+"""Elements of elementwise work below which splitting costs more than it saves."""
+
+
+def tasks(count: int, each: int, threads: int, *, per_thread: int = 4) -> int:
+    """How many tasks to cut ``count`` pieces into, each of so many elements of light work."""
+    if threads == 1 or count * each < 2 * SMALL:
+        return 1
+    return max(1, min(count, threads * per_thread, count * each // SMALL))

@@ -1,0 +1,57 @@
+"""The instruction sets that C is generated for."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Target:
+    """An instruction set: how wide its vectors are, how many there are, and how to ask for it."""
+
+    name: str
+    width: int
+    """Bytes of a vector."""
+    registers: int
+    flags: tuple[str, ...]
+    """The compiler's flags for it."""
+
+    def lanes(self, itemsize: int) -> int:
+        """Elements of a vector."""
+        return self.width // itemsize
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("avx512", 64, 32, ("-march=x86-64-v4", "-mprefer-vector-width=512")),
+        Target("avx2", 32, 16, ("-march=x86-64-v3",)),
+        Target("neon", 16, 32, ("-march=armv8-a",)),
+        Target("portable", 16, 16, ()),
+    )
+}
+
+
+@cache
+def host() -> Target:
+    """The best target that this machine runs."""
+    if platform.machine() in ("aarch64", "arm64"):
+        return TARGETS["neon"]
+    flags = _flags()
+    v3 = {"avx2", "bmi1", "bmi2", "fma", "f16c", "movbe"}
+    v4 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+    if v3 <= flags:
+        return TARGETS["avx512" if v4 <= flags else "avx2"]
+    return TARGETS["portable"]
+
+
+def _flags() -> frozenset[str]:
+    """What the processor says it has; nothing where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    return next((frozenset(x.split(":")[1].split()) for x in lines if x.startswith("flags")), frozenset())

@@ -1,0 +1,84 @@
+"""One generated C kernel, compiled alone and called on numpy arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes  # noqa: F401  numpy learns bfloat16
+import numpy as np
+
+from graphc.backends.native.flags import FLAGS
+from graphc.backends.native.library import prelude
+from graphc.backends.native.made import Made, Maker, Operand, Setting
+from graphc.backends.native.targets import Target, host
+from graphc.backends.native.types import stored
+from graphc.ir.dtype import dtype_of_numpy
+from graphc.ir.node import Node
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def operand_of(array: Array) -> Operand:
+    """How the array lies in memory."""
+    dtype = dtype_of_numpy(array.dtype)
+    assert dtype is not None
+    strides = tuple(x // array.itemsize for x in array.strides)
+    return Operand(array.shape, strides, dtype)
+
+
+def source(made: Made, parameters: Sequence[Operand]) -> str:
+    """A C file with the kernel and ``run``, which does every task of every stage in order."""
+    pointers = [f"(void *)p[{i}]" for i in range(len(parameters) + len(made.workspace))]
+    arguments = [*pointers, *(["0"] if made.errors else [])]
+    lines = [
+        f"    for (long i = 0; i < {stage.tasks}; i++) {stage.function}(i, {', '.join(arguments)});"
+        for stage in made.stages
+    ]
+    run = "\n".join(["void run(void **p) {", *lines, "}"])
+    return "\n".join([prelude(made.helpers), made.text, run, ""])
+
+
+def call(
+    maker: Maker,
+    node: Node,
+    operands: Sequence[Array],
+    folder: Path,
+    *,
+    results: Sequence[Array] | None = None,
+    threads: int = 2,
+    target: Target | None = None,
+    sanitize: bool = False,
+) -> list[Array]:
+    """The results of a kernel of ``node`` on the arrays, as they lie."""
+    target = target or host()
+    given = list(operands)
+    if results is None:
+        results = [np.empty(t.shape, t.dtype.numpy) for t in node.types]
+    found = list(results)
+    parameters = tuple(operand_of(x) for x in (*given, *found))
+    count = len(given)
+    setting = Setting(node, parameters[:count], parameters[count:], threads, target)
+    made = maker("kernel", setting)
+    run = compiled(source(made, parameters), folder, target)
+    work = [np.full(n + 64, 255, np.uint8) for n in made.workspace]
+    addresses = [x.ctypes.data for x in (*given, *found)]
+    addresses += [-(-x.ctypes.data // 64) * 64 for x in work]
+    run((ctypes.c_void_p * len(addresses))(*addresses))
+    return found
+
+
+def compiled(text: str, folder: Path, target: Target) -> Any:
+    """The function ``run`` of a C file."""
+    number = len(list(folder.glob("*.c")))
+    path, library = folder / f"kernel{number}.c", folder / f"kernel{number}.so"
+    path.write_text(text)
+    command = ["cc", *FLAGS, *target.flags, "-Wall", "-Werror", "-Wno-unused", "-shared", "-fPIC"]
+    subprocess.run([*command, str(path), "-o", str(library), "-lm"], check=True)
+    return ctypes.CDLL(str(library)).run
+
+
+__all__ = ["call", "compiled", "operand_of", "source", "stored"]

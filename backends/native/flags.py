@@ -8,6 +8,7 @@ FLAGS = (
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
+    "-fwrapv",
     "-fopenmp-simd",
 )
 """Not -ffast-math: it would let the compiler reorder reductions and drop nan, and, linked into a

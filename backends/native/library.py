@@ -8,6 +8,7 @@ from graphc.kernels_templates import render
 
 HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fail": ("fail.c.j2", ()),
+    "nan_reductions": ("nan_reductions.c.j2", ()),
 }
 """For each helper its template and the helpers that it calls itself."""
 

@@ -13,13 +13,15 @@ from graphc.backend import Kernel, Sources
 from graphc.backends.numpy.body import number
 from graphc.backends.numpy.kernels import Made, Setting, make, numpy_dtype
 from graphc.backends.numpy.prelude import helpers
-from graphc.backends.numpy.schedule import Schedule, arena, schedule
-from graphc.backends.numpy.values import Layout, Result, call, literal, looked_at, shortened, viewed
+from graphc.backends.numpy.schedule import scheduled
+from graphc.backends.numpy.values import Layout, call, literal, looked_at, shortened, viewed
 from graphc.ir.dtype import DType
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node
 from graphc.ir.types import Shape, TensorType
 from graphc.kernels_templates import render
+from graphc.lowering.schedule import arena
+from graphc.lowering.views import Result
 from graphc.ops.creation import Arange
 from graphc.passes.plan_memory import Plan
 
@@ -91,8 +93,7 @@ class Emission:
     def __init__(self, graph: Graph, threads: int) -> None:
         self.graph = graph
         self.threads = threads
-        self.schedule: Schedule = schedule(graph)
-        self.layouts = self.schedule.layouts
+        self.schedule, self.layouts = scheduled(graph)
         self.names = Names()
         self.result_names: dict[Result, str] = {}
         self.early: dict[Result, bool] = {}

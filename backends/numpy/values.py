@@ -10,10 +10,8 @@ import numpy as np
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Item, Node
 from graphc.ir.types import Shape
+from graphc.lowering.views import Result
 from graphc.ops.movement import Expand, Flip, Permute, Reshape, Slice
-
-Result = tuple[Node, int]
-"""One result of a kernel, or of an input: what owns memory."""
 
 
 @dataclass(frozen=True)

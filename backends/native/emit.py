@@ -1,0 +1,258 @@
+"""From a fused graph to the text of a C file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+
+from graphc.backend import Kernel as Text
+from graphc.backend import Sources
+from graphc.backends.native.executable import Interface
+from graphc.backends.native.heavy import maker_of
+from graphc.backends.native.library import prelude
+from graphc.backends.native.made import Made, Operand, Setting, Stage
+from graphc.backends.native.memory import Memory
+from graphc.backends.native.orders import chosen_orders
+from graphc.backends.native.sweeps import number_of, ramp_of, sweeps
+from graphc.backends.native.targets import Target
+from graphc.backends.native.types import number, stored
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.kernels_templates import render
+from graphc.lowering.names import Names
+from graphc.ops.creation import Arange
+from graphc.passes.fuse import Fused
+
+RESERVED = frozenset(
+    "arena step parallel task one_by_one failed failed_value fail float16 bfloat16 auto break case "
+    "char const continue default do double else enum extern float for goto if inline int long "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void "
+    "volatile while states arrays value pool reserve release y0 y1 j0 j1 jn yn gamma div index "
+    "exp log pow sin cos tan tanh sqrt abs floor ceil round main free malloc time random".split()
+)
+"""Words of C and names of its library that a value of the program must not have."""
+PLACEHOLDER = "graphc_kernel_name"
+LIGHT = 20_000
+"""Multiplications and additions of a step below which nothing else can be done meanwhile."""
+
+
+def emit(graph: Graph, threads: int, target: Target) -> Sources:
+    """The program as one C file; the same graph, thread count and target give the same text."""
+    return Emission(graph, threads, target).sources()
+
+
+class Emission:
+    """The state of one emission."""
+
+    def __init__(self, graph: Graph, threads: int, target: Target) -> None:
+        self.graph, self.threads, self.target = graph, threads, target
+        self.memory = Memory(graph, chosen_orders(graph))
+        self.names = Names(RESERVED)
+        self.functions: dict[str, tuple[str, Made]] = {}
+        """By its text without a name: each kernel's name and what it is."""
+        self.texts: list[Text] = []
+        self.helpers: set[str] = set()
+        self.errors: list[tuple[str, str, str]] = []
+        self.constants: dict[str, str] = {}
+        self.tasks: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, str]] = []
+        self.work = 0
+
+    def sources(self) -> Sources:
+        """The whole text."""
+        memory, graph = self.memory, self.graph
+        memory.name(self.names)
+        kernels = [(kernel, *self._kernel(kernel)) for kernel in memory.schedule.order]
+        memory.plan({kernel: list(made.workspace) for kernel, _, made in kernels})
+        for kernel, name, made in kernels:
+            self._run(kernel, name, made)
+        self._copy_out()
+        self._update()
+        text = self._render()
+        written = {target for target, _ in graph.updates}
+        interface = Interface(
+            inputs=tuple(x.type for x in graph.inputs),
+            state=tuple(x.type for x in graph.state),
+            written=tuple(i for i, x in enumerate(graph.state) if x in written),
+            outputs=tuple(x.type for x in graph.outputs),
+            errors=tuple(self.errors),
+            light=self.work < LIGHT,
+            threads=self.threads,
+            target=self.target.name,
+        )
+        facts: dict[str, object] = {
+            "native": interface,
+            "live_peak": memory.live_peak,
+            "kernels": len(self.texts),
+            "threads": self.threads,
+        }
+        return Sources(text, tuple(self.texts), "c", memory.arena_bytes, facts)
+
+    # -- kernels -------------------------------------------------------------------------------
+
+    def _kernel(self, kernel: Node) -> tuple[str, Made]:
+        """The name of a kernel's functions, and the kernel; equal ones are there once."""
+        operands = tuple(self.memory.operand(x) for x in kernel.inputs)
+        results = tuple(self.memory.result(kernel, i) for i in range(len(kernel.types)))
+        setting = Setting(kernel, operands, results, self.threads, self.target)
+        if isinstance(kernel.op, Fused):
+            ramps = [ramp_of(x, self.memory.views[x]) for x in kernel.inputs]
+            made = sweeps(PLACEHOLDER, setting, ramps, self.memory.is_aliased(kernel))
+        else:
+            made = maker_of(kernel)(PLACEHOLDER, setting)
+        self.work += _work(kernel)
+        return self._named(made, _function(kernel), str(kernel.origin))
+
+    def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
+        found = self.functions.get(made.text)
+        if found is not None:
+            return found
+        name = self.names.new(f"{wish}_{len(self.functions)}")
+        text = made.text.replace(PLACEHOLDER, name).strip("\n")
+        stages = tuple(Stage(x.function.replace(PLACEHOLDER, name), x.tasks) for x in made.stages)
+        named = Made(text, stages, made.workspace, made.errors, made.helpers)
+        self.functions[made.text] = (name, named)
+        self.helpers |= made.helpers | ({"fail"} if made.errors else set())
+        self.texts.append(Text(name, origin or wish, text))
+        return name, named
+
+    # -- the step ------------------------------------------------------------------------------
+
+    def _run(self, kernel: Node, name: str, made: Made) -> None:
+        arguments = [self._pointer(x, kernel) for x in kernel.inputs]
+        arguments += [self.memory.pointer((kernel, i)) for i in range(len(kernel.types))]
+        for i in range(len(made.workspace)):
+            arguments.append(f"(void *)(arena + {self.memory.workspace(kernel, i)})")
+        if made.errors:
+            arguments.append(str(len(self.errors)))
+            self.errors += [(error, message, name) for error, message in made.errors]
+        self._call(made, arguments, _described(kernel))
+
+    def _call(self, made: Made, arguments: list[str], comment: str) -> None:
+        for stage in made.stages:
+            if stage.tasks == 0:
+                continue
+            if stage.tasks == 1:
+                statement = f"{stage.function}(0, {', '.join(arguments)});"
+            else:
+                task = self.names.new(f"task_{len(self.tasks)}")
+                self.tasks.append((task, f"{stage.function}(task, {', '.join(arguments)});"))
+                statement = f"parallel({task}, {stage.tasks});"
+            self.steps.append((comment, statement))
+            comment = ""
+
+    def _pointer(self, node: Node, kernel: Node) -> str:
+        """The address of an operand's first element."""
+        fixed = number_of(node)
+        if fixed is not None:
+            return self._constant(node, fixed.value)
+        view = self.memory.views[node]
+        if isinstance(view.owner[0].op, Arange) and isinstance(kernel.op, Fused):
+            return "0"
+        pointer = self.memory.pointer(view.owner)
+        return f"{pointer} + {view.offset}" if view.offset else pointer
+
+    def _constant(self, node: Node, value: bool | int | float) -> str:
+        kind, text = stored(node.dtype), number(node.dtype, value)
+        if node.dtype.name in ("float16", "bfloat16"):
+            text = "{" + str(int(node.dtype.numpy.type(value).view("uint16"))) + "}"
+        declared = f"{kind} {{}}[1] = {{{{{text}}}}};"
+        if declared not in self.constants:
+            self.constants[declared] = self.names.new(f"number_{len(self.constants)}")
+        return self.constants[declared]
+
+    # -- what is returned, and updates -------------------------------------------------------
+
+    def _copy(self, node: Node, source: Operand, pointer: str, target: str, comment: str) -> None:
+        """A copy of a value to contiguous memory."""
+        made = copied(source, self.threads, self.target, self.memory.copy_node(node))
+        name, named = self._named(made, "copy", "")
+        self._call(named, [pointer, target], comment)
+
+    def _copy_out(self) -> None:
+        """Copy what is returned and was not computed where it is returned."""
+        for i, output in enumerate(self.graph.outputs):
+            view = self.memory.views[output]
+            if self.memory.schedule.in_output.get(view.owner) == i:
+                continue
+            pointer = self._pointer(output, output)
+            operand = self.memory.operand(output)
+            self._copy(output, operand, pointer, self.memory.output_names[i], f"output {i}")
+
+    def _update(self) -> None:
+        """Write the updates that were not computed in place, after every read of old values."""
+        later: list[tuple[Node, str, str]] = []
+        size = 0
+        for target, value in self.graph.updates:
+            view = self.memory.views[value]
+            if self.memory.schedule.in_state.get(view.owner) is target:
+                continue
+            operand, pointer = self.memory.operand(value), self._pointer(value, value)
+            place = self.memory.pointer((target, 0))
+            if view.owner[0] in self.memory.given:
+                # An old value may be another's new one: it is read before any is written.
+                old = f"(({stored(value.dtype)} *)(old + {size}))"
+                size += -(-value.type.nbytes // 64) * 64
+                self._copy(value, operand, pointer, old, "update: the old value")
+                later.append((value, old, place))
+            else:
+                self._copy(value, operand, pointer, place, "update")
+        for value, old, place in later:
+            self._copy(value, self.memory.contiguous(value), old, place, "update")
+        if size:
+            self.constants[f"_Alignas(64) unsigned char {{}}[{size}];"] = "old"
+
+    # -- text ----------------------------------------------------------------------------------
+
+    def _render(self) -> str:
+        memory = self.memory
+        return render(
+            "program.c.j2",
+            title=f"{self.graph.name}: generated by graphc for {self.target.name}.",
+            facts=[
+                f"{len(self.texts)} kernels; an arena of {memory.arena_bytes} bytes; "
+                f"{self.threads} threads."
+            ],
+            prelude=prelude(self.helpers),
+            state=[memory.declared(x) for x in self.graph.state],
+            given=[memory.declared(x) for x in self.graph.inputs] + memory.declared_outputs(),
+            constants=[f"static {text.format(name)}" for text, name in self.constants.items()],
+            arena=max(64, memory.arena_bytes),
+            values=memory.values(),
+            kernels=[x.text for x in self.texts],
+            tasks=self.tasks,
+            steps=self.steps,
+            threads=bool(self.tasks),
+            checks=bool(self.errors),
+        )
+
+
+def copied(source: Operand, threads: int, target: Target, node: Node) -> Made:
+    """The kernel that copies a value to contiguous memory."""
+    from graphc.lowering.views import dense
+
+    result = Operand(source.shape, dense(source.shape), source.dtype)
+    setting = Setting(node, (source,), (result,), threads, target)
+    return sweeps(PLACEHOLDER, setting, [None], False)
+
+
+def _function(kernel: Node) -> str:
+    return kernel.origin.function.replace(".backward", "_grad") or kernel.op.name
+
+
+def _described(kernel: Node) -> str:
+    types = ", ".join(map(str, kernel.types))
+    return f"{str(kernel.origin) or kernel.op.name}: {types}".replace("*/", "* /")
+
+
+def _work(kernel: Node) -> int:
+    """About how many operations the kernel takes."""
+    op = kernel.op
+    if isinstance(op, Fused):
+        return prod(op.space) * len(op.body.computed)
+    operands: Iterable[Node] = kernel.inputs
+    sizes = [x.type.size for x in operands] + [t.size for t in kernel.types]
+    if op.name == "matmul":
+        return 2 * kernel.type.size * kernel.inputs[0].shape[-1]
+    heavy = 64 if op.name.startswith("convolution") else 8
+    return heavy * sum(sizes)

@@ -1,0 +1,382 @@
+"""The C statements of a kernel's loops: rows, sweeps over their elements, and what is done for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from graphc.backends.native.spelling import scalar
+from graphc.backends.native.types import computed, is_low, load, number, store, stored
+from graphc.ir.dtype import DType, Scalar
+from graphc.lowering.kernel import (
+    Access,
+    Action,
+    Keep,
+    Kept,
+    Kernel,
+    Load,
+    Ramp,
+    Reduction,
+    Step,
+    Store,
+    Value,
+)
+
+INDICES = "ijklmnopqrstuvwxyz"
+BLOCK = 64
+"""Rows that lie side by side in memory and are worked on together."""
+
+START = {"sum": "0", "prod": "1", "any": "0", "all": "1"}
+CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+
+
+def terms(strides: Sequence[int], names: Sequence[str]) -> str:
+    """The index that is affine in the named loop variables."""
+    parts = []
+    for stride, name in zip(strides, names, strict=True):
+        if stride:
+            parts.append(name if stride == 1 else f"{stride} * {name}")
+    return " + ".join(parts).replace("+ -", "- ") or "0"
+
+
+def start_of(op: str, dtype: DType) -> str:
+    """What a reduction begins with."""
+    if op in START:
+        return START[op]
+    kind = computed(dtype)
+    if kind in ("float", "double"):
+        sign = "-" if op == "max" else ""
+        return f"{sign}__builtin_inf{'f' if kind == 'float' else ''}()"
+    if dtype.name == "bool":
+        return "0" if op == "max" else "1"
+    lowest = {"uint8": "0"}.get(dtype.name, f"INT{8 * dtype.itemsize}_MIN")
+    highest = {"uint8": "UINT8_MAX"}.get(dtype.name, f"INT{8 * dtype.itemsize}_MAX")
+    return lowest if op == "max" else highest
+
+
+def combined(op: str, dtype: DType, total: str, value: str) -> str:
+    """The statement that takes a value into a total; an extreme is nan once a value is."""
+    if op == "sum":
+        return f"{total} = {total} + {value};"
+    if op == "prod":
+        return f"{total} = {total} * {value};"
+    if op in ("any", "all"):
+        return f"{total} = {total} {CLAUSE[op]} ({value} != 0);"
+    sign = ">" if op == "max" else "<"
+    if dtype.is_floating_point:
+        # A nan compares with nothing: it must come in, and stay.
+        return f"{total} = ({value} {sign} {total}) | ({value} != {value}) ? {value} : {total};"
+    return f"{total} = {value} {sign} {total} ? {value} : {total};"
+
+
+@dataclass
+class Lines:
+    """Statements with their indentation."""
+
+    text: list[str] = field(default_factory=list)
+    depth: int = 1
+
+    def add(self, *lines: str) -> None:
+        """Append statements."""
+        self.text += ["    " * self.depth + line if line else "" for line in lines]
+
+    def open(self, line: str) -> None:
+        """Begin a block."""
+        self.add(line + " {")
+        self.depth += 1
+
+    def close(self, count: int = 1) -> None:
+        """End blocks."""
+        for _ in range(count):
+            self.depth -= 1
+            self.add("}")
+
+
+def is_column(kernel: Kernel) -> bool:
+    """Whether rows lie side by side, so that the inner loop runs from row to row."""
+    return any(axis.reduced for axis in kernel.axes) and not kernel.axes[-1].reduced
+
+
+@dataclass(frozen=True)
+class Total:
+    """Where a reduction that is a result is added up: memory of the computed type."""
+
+    reduction: Reduction
+    name: str
+    """The pointer."""
+    strides: tuple[int, ...]
+
+
+class Writer:
+    """Writes a kernel's loops for one task."""
+
+    def __init__(
+        self, kernel: Kernel, parameters: Sequence[str], bounds: dict[int, tuple[str, str]]
+    ) -> None:
+        self.kernel = kernel
+        self.parameters = parameters
+        """The pointers' names."""
+        self.bounds = bounds
+        """The axes of which the task has a part, from one name to another."""
+        self.indices = INDICES[: len(kernel.axes)]
+        self.lines = Lines()
+        self.helpers: set[str] = set()
+        self.totals: dict[Access, Total] = {}
+        axes = kernel.axes
+        within = [i for i, axis in enumerate(axes) if axis.reduced]
+        self.is_column = is_column(kernel)
+        self.block, self.is_even = self._block(part)
+        self.rows = [i for i, a in enumerate(axes) if not a.reduced][
+            : -1 if self.is_column else None
+        ]
+        if not within:
+            self.rows = list(range(len(axes) - 1))
+        self.within = [i for i in range(len(axes)) if i not in self.rows]
+        self.row_strides = self._row_strides(within)
+
+    def _block(self, part: int | None) -> tuple[int, bool]:
+        """How many rows side by side make a block, and whether all blocks have as many."""
+        if not self.is_column:
+            return 1, True
+        extent = self.kernel.axes[-1].extent
+        part = part or extent
+        for size in (BLOCK, BLOCK // 2, BLOCK // 4):
+            if part % size == 0 and extent % size == 0:
+                return size, True
+        return min(BLOCK, part), part == extent <= BLOCK
+
+    def _row_strides(self, within: Sequence[int]) -> tuple[int, ...]:
+        """The strides of a row that is kept in scratch memory."""
+        strides, step = [0] * len(self.kernel.axes), 1
+        if self.is_column:
+            strides[-1], step = 1, self.block
+        for axis in reversed(within):
+            strides[axis] = step
+            step *= self.kernel.axes[axis].extent
+        return tuple(strides)
+
+    @property
+    def row_size(self) -> int:
+        """Elements of a row of scratch memory."""
+        count = prod(axis.extent for axis in self.kernel.axes if axis.reduced)
+        return count * self.block
+
+    # -- loops ---------------------------------------------------------------------------------
+
+    def _loop(self, axis: int, low: str | None = None, high: str | None = None) -> None:
+        index = self.indices[axis]
+        bounds = self.bounds.get(axis, ("0", str(self.kernel.axes[axis].extent)))
+        low, high = low or bounds[0], high or bounds[1]
+        self.lines.open(f"for (long {index} = {low}; {index} < {high}; {index}++)")
+
+    def write(self) -> None:
+        """The loops over rows, and in them the sweeps."""
+        if not any(axis.reduced for axis in self.kernel.axes):
+            self._plain()
+            return
+        for axis in self.rows:
+            self._loop(axis)
+        if self.is_column:
+            self._blocks()
+        else:
+            self._row()
+        self.lines.close(len(self.rows))
+
+    def _plain(self) -> None:
+        """One sweep over everything, with no rows."""
+        (sweep,) = self.kernel.sweeps
+        axes = range(len(self.kernel.axes))
+        if not axes:
+            self._actions(sweep.body, [])
+            return
+        self._nest(list(axes), sweep.body, "")
+
+    def _nest(self, axes: Sequence[int], body: Sequence[Action], pragma: str) -> None:
+        """Loops over ``axes``, the innermost vectorised."""
+        inner = axes[-1]
+        low, high = self._inner_bounds(inner)
+        fixed, moving = self._hoisted(body, inner)
+        for axis in axes[:-1]:
+            self._loop(axis)
+        self._actions(fixed, [])
+        local = [x for x in body if isinstance(x, Reduction) and x.result and inner in x.axes]
+        for x in local:
+            self.lines.add(
+                f"{computed(x.value.dtype)} {x.value.name} = {start_of(x.op, x.value.dtype)};"
+            )
+        clauses = pragma + "".join(self._clause(x) for x in local)
+        self.lines.add(f"#pragma omp simd{clauses}")
+        self._loop(inner, low, high)
+        self._actions(moving, local)
+        self.lines.close()
+        for x in local:
+            self._add_up(x, x.value.name)
+        self.lines.close(len(axes) - 1)
+
+    @property
+    def _end(self) -> str:
+        return f"begin + {self.block}" if self.is_even else "end"
+
+    def _inner_bounds(self, axis: int) -> tuple[str | None, str | None]:
+        if self.is_column and axis == len(self.kernel.axes) - 1:
+            return "begin", self._end
+        return None, None
+
+    def _clause(self, x: Reduction) -> str:
+        if x.op in ("max", "min") and x.value.dtype.is_floating_point:
+            return f" reduction({x.op}_nan:{x.value.name})"
+        return f" reduction({CLAUSE[x.op]}:{x.value.name})"
+
+    def _hoisted(self, body: Sequence[Action], inner: int) -> tuple[list[Action], list[Action]]:
+        """The loads that do not change in the inner loop, and the rest."""
+        fixed = [
+            x
+            for x in body
+            if isinstance(x, Load)
+            and not isinstance(x.source, Kept)
+            and not x.source.strides[inner]
+        ]
+        return list(fixed), [x for x in body if x not in fixed]
+
+    def _row(self) -> None:
+        """The sweeps of one row whose elements are contiguous, or nearly so."""
+        for sweep in self.kernel.sweeps:
+            self._actions(sweep.row, [])
+            if not sweep.body:
+                continue
+            totals = [x for x in sweep.body if isinstance(x, Reduction) and x.result is None]
+            for x in totals:
+                self.lines.add(
+                    f"{computed(x.value.dtype)} {x.value.name} = {start_of(x.op, x.value.dtype)};"
+                )
+            self._nest(self.within, sweep.body, "".join(self._clause(x) for x in totals))
+            self._rounded(totals)
+
+    def _rounded(self, totals: Sequence[Reduction]) -> None:
+        """A total of low-precision floats, added up as float, becomes a value of their type."""
+        for x in totals:
+            if is_low(x.value.dtype):
+                self.helpers.add(f"round_{x.value.dtype.name}")
+                name = self._name(x.value)
+                self.lines.add(f"{name} = round_{x.value.dtype.name}({name});")
+
+    def _blocks(self) -> None:
+        """The sweeps of a block of rows that lie side by side."""
+        last = len(self.kernel.axes) - 1
+        low, high = self.bounds.get(last, ("0", str(self.kernel.axes[last].extent)))
+        block = self.block
+        self.lines.open(f"for (long begin = {low}; begin < {high}; begin += {block})")
+        if not self.is_even:
+            self.lines.add(f"const long end = begin + {block} < {high} ? begin + {block} : {high};")
+        for name, dtype in self._row_values():
+            self.lines.add(f"{computed(dtype)} {name}[{block}];")
+        for sweep in self.kernel.sweeps:
+            if sweep.row:
+                self._loop(last, "begin", self._end)
+                self._actions(sweep.row, [])
+                self.lines.close()
+            if not sweep.body:
+                continue
+            totals = [x for x in sweep.body if isinstance(x, Reduction) and x.result is None]
+            if totals:
+                self._loop(last, "begin", self._end)
+                for x in totals:
+                    self.lines.add(f"{self._name(x.value)} = {start_of(x.op, x.value.dtype)};")
+                self.lines.close()
+            self._nest(self.within, sweep.body, "")
+            if any(is_low(x.value.dtype) for x in totals):
+                self._loop(last, "begin", self._end)
+                self._rounded(totals)
+                self.lines.close()
+        self.lines.close()
+
+    def _row_values(self) -> dict[tuple[str, DType], None]:
+        values = {}
+        for sweep in self.kernel.sweeps:
+            for x in (*sweep.row, *sweep.body):
+                if not isinstance(x, Store | Keep) and x.value.is_row:
+                    values[x.value.name, x.value.dtype] = None
+        return values
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def _name(self, value: Value | Scalar) -> str:
+        """The expression for a value."""
+        assert isinstance(value, Value)
+        if value.is_row and self.is_column:
+            return f"{value.name}[{self.indices[-1]} - begin]"
+        return value.name
+
+    def _operand(self, value: Value | Scalar, dtype: DType) -> str:
+        return self._name(value) if isinstance(value, Value) else number(dtype, value)
+
+    def place(self, access: Access | Kept) -> str:
+        """The element in memory."""
+        if isinstance(access, Kept):
+            strides = list(self.row_strides)
+            index = terms(strides, self.indices)
+            return f"kept{access.scratch}[{index}{' - begin' if self.is_column else ''}]"
+        return f"{self.parameters[access.parameter]}[{terms(access.strides, self.indices)}]"
+
+    def _define(self, value: Value, expression: str) -> None:
+        if value.is_row and self.is_column:
+            self.lines.add(f"{self._name(value)} = {expression};")
+        else:
+            self.lines.add(f"const {computed(value.dtype)} {value.name} = {expression};")
+
+    def _actions(self, actions: Sequence[Action], local: Sequence[Reduction]) -> None:
+        for x in actions:
+            if isinstance(x, Load):
+                self._define(x.value, self._loaded(x))
+            elif isinstance(x, Step):
+                types = [y.dtype for y in x.node.inputs]
+                operands = [self._operand(v, t) for v, t in zip(x.operands, types, strict=True)]
+                text, helpers = scalar(x.node, operands)
+                self.helpers |= helpers
+                self._define(x.value, text)
+            elif isinstance(x, Keep):
+                self.lines.add(f"{self.place(Kept(x.scratch))} = {self._name(x.value)};")
+            elif isinstance(x, Store):
+                self._low(x.target.dtype)
+                value = self._operand(x.value, x.target.dtype)
+                self.lines.add(store(x.target.dtype, self.place(x.target), value))
+            elif x.result is None or x in local:
+                value = self._operand(x.operand, x.value.dtype)
+                self._take(x.op, x.value.dtype, self._name(x.value), value)
+            else:
+                self._add_up(x, self._operand(x.operand, x.value.dtype))
+
+    def _low(self, dtype: DType) -> None:
+        if is_low(dtype):
+            self.helpers |= {f"widen_{dtype.name}", f"narrow_{dtype.name}"}
+
+    def _loaded(self, x: Load) -> str:
+        source = x.source
+        if isinstance(source, Ramp):
+            index = terms(source.strides, self.indices)
+            kind = computed(source.dtype)
+            if source.offset:
+                index = f"{source.offset} + {index}"
+            if source.step != 1:
+                index = f"{number(source.dtype, source.step)} * ({kind})({index})"
+            else:
+                index = f"({kind})({index})"
+            return f"{number(source.dtype, source.start)} + {index}" if source.start else index
+        if isinstance(source, Kept):
+            return self.place(source)
+        self._low(source.dtype)
+        return load(source.dtype, self.place(source))
+
+    def _take(self, op: str, dtype: DType, total: str, value: str) -> None:
+        self.lines.add(combined(op, dtype, total, value))
+
+    def _add_up(self, x: Reduction, value: str) -> None:
+        """Take a value into a total in memory."""
+        assert x.result is not None
+        total = self.totals[x.result]
+        place = f"{total.name}[{terms(total.strides, self.indices)}]"
+        self._take(x.op, x.value.dtype, place, value)
+
+
+__all__ = ["BLOCK", "Total", "Writer", "combined", "start_of", "stored", "terms"]

@@ -1,0 +1,154 @@
+"""Where each value of a program lies: given arrays, the arena, and how they are named in C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.backends.native.made import Operand
+from graphc.backends.native.sweeps import lowered_node, overwrites
+from graphc.backends.native.types import stored
+from graphc.ir.graph import Graph
+from graphc.ir.node import Const, Input, Node, make_input
+from graphc.lowering.kernel import Kernel
+from graphc.lowering.names import Names
+from graphc.lowering.schedule import arena, schedule
+from graphc.lowering.views import Order, Result, View, dense, is_kernel, views
+from graphc.ops.creation import Arange
+from graphc.passes.fuse import Fused
+from graphc.passes.plan_memory import Plan
+
+
+class Memory:
+    """The views of a graph's values, the order of its kernels, and the plan of its arena."""
+
+    def __init__(self, graph: Graph, orders: Mapping[Result, Order]) -> None:
+        self.graph, self.orders = graph, orders
+        self.views = views(graph, orders)
+        self.given = frozenset((*graph.inputs, *graph.state))
+        kernels = [x for x in graph.nodes if is_kernel(x, self.views)]
+        ranges = self._ranges(kernels)
+        kernels = [x for x in graph.nodes if x in ranges or is_kernel(x, self.views)]
+        self.lowered: dict[Node, Kernel] = {}
+        self.schedule = schedule(graph, self._placed(), kernels, self._overwrites)
+        self.names: dict[Result, str] = {}
+        self.output_names: list[str] = []
+        self._plan: Plan | None = None
+
+    def _ranges(self, kernels: list[Node]) -> frozenset[Node]:
+        """The ranges that must be in memory, since something other than loops reads them."""
+        read = [x for kernel in kernels if not isinstance(kernel.op, Fused) for x in kernel.inputs]
+        read += [*self.graph.outputs, *(value for _, value in self.graph.updates)]
+        owners = (self.views[x].owner[0] for x in read)
+        return frozenset(x for x in owners if isinstance(x.op, Arange))
+
+    def _placed(self) -> dict[Node, View]:
+        return {x: v for x, v in self.views.items() if not isinstance(v.owner[0].op, Const)}
+
+    def _overwrites(self, kernel: Node, result: int, slot: int) -> bool:
+        if not isinstance(kernel.op, Fused):
+            return False
+        if kernel not in self.lowered:
+            self.lowered[kernel] = lowered_node(
+                kernel,
+                [self.operand(x) for x in kernel.inputs],
+                [self.views[x] for x in kernel.inputs],
+                [self.result(kernel, i) for i in range(len(kernel.types))],
+            )
+        if kernel.inputs[slot].dtype is not kernel.types[result].dtype:
+            return False
+        return overwrites(self.lowered[kernel], len(kernel.inputs) + result, slot)
+
+    # -- how values lie ------------------------------------------------------------------------
+
+    def operand(self, node: Node) -> Operand:
+        """How a node's value lies."""
+        return Operand(node.shape, self.views[node].strides, node.dtype)
+
+    def result(self, kernel: Node, number: int) -> Operand:
+        """How a kernel's result lies."""
+        type_ = kernel.types[number]
+        return Operand(type_.shape, dense(type_.shape, self.orders.get((kernel, number))), type_.dtype)
+
+    def contiguous(self, node: Node) -> Operand:
+        """A value of the node's type in C order."""
+        return Operand(node.shape, dense(node.shape), node.dtype)
+
+    def is_aliased(self, kernel: Node) -> bool:
+        """Whether a result of the kernel lies over one of its operands."""
+        reads = self.schedule.reads(kernel)
+        for i in range(len(kernel.types)):
+            target = self.schedule.in_state.get((kernel, i))
+            if (target is not None and (target, 0) in reads) or (kernel, i) in self.schedule.shared:
+                return True
+        return False
+
+    def copy_node(self, node: Node) -> Node:
+        """A node of a fused group that does nothing but copy a value of this type."""
+        x = make_input("x", node.type, device="")
+        op = Fused(Graph((x,), (x,), name="copy"), node.shape, ())
+        return Node(op, (x,), node.type, requires_grad=False, device="")
+
+    # -- names and addresses -------------------------------------------------------------------
+
+    def name(self, names: Names) -> None:
+        """Give names to what is given and to every value."""
+        for node in (*self.graph.state, *self.graph.inputs):
+            assert isinstance(node.op, Input)
+            self.names[node, 0] = names.new(node.op.label)
+        for i in range(len(self.graph.outputs)):
+            self.output_names.append(names.new(f"output_{i}"))
+        for number, kernel in enumerate(self.schedule.order):
+            for i in range(len(kernel.types)):
+                suffix = f"_{i}" if len(kernel.types) > 1 else ""
+                self.names[kernel, i] = names.new(f"t{number}{suffix}")
+
+    def plan(self, workspace: dict[Node, list[int]]) -> None:
+        """Lay out the arena."""
+        self._plan = arena(self.schedule, workspace)
+
+    @property
+    def planned(self) -> Plan:
+        assert self._plan is not None
+        return self._plan
+
+    @property
+    def arena_bytes(self) -> int:
+        return self.planned.arena_bytes
+
+    @property
+    def live_peak(self) -> int:
+        return self.planned.live_peak
+
+    def workspace(self, kernel: Node, number: int) -> int:
+        """The offset of a kernel's workspace in the arena."""
+        return self.planned.offsets[kernel, "workspace", number]
+
+    def pointer(self, owner: Result) -> str:
+        """The C name of the memory that a result has."""
+        target = self.schedule.in_state.get(owner)
+        if target is not None:
+            return self.names[target, 0]
+        number = self.schedule.in_output.get(owner)
+        return self.names[owner] if number is None else self.output_names[number]
+
+    def declared(self, node: Node) -> tuple[str, str, str]:
+        """The C type, the name and the comment of a given array."""
+        return stored(node.dtype), self.names[node, 0], str(node.type)
+
+    def declared_outputs(self) -> list[tuple[str, str, str]]:
+        """The same of the arrays that are returned."""
+        pairs = zip(self.graph.outputs, self.output_names, strict=True)
+        return [(stored(x.dtype), name, str(x.type)) for x, name in pairs]
+
+    def values(self) -> list[tuple[str, str, int, str]]:
+        """The name, C type, offset and comment of each value in the arena."""
+        found = []
+        for kernel in self.schedule.order:
+            for i, type_ in enumerate(kernel.types):
+                key = (kernel, i)
+                if key in self.planned.offsets:
+                    offset = self.planned.offsets[key]
+                    order = self.orders.get(key)
+                    note = f"{type_}" + (f", in memory by dimensions {order}" if order else "")
+                    found.append((self.names[key], stored(type_.dtype), offset, note))
+        return found

@@ -1,0 +1,60 @@
+"""Which dimension of each result is innermost in memory.
+
+Convolutions work channels last; what follows them keeps the order of what it reads, so that
+elements are put in another order only where a value comes in or is returned.
+"""
+
+from __future__ import annotations
+
+from graphc.backends.native.heavy import preferred
+from graphc.ir.graph import Graph
+from graphc.ir.node import Item, Node
+from graphc.lowering.views import Order, Result, View, order_of, view_of
+from graphc.ops.movement import Concat, Pad, Place, Reshape
+from graphc.ops.pooling import Pool
+from graphc.passes.fuse import Fused
+
+
+def chosen_orders(graph: Graph) -> dict[Result, Order]:
+    """The orders of the results that are not in C order."""
+    fixed = _fixed(graph)
+    orders: dict[Result, Order] = {}
+    found: dict[Node, View] = {}
+    for node in graph.nodes:
+        for number, order in enumerate(_wanted(node, found)):
+            if order is not None and (node, number) not in fixed and order != tuple(sorted(order)):
+                orders[node, number] = order
+        found[node] = view_of(node, found, orders)
+    return orders
+
+
+def _fixed(graph: Graph) -> set[Result]:
+    """The results that are given back, or become state: they lie as the user's arrays do."""
+    fixed = set()
+    for root in graph.roots:
+        while isinstance(root.op, Reshape):
+            root = root.inputs[0]
+        fixed.add((root.inputs[0], root.op.index) if isinstance(root.op, Item) else (root, 0))
+    return fixed
+
+
+def _wanted(node: Node, found: dict[Node, View]) -> list[Order | None]:
+    """The order that is best for each result of a kernel."""
+    op = node.op
+    if isinstance(op, Fused):
+        order = _followed(node, found, op.space)
+        return [order if t.shape == op.space else None for t in node.types]
+    if isinstance(op, Pool | Concat | Pad | Place):
+        order = _followed(node, found, None)
+        return [order if order and len(order) == t.rank else None for t in node.types]
+    return preferred(node)
+
+
+def _followed(node: Node, found: dict[Node, View], space: tuple[int, ...] | None) -> Order | None:
+    """The order of the largest operand that lies in memory without gaps."""
+    best: Node | None = None
+    for x in node.inputs:
+        whole = (space is None or x.shape == space) and all(found[x].strides)
+        if x.rank > 2 and whole and (best is None or x.type.size > best.type.size):
+            best = x
+    return None if best is None else order_of(best.shape, found[best].strides)

@@ -1,0 +1,1 @@
+"""From fused graphs to kernels: views as affine accesses, loops, the schedule of a program."""

@@ -1,0 +1,196 @@
+"""Products that finish their result before it is stored: elementwise work joins what it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+from graphc.ir.graph import Graph, reuse
+from graphc.ir.node import Item, Node, Op, make_input
+from graphc.ir.types import TensorType, Types
+from graphc.ops.movement import Reshape, reshape
+from graphc.ops.reduce import Reduce
+from graphc.passes.fuse import Fused
+
+
+@dataclass(frozen=True, eq=False)
+class Finished(Op, name="finished"):
+    """A product whose result goes through a group, element by element, before it is stored.
+
+    The operands are those of the product, then those of the group without the product.
+    """
+
+    product: Op
+    arity: int
+    """How many operands the product has."""
+    type: TensorType
+    """That of the product."""
+    group: Fused
+    slot: int
+    """Which operand of the group the product is."""
+
+    def infer(self, types: tuple[TensorType, ...]) -> Types:
+        results = tuple(x.type for x in self.group.body.outputs)
+        return results if len(results) > 1 else results[0]
+
+    def __str__(self) -> str:
+        return f"{self.product}+{self.group}"
+
+
+def finish_products(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
+    """The graph in which groups have joined the products that they alone read.
+
+    ``can_finish`` says of a node whether its kernel can finish its result.
+    """
+    graph = _apart(graph, can_finish)
+    joined: dict[Node, tuple[Node, int]] = {}
+    taken: set[Node] = set()
+    for node in graph.nodes:
+        if isinstance(node.op, Fused) and _is_plain(node.op):
+            for slot, operand in enumerate(node.inputs):
+                source = _product(graph, operand)
+                if source is None or source in taken or not can_finish(source):
+                    continue
+                if source.type.size == prod(node.op.space) and _keeps_order(source, operand):
+                    joined[node] = (source, slot)
+                    taken.add(source)
+                    break
+
+    def step(node: Node, operands: tuple[Node, ...]) -> Node:
+        if node not in joined:
+            return reuse(node, operands)
+        source, slot = joined[node]
+        assert isinstance(node.op, Fused)
+        product = operands[slot]
+        while isinstance(product.op, Reshape):
+            product = product.inputs[0]
+        rest = (*operands[:slot], *operands[slot + 1 :])
+        op = Finished(source.op, len(product.inputs), source.type, node.op, slot)
+        inputs = (*product.inputs, *rest)
+        return Node(
+            op, inputs, node.type, requires_grad=False, device=node.device, origin=source.origin
+        )
+
+    return graph.rebuild(step) if joined else graph
+
+
+def _is_plain(op: Fused) -> bool:
+    """Whether every member and result is elementwise over the whole space."""
+    nodes = op.body.computed
+    return (
+        not op.reduced
+        and bool(nodes)
+        and not any(isinstance(x.op, Reduce) for x in nodes)
+        and all(x.shape == op.space for x in op.body.outputs)
+    )
+
+
+def _product(graph: Graph, operand: Node) -> Node | None:
+    """The node behind reshapes that nothing else reads."""
+    roots = set(graph.roots)
+    while True:
+        if operand in roots or len(graph.users[operand]) != 1:
+            return None
+        if not isinstance(operand.op, Reshape):
+            return None if isinstance(operand.type, tuple) else operand
+        operand = operand.inputs[0]
+
+
+def _keeps_order(source: Node, operand: Node) -> bool:
+    """Whether the group sees the product's own axes, with no more than others of extent one."""
+    return [n for n in source.shape if n != 1] == [n for n in operand.shape if n != 1]
+
+
+def _apart(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
+    """Groups that follow a product, with their reductions as a group of their own.
+
+    A reduction of what the group returns anyway, such as the gradient of a bias, reads that again.
+    """
+    split: dict[Node, tuple[Node, ...]] = {}
+
+    def step(node: Node, operands: tuple[Node, ...]) -> Node:
+        if isinstance(node.op, Item) and operands[0] in split:
+            return split[operands[0]][node.op.index]
+        new = reuse(node, operands)
+        if isinstance(node.op, Fused) and _splits(graph, node, can_finish):
+            split[new] = _parts(new)
+            if len(split[new]) == 1:
+                return split[new][0]
+        return new
+
+    return graph.rebuild(step)
+
+
+def _splits(graph: Graph, node: Node, can_finish: Callable[[Node], bool]) -> bool:
+    op = node.op
+    assert isinstance(op, Fused)
+    reduces = [x for x in op.body.computed if isinstance(x.op, Reduce)]
+    if op.reduced or not reduces or len(reduces) == len(op.body.computed):
+        return False
+    if any(y in reduces for x in op.body.computed for y in x.inputs):
+        return False
+    given = set(op.body.outputs)
+    if any(x.inputs[0] not in given or x.inputs[0].shape != op.space for x in reduces):
+        return False
+    if any(x.shape != op.space for x in op.body.outputs if x not in reduces):
+        return False
+    sources = [_product(graph, x) for x in node.inputs]
+    return any(x is not None and can_finish(x) for x in sources)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    """The results of a group, of which one part is elementwise and one reduces its results."""
+    op = node.op
+    assert isinstance(op, Fused)
+    plain = [x for x in op.body.outputs if not isinstance(x.op, Reduce)]
+    first = _group(node, op, tuple(plain), op.body.inputs, node.inputs)
+    found = dict(zip(plain, first, strict=True))
+    for output in op.body.outputs:
+        if isinstance(output.op, Reduce):
+            source = output.inputs[0]
+            stand_in = make_input("a0", source.type, device="")
+            total = Node(
+                output.op,
+                (stand_in,),
+                output.type,
+                requires_grad=False,
+                device=output.device,
+                origin=output.origin,
+            )
+            alone = Fused(Graph((stand_in,), (total,), name="fused"), op.space, ())
+            found[output] = Node(
+                alone,
+                (found[source],),
+                output.type,
+                requires_grad=False,
+                device=node.device,
+                origin=output.origin,
+            )
+    return tuple(found[x] for x in op.body.outputs)
+
+
+def _group(
+    node: Node,
+    op: Fused,
+    outputs: tuple[Node, ...],
+    inputs: tuple[Node, ...],
+    operands: tuple[Node, ...],
+) -> list[Node]:
+    """The results of a group with fewer results."""
+    body = Graph(inputs, outputs, name="fused")
+    used = set(body.nodes)
+    kept = [i for i, x in enumerate(inputs) if x in used]
+    body = Graph(tuple(inputs[i] for i in kept), outputs, name="fused")
+    types = tuple(x.type for x in outputs)
+    made = Node(
+        Fused(body, op.space, ()),
+        tuple(operands[i] for i in kept),
+        types if len(types) > 1 else types[0],
+        requires_grad=False,
+        device=node.device,
+        origin=node.origin,
+    )
+    if len(types) == 1:
+        return [reshape(made, outputs[0].shape)]
+    return [Item(i)(made) for i in range(len(types))]

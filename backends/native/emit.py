@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from math import prod
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
 from graphc.backends.native.executable import Interface
-from graphc.backends.native.heavy import maker_of
+from graphc.backends.native.finished import finished
+from graphc.backends.native.heavy import can_finish, maker_of
 from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Operand, Setting, Stage
 from graphc.backends.native.memory import Memory
 from graphc.backends.native.orders import chosen_orders
-from graphc.backends.native.sweeps import number_of, ramp_of, sweeps
+from graphc.backends.native.sweeps import number_of, sweeps
 from graphc.backends.native.targets import Target
 from graphc.backends.native.types import number, stored
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
+from graphc.lowering.epilogues import Finished, finish_products
 from graphc.lowering.names import Names
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
@@ -45,6 +48,7 @@ class Emission:
     """The state of one emission."""
 
     def __init__(self, graph: Graph, threads: int, target: Target) -> None:
+        graph = finish_products(graph, can_finish)
         self.graph, self.threads, self.target = graph, threads, target
         self.memory = Memory(graph, chosen_orders(graph))
         self.names = Names(RESERVED)
@@ -54,7 +58,7 @@ class Emission:
         self.helpers: set[str] = set()
         self.errors: list[tuple[str, str, str]] = []
         self.constants: dict[str, str] = {}
-        self.tasks: list[tuple[str, str]] = []
+        self.tasks: list[tuple[str, list[str]]] = []
         self.steps: list[tuple[str, str]] = []
         self.work = 0
 
@@ -64,8 +68,8 @@ class Emission:
         memory.name(self.names)
         kernels = [(kernel, *self._kernel(kernel)) for kernel in memory.schedule.order]
         memory.plan({kernel: list(made.workspace) for kernel, _, made in kernels})
-        for kernel, name, made in kernels:
-            self._run(kernel, name, made)
+        for _, members in groupby(kernels, key=lambda x: memory.phases[x[0]]):
+            self._run(list(members))
         self._copy_out()
         self._update()
         text = self._render()
@@ -95,9 +99,11 @@ class Emission:
         operands = tuple(self.memory.operand(x) for x in kernel.inputs)
         results = tuple(self.memory.result(kernel, i) for i in range(len(kernel.types)))
         setting = Setting(kernel, operands, results, self.threads, self.target)
+        ramps = self.memory.ramps(kernel)
         if isinstance(kernel.op, Fused):
-            ramps = [ramp_of(x, self.memory.views[x]) for x in kernel.inputs]
             made = sweeps(PLACEHOLDER, setting, ramps, self.memory.is_aliased(kernel))
+        elif isinstance(kernel.op, Finished):
+            made = finished(PLACEHOLDER, setting, ramps)
         else:
             made = maker_of(kernel)(PLACEHOLDER, setting)
         self.work += _work(kernel)
@@ -118,7 +124,19 @@ class Emission:
 
     # -- the step ------------------------------------------------------------------------------
 
-    def _run(self, kernel: Node, name: str, made: Made) -> None:
+    def _run(self, members: list[tuple[Node, str, Made]]) -> None:
+        """Run the kernels of a phase: the first stages of all at once, then the second ones."""
+        calls = [(kernel, made, self._arguments(kernel, name, made)) for kernel, name, made in members]
+        for number in range(max(len(made.stages) for _, made, _ in calls)):
+            stages = [
+                (made.stages[number], arguments, _described(kernel) if number == 0 else "")
+                for kernel, made, arguments in calls
+                if number < len(made.stages) and made.stages[number].tasks
+            ]
+            self._stage(stages)
+
+    def _arguments(self, kernel: Node, name: str, made: Made) -> str:
+        """What a kernel's functions are called with."""
         arguments = [self._pointer(x, kernel) for x in kernel.inputs]
         arguments += [self.memory.pointer((kernel, i)) for i in range(len(kernel.types))]
         for i in range(len(made.workspace)):
@@ -126,20 +144,27 @@ class Emission:
         if made.errors:
             arguments.append(str(len(self.errors)))
             self.errors += [(error, message, name) for error, message in made.errors]
-        self._call(made, arguments, _described(kernel))
+        return ", ".join(arguments)
+
+    def _stage(self, stages: list[tuple[Stage, str, str]]) -> None:
+        """The statements for stages that may run at once."""
+        if all(stage.tasks == 1 for stage, _, _ in stages):
+            self.steps += [(note, f"{x.function}(0, {given});") for x, given, note in stages]
+            return
+        name = self.names.new(f"task_{len(self.tasks)}")
+        lines, total = [], 0
+        for x, given, _ in stages:
+            task = f"task - {total}" if total else "task"
+            total += x.tasks
+            guard = f"if (task < {total}) " if x is not stages[-1][0] else ""
+            lines.append(f"{'else ' if len(lines) else ''}{guard}{x.function}({task}, {given});")
+        self.tasks.append((name, lines))
+        note = "; ".join(note for _, _, note in stages if note)
+        self.steps.append((note, f"parallel({name}, {total});"))
 
     def _call(self, made: Made, arguments: list[str], comment: str) -> None:
-        for stage in made.stages:
-            if stage.tasks == 0:
-                continue
-            if stage.tasks == 1:
-                statement = f"{stage.function}(0, {', '.join(arguments)});"
-            else:
-                task = self.names.new(f"task_{len(self.tasks)}")
-                self.tasks.append((task, f"{stage.function}(task, {', '.join(arguments)});"))
-                statement = f"parallel({task}, {stage.tasks});"
-            self.steps.append((comment, statement))
-            comment = ""
+        for x in made.stages:
+            self._stage([(x, ", ".join(arguments), comment)])
 
     def _pointer(self, node: Node, kernel: Node) -> str:
         """The address of an operand's first element."""
@@ -147,7 +172,7 @@ class Emission:
         if fixed is not None:
             return self._constant(node, fixed.value)
         view = self.memory.views[node]
-        if isinstance(view.owner[0].op, Arange) and isinstance(kernel.op, Fused):
+        if isinstance(view.owner[0].op, Arange) and view.owner not in self.memory.names:
             return "0"
         pointer = self.memory.pointer(view.owner)
         return f"{pointer} + {view.offset}" if view.offset else pointer

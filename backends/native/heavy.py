@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 
 from graphc.backend import refusal
-from graphc.backends.native.made import Maker
+from graphc.backends.native.epilogue import Epilogue
+from graphc.backends.native.made import Made, Maker, Setting
+from graphc.ir.dtype import float32, float64
 from graphc.ir.node import Node
 from graphc.lowering.views import Order
 from graphc.ops.convolution import Window
+from graphc.ops.matmul import MatMul
 
 TABLES = (
     ("matmul", "MATMUL"),
@@ -41,6 +45,22 @@ def maker_of(node: Node) -> Maker:
     if maker is None:
         raise refusal("native", node)
     return maker
+
+
+def can_finish(node: Node) -> bool:
+    """Whether the node's kernel can take its result through a group before it is stored."""
+    return isinstance(node.op, MatMul | Window) and node.dtype in (float32, float64)
+
+
+def finishing(node: Node) -> Callable[[str, Setting, Epilogue], Made]:
+    """The maker of a product that finishes its result."""
+    if isinstance(node.op, MatMul):
+        from graphc.backends.native.matmul import matmul
+
+        return matmul
+    from graphc.backends.native.convolution import FINISHING
+
+    return FINISHING[node.op.name]
 
 
 def preferred(node: Node) -> list[Order | None]:

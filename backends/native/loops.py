@@ -112,17 +112,23 @@ class Writer:
     """Writes a kernel's loops for one task."""
 
     def __init__(
-        self, kernel: Kernel, parameters: Sequence[str], bounds: dict[int, tuple[str, str]]
+        self,
+        kernel: Kernel,
+        parameters: Sequence[str],
+        bounds: dict[int, tuple[str, str]],
+        part: int | None = None,
     ) -> None:
         self.kernel = kernel
         self.parameters = parameters
         """The pointers' names."""
         self.bounds = bounds
         """The axes of which the task has a part, from one name to another."""
-        self.indices = INDICES[: len(kernel.axes)]
+        self.indices: Sequence[str] = INDICES[: len(kernel.axes)]
         self.lines = Lines()
         self.helpers: set[str] = set()
         self.totals: dict[Access, Total] = {}
+        self.special: dict[int, str] = {}
+        """The elements of parameters that are found otherwise than by their strides."""
         axes = kernel.axes
         within = [i for i, axis in enumerate(axes) if axis.reduced]
         self.is_column = is_column(kernel)
@@ -317,13 +323,18 @@ class Writer:
             strides = list(self.row_strides)
             index = terms(strides, self.indices)
             return f"kept{access.scratch}[{index}{' - begin' if self.is_column else ''}]"
-        return f"{self.parameters[access.parameter]}[{terms(access.strides, self.indices)}]"
+        special = self.special.get(access.parameter)
+        return special or f"{self.parameters[access.parameter]}[{terms(access.strides, self.indices)}]"
 
     def _define(self, value: Value, expression: str) -> None:
         if value.is_row and self.is_column:
             self.lines.add(f"{self._name(value)} = {expression};")
         else:
             self.lines.add(f"const {computed(value.dtype)} {value.name} = {expression};")
+
+    def perform(self, actions: Sequence[Action]) -> None:
+        """Write what is done for an element whose indices are known."""
+        self._actions(actions, [])
 
     def _actions(self, actions: Sequence[Action], local: Sequence[Reduction]) -> None:
         for x in actions:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graphc.backends.native.finished import Finish
 from graphc.backends.native.made import Operand
-from graphc.backends.native.sweeps import lowered_node, overwrites
+from graphc.backends.native.sweeps import lowered_node, overwrites, ramp_of
 from graphc.backends.native.types import stored
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node, make_input
-from graphc.lowering.kernel import Kernel
+from graphc.lowering.epilogues import Finished
+from graphc.lowering.kernel import Kernel, Ramp
 from graphc.lowering.names import Names
+from graphc.lowering.phases import phases
 from graphc.lowering.schedule import arena, schedule
 from graphc.lowering.views import Order, Result, View, dense, is_kernel, views
 from graphc.ops.creation import Arange
@@ -30,13 +33,14 @@ class Memory:
         kernels = [x for x in graph.nodes if x in ranges or is_kernel(x, self.views)]
         self.lowered: dict[Node, Kernel] = {}
         self.schedule = schedule(graph, self._placed(), kernels, self._overwrites)
+        self.phases = phases(self.schedule)
         self.names: dict[Result, str] = {}
         self.output_names: list[str] = []
         self._plan: Plan | None = None
 
     def _ranges(self, kernels: list[Node]) -> frozenset[Node]:
         """The ranges that must be in memory, since something other than loops reads them."""
-        read = [x for kernel in kernels if not isinstance(kernel.op, Fused) for x in kernel.inputs]
+        read = [x for kernel in kernels if not isinstance(kernel.op, Fused) for x in _in_memory(kernel)]
         read += [*self.graph.outputs, *(value for _, value in self.graph.updates)]
         owners = (self.views[x].owner[0] for x in read)
         return frozenset(x for x in owners if isinstance(x.op, Arange))
@@ -45,18 +49,38 @@ class Memory:
         return {x: v for x, v in self.views.items() if not isinstance(v.owner[0].op, Const)}
 
     def _overwrites(self, kernel: Node, result: int, slot: int) -> bool:
+        if kernel.inputs[slot].dtype is not kernel.types[result].dtype:
+            return False
+        if isinstance(kernel.op, Finished):
+            return self._finish_overwrites(kernel, result, slot)
         if not isinstance(kernel.op, Fused):
             return False
         if kernel not in self.lowered:
             self.lowered[kernel] = lowered_node(
                 kernel,
                 [self.operand(x) for x in kernel.inputs],
-                [self.views[x] for x in kernel.inputs],
+                self.ramps(kernel),
                 [self.result(kernel, i) for i in range(len(kernel.types))],
             )
-        if kernel.inputs[slot].dtype is not kernel.types[result].dtype:
-            return False
         return overwrites(self.lowered[kernel], len(kernel.inputs) + result, slot)
+
+    def _finish_overwrites(self, kernel: Node, result: int, slot: int) -> bool:
+        """The product reads its own operands throughout; its group reads each element once."""
+        op = kernel.op
+        assert isinstance(op, Finished)
+        if slot < op.arity:
+            return False
+        if kernel not in self.lowered:
+            results = [self.result(kernel, i) for i in range(len(kernel.types))]
+            operands = [self.operand(x) for x in kernel.inputs]
+            self.lowered[kernel] = Finish(kernel, operands, self.ramps(kernel), results).kernel
+        number = slot - op.arity
+        number += number >= op.slot
+        return overwrites(self.lowered[kernel], len(op.group.body.inputs) + result, number)
+
+    def ramps(self, kernel: Node) -> list[Ramp | None]:
+        """The operands that are ranges."""
+        return [ramp_of(x, self.views[x]) for x in kernel.inputs]
 
     # -- how values lie ------------------------------------------------------------------------
 
@@ -103,8 +127,8 @@ class Memory:
                 self.names[kernel, i] = names.new(f"t{number}{suffix}")
 
     def plan(self, workspace: dict[Node, list[int]]) -> None:
-        """Lay out the arena."""
-        self._plan = arena(self.schedule, workspace)
+        """Lay out the arena, in which kernels of one phase do not share bytes."""
+        self._plan = arena(self.schedule, workspace, self.phases)
 
     @property
     def planned(self) -> Plan:
@@ -152,3 +176,8 @@ class Memory:
                     note = f"{type_}" + (f", in memory by dimensions {order}" if order else "")
                     found.append((self.names[key], stored(type_.dtype), offset, note))
         return found
+
+
+def _in_memory(kernel: Node) -> tuple[Node, ...]:
+    """The operands of which a kernel, other than a group, needs the addresses."""
+    return kernel.inputs[: kernel.op.arity] if isinstance(kernel.op, Finished) else kernel.inputs

@@ -40,35 +40,28 @@ def sweeps(
     ``ramps`` has the operands that are ranges rather than memory. ``aliased`` says that a result
     lies over an operand, element for element.
     """
-    kernel = _lowered(setting.node, setting.operands, ramps, setting.results)
+    kernel = lowered_node(setting.node, setting.operands, ramps, setting.results)
     return Emission(name, setting, kernel, aliased).made()
 
 
 def lowered_node(
-    node: Node, operands: Sequence[Operand], seen: Sequence[View], results: Sequence[Operand]
-) -> Kernel:
-    """The loops of a fused node."""
-    ramps = [ramp_of(x, view) for x, view in zip(node.inputs, seen, strict=True)]
-    return _lowered(node, operands, ramps, results)
-
-
-def _lowered(
     node: Node,
     operands: Sequence[Operand],
     ramps: Sequence[Ramp | None],
     results: Sequence[Operand],
 ) -> Kernel:
+    """The loops of a fused node."""
     op = node.op
     assert isinstance(op, Fused)
     sources: list[Source] = []
     for slot, (x, operand, ramp) in enumerate(zip(node.inputs, operands, ramps, strict=True)):
         fixed = number_of(x)
-        access = Access(slot, _single(operand), operand.dtype)
+        access = Access(slot, single(operand), operand.dtype)
         sources.append(fixed.value if fixed is not None else ramp or access)
-    return lowered(op, sources, [_single(x) for x in results])
+    return lowered(op, sources, [single(x) for x in results])
 
 
-def _single(operand: Operand) -> tuple[int, ...]:
+def single(operand: Operand) -> tuple[int, ...]:
     """The strides, zero along axes of extent one."""
     return tuple(0 if n == 1 else s for n, s in zip(operand.shape, operand.strides, strict=True))
 

@@ -68,12 +68,17 @@ def _strides_of(source: Source) -> Shape | None:
 
 
 def arranged(
-    space: Shape, reduced: Sequence[int], groups: Sequence[Sequence[int]], found: Sequence[Shape]
+    space: Shape,
+    reduced: Sequence[int],
+    groups: Sequence[Sequence[int]],
+    found: Sequence[Shape],
+    given: Sequence[int] = (),
 ) -> Nest:
     """The loops over a space: in the order of memory, and as few as the accesses allow.
 
     ``groups`` are sets of axes that must stay apart from others (those that a reduction goes
-    over); ``found`` are the strides of every access, the most important first.
+    over); ``found`` are the strides of every access, the most important first. ``given`` is an
+    order of the axes that is to be kept.
     """
     wide = [axis for axis, n in enumerate(space) if n != 1]
 
@@ -91,6 +96,8 @@ def arranged(
         order = [*rows[:-1], *within, rows[-1]]
     else:
         order = rows + within
+    if given:
+        order = [axis for axis in given if space[axis] != 1]
     kinds = {axis: (axis in reduced, tuple(axis in group for group in groups)) for axis in order}
     merged: list[list[int]] = []
     for axis in order:
@@ -104,17 +111,34 @@ def arranged(
     return Nest(tuple(tuple(axes) for axes in merged))
 
 
-def lowered(op: Fused, sources: Sequence[Source], results: Sequence[Shape]) -> Kernel:
+def lowered(
+    op: Fused,
+    sources: Sequence[Source],
+    results: Sequence[Shape],
+    roles: Sequence[Sequence[int]] = (),
+) -> Kernel:
     """The kernel of a fused group: operands come from ``sources``, results have these strides.
 
-    All strides are over the group's space, and zero where the extent is one.
+    All strides are over the group's space, and zero where the extent is one. Where ``roles``
+    are given, the axes of the space stay in their order, and those of one apart from others'.
     """
+    return nested(op, sources, results, roles)[0]
+
+
+def nested(
+    op: Fused,
+    sources: Sequence[Source],
+    results: Sequence[Shape],
+    roles: Sequence[Sequence[int]] = (),
+) -> tuple[Kernel, Nest]:
+    """The kernel of a fused group, and what its axes are."""
     reduces = [x for x in op.body.computed if isinstance(x.op, Reduce)]
     strides = [*results, *(s for x in sources if (s := _strides_of(x)) is not None)]
     largest = sorted(range(len(strides)), key=lambda i: -_span(op.space, strides[i]))
-    groups = [x.op.axes for x in reduces if isinstance(x.op, Reduce)]
-    nest = arranged(op.space, op.reduced, groups, [strides[i] for i in largest])
-    return _Builder(op, nest, sources, results).kernel()
+    groups = [*roles, *(x.op.axes for x in reduces if isinstance(x.op, Reduce))]
+    given = [axis for role in roles for axis in role]
+    nest = arranged(op.space, op.reduced, groups, [strides[i] for i in largest], given)
+    return _Builder(op, nest, sources, results).kernel(), nest
 
 
 def _span(space: Shape, strides: Shape) -> int:

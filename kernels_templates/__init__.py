@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,3 +31,9 @@ def environment() -> Environment:
 def render(template_name: str, **variables: object) -> str:
     """The text of a template, by its file name within this folder."""
     return environment().get_template(template_name).render(**variables)
+
+
+def render_block(template_name: str, block: str, variables: Mapping[str, object]) -> str:
+    """The text of one block of a template."""
+    template = environment().get_template(template_name)
+    return "".join(template.blocks[block](template.new_context(dict(variables))))

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from graphc.kernels_templates import render
+from graphc.backends.native.library_functions import FUNCTIONS
+from graphc.kernels_templates import render, render_block
 
 HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fail": ("fail.c.j2", ()),
     "nan_reductions": ("nan_reductions.c.j2", ()),
 }
-"""For each helper its template and the helpers that it calls itself."""
+"""For each helper that has a template of its own: the template, and the helpers it calls itself."""
+
+CALLED = re.compile(r"[A-Za-z_]\w*(?=\()")
 
 
 def prelude(helpers: Iterable[str]) -> str:
     """The beginning of a generated file: includes, types, and the helpers that are needed, in order."""
-    needed: dict[str, None] = {}
+    texts: dict[str, str] = {}
 
     def add(name: str) -> None:
-        for other in HELPERS[name][1]:
+        if name in texts:
+            return
+        text = helper(name)
+        called = [x for x in CALLED.findall(text) if x in FUNCTIONS and x != name]
+        for other in (*HELPERS.get(name, ("", ()))[1], *called):
             add(other)
-        needed[name] = None
+        texts[name] = text
 
     for name in sorted(helpers):
         add(name)
-    parts = [render("_types.c.j2")]
-    parts += list(dict.fromkeys(render(HELPERS[name][0]) for name in needed))
-    return "\n".join(parts)
+    return "\n".join([render("_types.c.j2"), *dict.fromkeys(texts.values())])
+
+
+def helper(name: str) -> str:
+    """The text of one helper."""
+    if name in HELPERS:
+        return render(HELPERS[name][0])
+    function = FUNCTIONS[name]
+    return render_block(function.template, function.block, function.variables)
+
+
+__all__ = ["FUNCTIONS", "HELPERS", "helper", "prelude"]

@@ -1,0 +1,77 @@
+"""The mathematical functions of the library: for each name the template, and the block in it.
+
+What one of them calls itself is read off its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Function:
+    """Where a function's text comes from."""
+
+    template: str
+    block: str
+    variables: Mapping[str, object] = field(default_factory=dict)
+
+
+FLOATS: tuple[Mapping[str, object], ...] = (
+    {"t": "float", "f": "f", "bits": 32, "one": "1.0f"},
+    {"t": "double", "f": "", "bits": 64, "one": "1.0"},
+)
+INTEGERS: tuple[Mapping[str, object], ...] = tuple(
+    {"t": f"{sign}int{bits}", "c": f"{sign}int{bits}_t", "bits": bits, "signed": not sign}
+    for sign, bits in (("u", 8), ("", 8), ("", 16), ("", 32), ("", 64))
+)
+LIBM = (
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt"),
+    *("sin", "cos", "tan", "asin", "acos", "atan"),
+    *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc"),
+)
+
+
+def _each(
+    template: str, blocks: str, types: Iterable[Mapping[str, object]]
+) -> Iterator[tuple[str, Function]]:
+    """Functions of which there is one for each type, by their names."""
+    for block in blocks.split():
+        for variables in types:
+            yield f"{block}_{variables['t']}", Function(template, block, variables)
+
+
+def _all() -> Iterator[tuple[str, Function]]:
+    for name in ("bits_of_float", "float_of_bits", "bits_of_double", "double_of_bits"):
+        yield name, Function("bits.c.j2", name)
+    for kind in ("float16", "bfloat16"):
+        for name in ("widen", "narrow", "round", "nextafter"):
+            yield f"{name}_{kind}", Function("low_precision.c.j2", f"{name}_{kind}")
+    yield from _each(
+        "math_basic.c.j2",
+        "maximum minimum fmax fmin abs sign signbit floor ceil trunc round relu copysign "
+        "floor_divide remainder fmod nextafter hypot logaddexp rsqrt sigmoid int32_of int64_of",
+        FLOATS,
+    )
+    yield from _each(
+        "math_integer.c.j2",
+        "maximum minimum abs sign pow floor_divide remainder fmod gcd shift_left shift_right",
+        INTEGERS,
+    )
+    for name in LIBM:
+        for types in FLOATS:
+            yield (
+                f"{name}_{types['t']}",
+                Function("math_libm.c.j2", "unary", {**types, "name": name}),
+            )
+    for name in ("pow", "atan2"):
+        for types in FLOATS:
+            yield (
+                f"{name}_{types['t']}",
+                Function("math_libm.c.j2", "binary", {**types, "name": name}),
+            )
+    yield from _each("math_special.c.j2", "erfinv lgamma digamma", FLOATS)
+
+
+FUNCTIONS = dict(_all())

@@ -1,0 +1,82 @@
+"""Plain C loops over arrays, one for each scalar function, all in one file."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc.backends.native.library import prelude
+from graphc.backends.native.spelling import scalar
+from graphc.backends.native.targets import TARGETS, Target, host
+from graphc.backends.native.types import computed, is_low, load, store, stored
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node, Op, make_input
+from graphc.ir.types import TensorType
+from tests.backends.native_alone import compiled
+
+Array = np.ndarray[Any, np.dtype[Any]]
+TESTED: tuple[Target, ...] = tuple(
+    {x.name: x for x in (host(), TARGETS["avx2"], TARGETS["portable"])}.values()
+    if host().name in ("avx512", "avx2")
+    else {x.name: x for x in (host(), TARGETS["portable"])}.values()
+)
+"""The targets whose code this machine runs."""
+
+
+def node_of(op: Op, *dtypes: DType) -> Node:
+    """A use of ``op`` on operands of the given element types."""
+    sources = [
+        make_input(f"x{i}", TensorType((5,), dtype), requires_grad=False)
+        for i, dtype in enumerate(dtypes)
+    ]
+    return op(*sources)
+
+
+def loop(number: int, node: Node) -> tuple[str, frozenset[str]]:
+    """The function ``loop_<number>`` that computes ``node`` for each element."""
+    types = [x.dtype for x in node.inputs]
+    values = [load(t, f"(({_pointer(t)})p[{i}])[i]") for i, t in enumerate(types)]
+    names = [f"x{i}" for i in range(len(types))]
+    text, helpers = scalar(node, names)
+    result = store(node.dtype, f"(({stored(node.dtype)} *restrict)p[{len(types)}])[i]", "y")
+    for dtype in (*types, node.dtype):
+        if is_low(dtype):
+            helpers |= {f"widen_{dtype.name}", f"narrow_{dtype.name}"}
+    lines = [f"const {computed(t)} {n} = {v};" for t, n, v in zip(types, names, values)]
+    body = "\n        ".join([*lines, f"const {computed(node.dtype)} y = {text};", result])
+    opening = f"static void loop_{number}(long n, void **p) {{\n#pragma omp simd"
+    return f"{opening}\n    for (long i = 0; i < n; i++) {{\n        {body}\n    }}\n}}", helpers
+
+
+def _pointer(dtype: DType) -> str:
+    return f"const {stored(dtype)} *restrict"
+
+
+class Loops:
+    """A compiled file of loops, by the nodes that they compute."""
+
+    def __init__(self, nodes: Sequence[Node], folder: Path, target: Target) -> None:
+        self.run = compiled(source(nodes), folder, target)
+        self.nodes = nodes
+
+    def __call__(self, number: int, *operands: Array) -> Array:
+        """What the loop gives on arrays of one size."""
+        result = np.empty(operands[0].shape, self.nodes[number].dtype.numpy)
+        arrays = [*(np.ascontiguousarray(x) for x in operands), result]
+        pointers = (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
+        self.run(ctypes.c_long(number), ctypes.c_long(result.size), pointers)
+        return result
+
+
+def source(nodes: Sequence[Node]) -> str:
+    """The file: the loops, and ``run`` that chooses one."""
+    loops = [loop(i, node) for i, node in enumerate(nodes)]
+    helpers = frozenset().union(*(x for _, x in loops))
+    names = ", ".join(f"loop_{i}" for i in range(len(nodes)))
+    chosen = f"static void (*const loops[])(long, void **) = {{{names}}};"
+    run = "void run(long which, long n, void **p) { loops[which](n, p); }"
+    return "\n".join([prelude(helpers), *(text for text, _ in loops), chosen, run, ""])

@@ -181,7 +181,7 @@ class Emission:
         kind, text = stored(node.dtype), number(node.dtype, value)
         if node.dtype.name in ("float16", "bfloat16"):
             text = "{" + str(int(node.dtype.numpy.type(value).view("uint16"))) + "}"
-        declared = f"{kind} {{}}[1] = {{{{{text}}}}};"
+        declared = f"{kind} NAME[1] = {{{text}}};"
         if declared not in self.constants:
             self.constants[declared] = self.names.new(f"number_{len(self.constants)}")
         return self.constants[declared]
@@ -225,7 +225,7 @@ class Emission:
         for value, old, place in later:
             self._copy(value, self.memory.contiguous(value), old, place, "update")
         if size:
-            self.constants[f"_Alignas(64) unsigned char {{}}[{size}];"] = "old"
+            self.constants[f"_Alignas(64) unsigned char NAME[{size}];"] = "old"
 
     # -- text ----------------------------------------------------------------------------------
 
@@ -241,7 +241,9 @@ class Emission:
             prelude=prelude(self.helpers),
             state=[memory.declared(x) for x in self.graph.state],
             given=[memory.declared(x) for x in self.graph.inputs] + memory.declared_outputs(),
-            constants=[f"static {text.format(name)}" for text, name in self.constants.items()],
+            constants=[
+                f"static {text.replace('NAME', name)}" for text, name in self.constants.items()
+            ],
             arena=max(64, memory.arena_bytes),
             values=memory.values(),
             kernels=[x.text for x in self.texts],

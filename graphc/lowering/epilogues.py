@@ -44,12 +44,13 @@ def finish_products(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
     ``can_finish`` says of a node whether its kernel can finish its result.
     """
     graph = _apart(graph, can_finish)
+    roots = frozenset(graph.roots)
     joined: dict[Node, tuple[Node, int]] = {}
     taken: set[Node] = set()
     for node in graph.nodes:
         if isinstance(node.op, Fused) and _is_plain(node.op):
             for slot, operand in enumerate(node.inputs):
-                source = _product(graph, operand)
+                source = _product(graph, roots, operand)
                 if source is None or source in taken or not can_finish(source):
                     continue
                 if source.type.size == prod(node.op.space) and _keeps_order(source, operand):
@@ -86,9 +87,8 @@ def _is_plain(op: Fused) -> bool:
     )
 
 
-def _product(graph: Graph, operand: Node) -> Node | None:
+def _product(graph: Graph, roots: frozenset[Node], operand: Node) -> Node | None:
     """The node behind reshapes that nothing else reads."""
-    roots = set(graph.roots)
     while True:
         if operand in roots or len(graph.users[operand]) != 1:
             return None
@@ -107,13 +107,14 @@ def _apart(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
 
     A reduction of what the group returns anyway, such as the gradient of a bias, reads that again.
     """
+    roots = frozenset(graph.roots)
     split: dict[Node, tuple[Node, ...]] = {}
 
     def step(node: Node, operands: tuple[Node, ...]) -> Node:
         if isinstance(node.op, Item) and operands[0] in split:
             return split[operands[0]][node.op.index]
         new = reuse(node, operands)
-        if isinstance(node.op, Fused) and _splits(graph, node, can_finish):
+        if isinstance(node.op, Fused) and _splits(graph, roots, node, can_finish):
             split[new] = _parts(new)
             if len(split[new]) == 1:
                 return split[new][0]
@@ -122,7 +123,9 @@ def _apart(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
     return graph.rebuild(step)
 
 
-def _splits(graph: Graph, node: Node, can_finish: Callable[[Node], bool]) -> bool:
+def _splits(
+    graph: Graph, roots: frozenset[Node], node: Node, can_finish: Callable[[Node], bool]
+) -> bool:
     op = node.op
     assert isinstance(op, Fused)
     reduces = [x for x in op.body.computed if isinstance(x.op, Reduce)]
@@ -135,7 +138,7 @@ def _splits(graph: Graph, node: Node, can_finish: Callable[[Node], bool]) -> boo
         return False
     if any(x.shape != op.space for x in op.body.outputs if x not in reduces):
         return False
-    sources = [_product(graph, x) for x in node.inputs]
+    sources = [_product(graph, roots, x) for x in node.inputs]
     return any(x is not None and can_finish(x) for x in sources)
 
 

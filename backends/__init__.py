@@ -12,7 +12,7 @@ from graphc.errors import GraphcValueError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-OWN = ("numpy",)
+OWN = ("native", "numpy")
 
 
 def registered() -> EntryPoints:
@@ -24,11 +24,18 @@ def registered() -> EntryPoints:
 
 @cache
 def find(name: str) -> Backend:
-    """The backend ``name``; ``auto`` is the fastest one that works here."""
+    """The backend ``name``; ``auto`` is the fastest one that works here.
+
+    ``native:TARGET`` is the native backend for one instruction set, such as ``native:avx2``.
+    """
     if name == "auto":
-        name = OWN[0]
+        name = "numpy"
     if name in OWN:
         return import_module(f"graphc.backends.{name}").BACKEND  # type: ignore[no-any-return]
+    if name.startswith("native:"):
+        from graphc.backends.native import for_target
+
+        return for_target(name.removeprefix("native:"))
     for entry in registered():
         if entry.name == name:
             return entry.load()  # type: ignore[no-any-return]
@@ -40,6 +47,21 @@ def names() -> tuple[str, ...]:
     return (*OWN, *sorted(entry.name for entry in registered()))
 
 
+def _automatic() -> str:
+    from graphc.backends.native.compilers import explanation
+
+    works, _ = explanation()
+    return "native" if works else "numpy"
+
+
 def status() -> dict[str, str]:
     """What each backend is, and which of them ``auto`` takes."""
-    return {name: "taken by auto" if name == OWN[0] else "registered" for name in names()}
+    from graphc.backends.native.compilers import explanation
+
+    works, why = explanation()
+    taken = "native" if works else "numpy"
+    found = {name: "registered" for name in names()}
+    found["native"] = f"works with {why}" if works else f"does not work: {why}"
+    found["numpy"] = "works"
+    found[taken] = f"taken by auto: {found[taken]}"
+    return found

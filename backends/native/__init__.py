@@ -1,1 +1,43 @@
 """The native backend: a program as one readable C file, compiled and called in place."""
+
+from __future__ import annotations
+
+from graphc.backend import Backend, Executable, Sources
+from graphc.backends.native.targets import TARGETS, Target, host
+from graphc.errors import GraphcValueError
+from graphc.ir.graph import Graph
+from graphc.threads import Threads
+
+
+class NativeBackend:
+    """Programs for one instruction set; by default the best that this machine has."""
+
+    def __init__(self, name: str, target: Target) -> None:
+        from graphc.backends.native import emit
+
+        self.name = name
+        self.target = target
+        self.composites: frozenset[str] = getattr(emit, "COMPOSITES", frozenset())
+
+    def emit(self, graph: Graph) -> Sources:
+        """The program's text."""
+        from graphc.backends.native.emit import emit
+
+        return emit(graph, Threads.count, self.target)
+
+    def build(self, sources: Sources) -> Executable:
+        """The program, compiled and loaded."""
+        from graphc.backends.native.executable import NativeExecutable
+
+        return NativeExecutable(sources)
+
+
+def for_target(name: str) -> Backend:
+    """The backend ``native:NAME``, which writes programs for one instruction set."""
+    target = TARGETS.get(name)
+    if target is None:
+        raise GraphcValueError(f"unknown target '{name}': there are {', '.join(TARGETS)}")
+    return NativeBackend(f"native:{name}", target)
+
+
+BACKEND: Backend = NativeBackend("native", host())

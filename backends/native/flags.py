@@ -14,3 +14,10 @@ FLAGS = (
 """Not -ffast-math: it would let the compiler reorder reductions and drop nan, and, linked into a
 library, switch the whole process to flush-to-zero. ``-fopenmp-simd`` obeys ``#pragma omp simd`` and
 links nothing."""
+
+SHARED = ("-shared", "-fPIC", "-pipe", "-w")
+"""How a library is made. ``-pipe`` lets the assembler run beside the compiler; warnings are for
+the tests, which ask for them."""
+
+QUICK = ("-std=gnu11", "-O1")
+"""How the library that programs share is compiled: it has no loops over numbers."""

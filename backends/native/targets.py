@@ -48,6 +48,13 @@ def host() -> Target:
     return TARGETS["portable"]
 
 
+def is_runnable(target: Target) -> bool:
+    """Whether this machine runs programs for a target."""
+    narrower = {"avx512": ("avx2", "portable"), "portable": ()}
+    best = host().name
+    return target.name in (best, *narrower.get(best, ("portable",)))
+
+
 def _flags() -> frozenset[str]:
     """What the processor says it has; nothing where the system does not tell."""
     try:

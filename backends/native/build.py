@@ -1,0 +1,119 @@
+"""From C text to a shared object: compiled, or found in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphc.backends.native import cache
+from graphc.backends.native.compilers import Compiler
+from graphc.backends.native.flags import SHARED
+from graphc.errors import GraphcRuntimeError
+
+
+@dataclass
+class Process:
+    """A compiler at work on a source."""
+
+    source: Path
+    command: list[str]
+    running: subprocess.Popen[bytes]
+
+
+class Build:
+    """A shared object of C texts, each a whole translation unit: found, or being compiled.
+
+    It is compiled from the moment it is asked for, so that other work can be done meanwhile.
+    """
+
+    def __init__(self, texts: Sequence[str], flags: Sequence[str], compiler: Compiler) -> None:
+        self.compiler = compiler
+        self.flags = flags
+        self.key = cache.key_of((*texts, *flags, *SHARED, compiler.identity))
+        self.found = cache.find(self.key)
+        self.waiting: list[tuple[Path, Path]] = []
+        """Sources to be compiled, with where to."""
+        self.processes: list[Process] = []
+        if self.found is None:
+            self._begin(texts)
+
+    def path(self) -> Path:
+        """The shared object, complete. Raises the compiler's message."""
+        if self.found is None:
+            try:
+                self.found = self._finished()
+            finally:
+                shutil.rmtree(self.folder, ignore_errors=True)
+        return self.found
+
+    def _begin(self, texts: Sequence[str]) -> None:
+        self.folder = cache.building()
+        self.library = self.folder / "library.so"
+        self.objects: list[Path] = []
+        single = len(texts) == 1
+        for number, text in enumerate(texts):
+            source = cache.folder() / (f"{self.key}.c" if single else f"{self.key}.{number}.c")
+            cache.write(source, text.encode())
+            self.objects.append(self.folder / f"{number}.o")
+            self.waiting.append((source, self.library if single else self.objects[-1]))
+        self.single = single
+        for _ in range(os.cpu_count() or 1):
+            self._start_next()
+
+    def _start_next(self) -> None:
+        if self.waiting:
+            source, target = self.waiting.pop(0)
+            kind = [*SHARED] if self.single else ["-c", *(x for x in SHARED if x != "-shared")]
+            last = ["-lm"] if self.single else []
+            self._start(source, [*self.flags, *kind, str(source), "-o", str(target), *last])
+
+    def _start(self, source: Path, arguments: list[str]) -> None:
+        command = [*self.compiler.command, *arguments]
+        running = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.processes.append(Process(source, command, running))
+
+    def _finished(self) -> Path:
+        try:
+            self._wait_for_all()
+            if not self.single:
+                objects = [str(x) for x in self.objects]
+                self._start(self.folder, [*SHARED, *objects, "-o", str(self.library), "-lm"])
+                self._wait_for_all()
+        finally:
+            for process in self.processes:
+                process.running.kill()
+                process.running.communicate()
+        return cache.put(self.key, self.library)
+
+    def _wait_for_all(self) -> None:
+        while self.processes:
+            process = self.processes[0]
+            output = process.running.communicate()[0]
+            self.processes.pop(0)
+            if process.running.returncode:
+                raise _failure(self.compiler, process, output.decode(errors="replace"))
+            self._start_next()
+
+    def __del__(self) -> None:
+        if self.__dict__.get("processes"):
+            with suppress(OSError):
+                for process in self.processes:
+                    process.running.kill()
+                    process.running.communicate()
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _failure(compiler: Compiler, process: Process, output: str) -> GraphcRuntimeError:
+    ended = f"it ended with {process.running.returncode}"
+    return GraphcRuntimeError(
+        f"{compiler.name} could not compile {process.source}\n"
+        f"{output.strip() or ended}\n"
+        f"the command was: {' '.join(process.command)}"
+    )

@@ -1,0 +1,217 @@
+"""A compiled program, and its step over the arrays of its state."""
+
+from __future__ import annotations
+
+import _ctypes
+import builtins
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Any
+from weakref import WeakValueDictionary, finalize
+
+import numpy as np
+
+from graphc.backend import Sources, Step
+from graphc.backends.native import runtime
+from graphc.backends.native.build import Build
+from graphc.backends.native.compilers import compiler
+from graphc.backends.native.flags import FLAGS
+from graphc.backends.native.targets import TARGETS, is_runnable
+from graphc.errors import GraphcRuntimeError
+from graphc.ir.types import TensorType
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What a program takes, changes and gives, and how it is called."""
+
+    inputs: tuple[TensorType, ...]
+    state: tuple[TensorType, ...]
+    written: tuple[int, ...]
+    """Numbers of the state arrays that the step writes to."""
+    outputs: tuple[TensorType, ...]
+    errors: tuple[tuple[str, str, str], ...]
+    """Of each check the exception's name, its message with {} for the value, and its kernel."""
+    light: bool
+    """Whether a step is so short that nothing else need run meanwhile."""
+    threads: int
+    target: str
+    written_inputs: tuple[int, ...] = ()
+    """Numbers of the input arrays that the step writes to."""
+
+
+class Exclusion:
+    """A lock that a forked process finds open, whoever held it before."""
+
+    def __init__(self) -> None:
+        self.lock, self.process = Lock(), os.getpid()
+
+    def __enter__(self) -> None:
+        if self.process != os.getpid():
+            self.lock, self.process = Lock(), os.getpid()
+        self.lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+
+
+class Loaded:
+    """A loaded library, closed when nobody holds it any more.
+
+    A library loaded twice is one library with one memory, so there is one object of each.
+    """
+
+    def __init__(self, path: str) -> None:
+        shared = runtime.runtime()
+        handle = shared.library.graphc_load(path.encode())
+        if handle is None:
+            raise GraphcRuntimeError(f"the compiled program {path} cannot be loaded")
+        self.program: Any = None
+        self.lock = Exclusion()
+        if shared.is_fast:
+            self.program = shared.library.graphc_program(handle)
+            return
+        finalize(self, _ctypes.dlclose, handle)
+        self.run = ctypes.CDLL(None, handle=handle).graphc_step
+        self.run.argtypes = [ctypes.c_void_p] * 3
+        self.run.restype = ctypes.c_int64
+
+
+LOADED: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
+"""By what it was compiled from."""
+
+
+class NativeExecutable:
+    """A program, compiled and loaded."""
+
+    def __init__(self, sources: Sources) -> None:
+        interface = sources.facts["native"]
+        assert isinstance(interface, Interface)
+        self.interface = interface
+        target = TARGETS[interface.target]
+        if not is_runnable(target):
+            raise GraphcRuntimeError(
+                f"this machine cannot run programs for '{target.name}'; their text can be had"
+            )
+        parts = sources.facts.get("parts", (sources.text,))
+        assert isinstance(parts, tuple)
+        runtime.build()  # at the same time
+        build = Build(parts, (*FLAGS, *target.flags), compiler())
+        found = LOADED.get(build.key)
+        if found is None:
+            found = LOADED[build.key] = Loaded(str(build.path()))
+        self.loaded = found
+
+    def bind(self, state: Sequence[Any]) -> Step:
+        """The step over these arrays."""
+        laid = [x if _is_ready(x) else _whole(x) for x in state]
+        make = _function if runtime.runtime().is_fast else _Fallback
+        step: Step = make(self.loaded, self.interface, laid)
+        apart = [
+            (kept, copy, number in self.interface.written)
+            for number, (kept, copy) in enumerate(zip(state, laid, strict=True))
+            if kept is not copy
+        ]
+        return partial(_over_copies, step, apart, Exclusion()) if apart else step
+
+
+def _over_copies(
+    step: Step, apart: Sequence[tuple[Array, Array, bool]], lock: Exclusion, *inputs: Array
+) -> list[Any]:
+    """A step over state of which some lies in memory as no program expects it."""
+    with lock:
+        for kept, copy, _ in apart:
+            copy[...] = kept
+        results = step(*inputs)
+        for kept, copy, written in apart:
+            if written:
+                kept[...] = copy
+        return results
+
+
+def _is_ready(array: Any) -> bool:
+    """Whether an array lies in memory as programs expect it."""
+    flags = array.flags
+    return bool(flags.c_contiguous and flags.aligned)
+
+
+def _whole(array: Any) -> Array:
+    """A copy that lies in memory as programs expect it."""
+    return np.require(np.asarray(array), requirements=["C", "A"])
+
+
+def _failure(interface: Interface, check: int, value: int) -> Exception:
+    """The exception of a check, numbered from one; it knows its kernel."""
+    if check < 0:
+        return TypeError(f"the program takes {len(interface.inputs)} arrays, not {value}")
+    name, message, kernel = interface.errors[check - 1]
+    error: Exception = getattr(builtins, name)(message.replace("{}", str(value)))
+    error.kernel = kernel  # type: ignore[attr-defined]
+    return error
+
+
+def _fail(interface: Interface, check: int, value: int) -> None:
+    raise _failure(interface, check, value)
+
+
+def _makers(interface: Interface) -> list[Callable[[], Array]]:
+    return [partial(np.empty, x.shape, x.dtype.numpy) for x in interface.outputs]
+
+
+def _addresses(arrays: Sequence[Array]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
+
+
+def _function(loaded: Loaded, interface: Interface, state: Sequence[Array]) -> Step:
+    """The step as a function object of Python."""
+    makers = _makers(interface)
+    count = len(interface.inputs)
+    written = bytes(i in interface.written_inputs for i in range(count))
+    step: Step = runtime.runtime().library.graphc_bind(
+        (loaded, tuple(state)),
+        loaded.program,
+        _addresses(state),
+        len(state),
+        written,
+        count,
+        (ctypes.py_object * len(makers))(*makers),  # type: ignore[misc]
+        len(makers),
+        _whole,
+        np.copyto,
+        partial(_fail, interface),
+        interface.light,
+        interface.threads,
+    )
+    return step
+
+
+class _Fallback:
+    """The step where the library does not know how objects lie in memory."""
+
+    def __init__(self, loaded: Loaded, interface: Interface, state: Sequence[Array]) -> None:
+        self.loaded, self.interface, self.kept = loaded, interface, state
+        self.state = _addresses(state)
+        self.makers = _makers(interface)
+
+    def __call__(self, *inputs: Array) -> list[Array]:
+        if len(inputs) != len(self.interface.inputs):
+            raise _failure(self.interface, -1, len(inputs))
+        laid = [x if _is_ready(x) else _whole(x) for x in inputs]
+        results = [make() for make in self.makers]
+        value = ctypes.c_int64()
+        with self.loaded.lock:
+            runtime.runtime().library.graphc_threads(self.interface.threads)
+            given = _addresses([*laid, *results])
+            check = self.loaded.run(self.state, given, ctypes.byref(value))
+        for number in self.interface.written_inputs:
+            if laid[number] is not inputs[number]:
+                np.copyto(inputs[number], laid[number])
+        if check:
+            raise _failure(self.interface, check, value.value)
+        return results

@@ -1,0 +1,110 @@
+"""The library that all programs of a process share: its pool of threads, and the way in."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import sysconfig
+from functools import cache
+
+import numpy as np
+
+from graphc.backends.native.build import Build
+from graphc.backends.native.compilers import compiler
+from graphc.backends.native.flags import QUICK
+from graphc.kernels_templates import render
+
+FUNCTIONS = (
+    ("object *", "PyCFunction_NewEx", "const method *, object *self, object *module"),
+    ("object *", "PyCapsule_New", "void *, const char *name, void (*destroy)(object *)"),
+    ("void *", "PyCapsule_GetPointer", "object *, const char *name"),
+    ("object *", "PyObject_CallFunctionObjArgs", "object *, ..."),
+    ("object *", "PyList_New", "intptr_t"),
+    ("int ", "PyList_SetItem", "object *, intptr_t, object *"),
+    ("object *", "PyLong_FromLongLong", "long long"),
+    ("void ", "Py_IncRef", "object *"),
+    ("void ", "Py_DecRef", "object *"),
+    ("void *", "PyEval_SaveThread", "void"),
+    ("void ", "PyEval_RestoreThread", "void *"),
+)
+"""Functions of Python's stable interface that the library calls: result, name, parameters."""
+LIMIT = 256
+"""Threads that can ever work on one stage."""
+SPIN = 50_000
+"""Nanoseconds for which a worker looks for the next stage before it sleeps: as long as it takes to
+wake a thread, and longer than what lies between two steps of a loop."""
+KEPT = 3
+"""Arrays kept for each output: one held since the last step, one being computed, one to spare."""
+
+
+def text() -> str:
+    """The library's source."""
+    return render(
+        "runtime.c.j2",
+        threads=render("_threads.c.j2", limit=LIMIT, spin=SPIN),
+        entry=render("_entry.c.j2", kept=KEPT, functions=FUNCTIONS),
+    )
+
+
+@cache
+def build() -> Build:
+    """The library, being compiled from the first time it is asked for."""
+    return Build([text()], QUICK, compiler())
+
+
+class Runtime:
+    """The loaded library; its functions are called with Python's lock held."""
+
+    def __init__(self, path: str) -> None:
+        library = ctypes.PyDLL(path)
+        pointer, integer, flag = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+        python = ctypes.py_object
+        library.graphc_python.argtypes = [pointer, pointer]
+        library.graphc_python.restype = None
+        library.graphc_layout.argtypes = [pointer, pointer]
+        library.graphc_layout.restype = None
+        library.graphc_threads.argtypes = [flag]
+        library.graphc_threads.restype = None
+        library.graphc_load.argtypes = [ctypes.c_char_p]
+        library.graphc_load.restype = pointer
+        library.graphc_program.argtypes = [pointer]
+        library.graphc_program.restype = python
+        arrays = (pointer, integer) * 3
+        library.graphc_bind.argtypes = (python, python, *arrays, python, python, python, flag, flag)
+        library.graphc_bind.restype = python
+        self.library = library
+        self.is_fast = _has_known_objects() and self._connect()
+        """Whether steps are function objects of Python, made by the library."""
+
+    def _connect(self) -> bool:
+        """Tell the library where Python's functions are; whether it reads objects rightly."""
+        addresses = [
+            ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
+            for _, name, _ in FUNCTIONS
+        ]
+        table = (ctypes.c_void_p * len(addresses))(*addresses)
+        self.library.graphc_python(table, id(np.ndarray))
+        held = [np.empty((2, 3), np.float32)]
+        facts = (ctypes.c_int64 * 6)()
+        address = id(held[0])
+        counts = []
+        for _ in range(3):
+            self.library.graphc_layout(address, facts)
+            counts.append(facts[0])
+            held.append(held[0])
+        array = held[0]
+        expected = [id(np.ndarray), array.ctypes.data, 2, id(array.dtype), array.flags.num]
+        return counts == [1, 2, 3] and facts[1:] == expected
+
+
+def _has_known_objects() -> bool:
+    """Whether this interpreter's objects may lie in memory as the library thinks."""
+    if sys.implementation.name != "cpython" or hasattr(sys, "gettotalrefcount"):
+        return False
+    return not sysconfig.get_config_var("Py_GIL_DISABLED") and sys.byteorder == "little"
+
+
+@cache
+def runtime() -> Runtime:
+    """The library, compiled and loaded once."""
+    return Runtime(str(build().path()))

@@ -74,4 +74,23 @@ def _all() -> Iterator[tuple[str, Function]]:
     yield from _each("math_special.c.j2", "erfinv lgamma digamma", FLOATS)
 
 
-FUNCTIONS = dict(_all())
+COMBINED = {
+    "sum": "lanes[l] = lanes[l] + lanes[l + half];",
+    "prod": "lanes[l] = lanes[l] * lanes[l + half];",
+    "max": "if (!(lanes[l + half] <= lanes[l])) lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
+    "min": "if (!(lanes[l + half] >= lanes[l])) lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
+}
+"""How two lanes of a total become one; an extreme is nan once an element is."""
+
+
+def _lanes() -> Iterator[tuple[str, Function]]:
+    """The functions that end a total which was added up in lanes."""
+    for kind, size in (("float", 4), ("double", 8), ("int32_t", 4), ("int64_t", 8)):
+        for lanes in (128 // size, 64 // size):
+            for what, statement in COMBINED.items():
+                name = f"{what}_of_{lanes}_{kind}"
+                facts = {"t": kind, "lanes": lanes, "what": what, "name": name}
+                yield name, Function("lanes.c.j2", "folded", {**facts, "statement": statement})
+
+
+FUNCTIONS = {**dict(_all()), **dict(_lanes())}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import gcd, prod
 
 from graphc.backends.native.spelling import scalar
 from graphc.backends.native.types import computed, is_low, load, number, store, stored
@@ -116,9 +116,12 @@ class Writer:
         kernel: Kernel,
         parameters: Sequence[str],
         bounds: dict[int, tuple[str, str]],
-        part: int | None = None,
+        steps: Mapping[int, int] | None = None,
     ) -> None:
         self.kernel = kernel
+        self.steps = steps or {}
+        """How much of an axis each task has."""
+        self.in_lanes = False
         self.parameters = parameters
         """The pointers' names."""
         self.bounds = bounds
@@ -132,7 +135,7 @@ class Writer:
         axes = kernel.axes
         within = [i for i, axis in enumerate(axes) if axis.reduced]
         self.is_column = is_column(kernel)
-        self.block, self.is_even = self._block(part)
+        self.block, self.is_even = self._block(self.steps.get(len(axes) - 1))
         self.rows = [i for i, a in enumerate(axes) if not a.reduced][
             : -1 if self.is_column else None
         ]
@@ -196,9 +199,11 @@ class Writer:
         if not axes:
             self._actions(sweep.body, [])
             return
-        self._nest(list(axes), sweep.body, "")
+        self._nest(list(axes), sweep.body, [])
 
-    def _nest(self, axes: Sequence[int], body: Sequence[Action], pragma: str) -> None:
+    def _nest(
+        self, axes: Sequence[int], body: Sequence[Action], totals: Sequence[Reduction]
+    ) -> None:
         """Loops over ``axes``, the innermost vectorised."""
         inner = axes[-1]
         low, high = self._inner_bounds(inner)
@@ -207,18 +212,66 @@ class Writer:
             self._loop(axis)
         self._actions(fixed, [])
         local = [x for x in body if isinstance(x, Reduction) and x.result and inner in x.axes]
+        scalars = [*totals, *local]
+        lanes = self._lanes(inner, scalars)
         for x in local:
-            self.lines.add(
-                f"{computed(x.value.dtype)} {x.value.name} = {start_of(x.op, x.value.dtype)};"
-            )
-        clauses = pragma + "".join(self._clause(x) for x in local)
-        self.lines.add(f"#pragma omp simd{clauses}")
-        self._loop(inner, low, high)
-        self._actions(moving, local)
-        self.lines.close()
+            self._begin_total(x, lanes)
+        if lanes:
+            self._in_lanes(inner, moving, local, lanes)
+        else:
+            clauses = "".join(self._clause(x) for x in scalars)
+            self.lines.add(f"#pragma omp simd{clauses}")
+            self._loop(inner, low, high)
+            self._actions(moving, local)
+            self.lines.close()
         for x in local:
+            self._end_total(x, lanes)
             self._add_up(x, x.value.name)
         self.lines.close(len(axes) - 1)
+
+    def _lanes(self, inner: int, scalars: Sequence[Reduction]) -> int:
+        """In how many lanes the totals of a loop are added up; none where it does not divide.
+
+        One vector of totals would wait for each addition to end before the next.
+        """
+        if not scalars or self.is_column:
+            return 0
+        sizes = [4 if is_low(x.value.dtype) else x.value.dtype.itemsize for x in scalars]
+        size = max(sizes)
+        lanes = 128 // size if len(scalars) < 3 else 64 // size
+        extent = self.kernel.axes[inner].extent
+        unit = gcd(extent, self.steps.get(inner, extent))
+        return lanes if unit % lanes == 0 and min(sizes) >= 4 else 0
+
+    def _begin_total(self, x: Reduction, lanes: int) -> None:
+        kind, start = computed(x.value.dtype), start_of(x.op, x.value.dtype)
+        if not lanes:
+            self.lines.add(f"{kind} {x.value.name} = {start};")
+            return
+        self.lines.add(f"{kind} {x.value.name}_lanes[{lanes}];")
+        self.lines.add(f"for (long l = 0; l < {lanes}; l++) {x.value.name}_lanes[l] = {start};")
+
+    def _end_total(self, x: Reduction, lanes: int) -> None:
+        if lanes:
+            kind = computed(x.value.dtype)
+            name = f"{x.op}_of_{lanes}_{kind}"
+            self.helpers.add(name)
+            self.lines.add(f"{kind} {x.value.name} = {name}({x.value.name}_lanes);")
+
+    def _in_lanes(
+        self, inner: int, body: Sequence[Action], local: Sequence[Reduction], lanes: int
+    ) -> None:
+        """The inner loop in steps of as many elements as there are lanes."""
+        index = self.indices[inner]
+        low, high = self.bounds.get(inner, ("0", str(self.kernel.axes[inner].extent)))
+        self.lines.open(f"for (long first = {low}; first < {high}; first += {lanes})")
+        self.lines.add("#pragma omp simd")
+        self.lines.open(f"for (long l = 0; l < {lanes}; l++)")
+        self.lines.add(f"const long {index} = first + l;")
+        self.in_lanes = True
+        self._actions(body, local)
+        self.in_lanes = False
+        self.lines.close(2)
 
     @property
     def _end(self) -> str:
@@ -252,11 +305,12 @@ class Writer:
             if not sweep.body:
                 continue
             totals = [x for x in sweep.body if isinstance(x, Reduction) and x.result is None]
+            lanes = self._lanes(self.within[-1], totals)
             for x in totals:
-                self.lines.add(
-                    f"{computed(x.value.dtype)} {x.value.name} = {start_of(x.op, x.value.dtype)};"
-                )
-            self._nest(self.within, sweep.body, "".join(self._clause(x) for x in totals))
+                self._begin_total(x, lanes)
+            self._nest(self.within, sweep.body, totals)
+            for x in totals:
+                self._end_total(x, lanes)
             self._rounded(totals)
 
     def _rounded(self, totals: Sequence[Reduction]) -> None:
@@ -290,7 +344,7 @@ class Writer:
                 for x in totals:
                     self.lines.add(f"{self._name(x.value)} = {start_of(x.op, x.value.dtype)};")
                 self.lines.close()
-            self._nest(self.within, sweep.body, "")
+            self._nest(self.within, sweep.body, [])
             if any(is_low(x.value.dtype) for x in totals):
                 self._loop(last, "begin", self._end)
                 self._rounded(totals)
@@ -324,7 +378,9 @@ class Writer:
             index = terms(strides, self.indices)
             return f"kept{access.scratch}[{index}{' - begin' if self.is_column else ''}]"
         special = self.special.get(access.parameter)
-        return special or f"{self.parameters[access.parameter]}[{terms(access.strides, self.indices)}]"
+        return (
+            special or f"{self.parameters[access.parameter]}[{terms(access.strides, self.indices)}]"
+        )
 
     def _define(self, value: Value, expression: str) -> None:
         if value.is_row and self.is_column:
@@ -354,7 +410,8 @@ class Writer:
                 self.lines.add(store(x.target.dtype, self.place(x.target), value))
             elif x.result is None or x in local:
                 value = self._operand(x.operand, x.value.dtype)
-                self._take(x.op, x.value.dtype, self._name(x.value), value)
+                total = f"{x.value.name}_lanes[l]" if self.in_lanes else self._name(x.value)
+                self._take(x.op, x.value.dtype, total, value)
             else:
                 self._add_up(x, self._operand(x.operand, x.value.dtype))
 

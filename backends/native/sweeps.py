@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from graphc.backends.native.loops import BLOCK, Lines, Total, Writer, combined, is_column, start_of, terms
+from graphc.backends.native.loops import (
+    BLOCK,
+    Lines,
+    Total,
+    Writer,
+    combined,
+    is_column,
+    start_of,
+    terms,
+)
 from graphc.backends.native.made import SMALL, Made, Operand, Setting, Stage
 from graphc.backends.native.types import computed, is_low, store, stored
 from graphc.ir.dtype import DType
@@ -32,9 +41,7 @@ class Partition:
         return -(-self.extent // self.step)
 
 
-def sweeps(
-    name: str, setting: Setting, ramps: Sequence[Ramp | None], aliased: bool
-) -> Made:
+def sweeps(name: str, setting: Setting, ramps: Sequence[Ramp | None], aliased: bool) -> Made:
     """The kernel of a fused group.
 
     ``ramps`` has the operands that are ranges rather than memory. ``aliased`` says that a result
@@ -134,9 +141,8 @@ class Emission:
         if self.cut is not None:
             bounds[self.cut.axis] = ("low", "high")
             self.opening += self._bounds(self.cut)
-        last = len(kernel.axes) - 1
-        part = self.cut.step if self.cut is not None and self.cut.axis == last else None
-        self.writer = Writer(kernel, self.names, bounds, part)
+        steps = {} if self.cut is None else {self.cut.axis: self.cut.step}
+        self.writer = Writer(kernel, self.names, bounds, steps)
 
     def _bounds(self, cut: Partition) -> list[str]:
         low = f"const long low = task * {cut.step};"

@@ -60,6 +60,7 @@ class Program:
         if kind is None:
             return error
         names = {frame.name for frame in extract_tb(error.__traceback__)}
+        names.add(getattr(error, "kernel", ""))  # of a kernel that has no frame
         found = next((k.origin for k in self.sources.kernels if k.name in names), "")
         return kind(f"{error}\n  in {found}" if found else str(error))
 
@@ -71,11 +72,20 @@ class Program:
             yield step.__name__, graph
 
 
+PATIENCE = 2
+"""Runs of a plain program before it is compiled for speed: most traces never come again."""
+
+
 class LazyProgram:
-    """A program of the plain, lazy loop: it finds its memory in the leaves of a trace."""
+    """A program of the plain, lazy loop: it finds its memory in the leaves of a trace.
+
+    The first runs are the work of numpy, which needs no compiler. What comes again and again, such
+    as the step of a training loop, is then compiled for the backend that ``auto`` takes.
+    """
 
     def __init__(self, graph: Graph) -> None:
-        self.program = Program(graph, load_backend())
+        self.program = Program(graph, load_backend("numpy"))
+        self.runs = 0
         self.inputs = graph.inputs
         self.state = graph.state
         live = dict.fromkeys(self.program.graph.nodes)
@@ -86,6 +96,9 @@ class LazyProgram:
 
     def __call__(self, leaves: Mapping[Node, Any]) -> list[Any]:
         """Run over the arrays of ``leaves``; state is updated in place."""
+        self.runs += 1
+        if self.runs == PATIENCE + 1:
+            self._hasten()
         state = [leaves[x].array for x in self.state]
         bound = self._bound
         if self._step is None or any(a is not b for a, b in zip(state, bound, strict=True)):
@@ -95,3 +108,11 @@ class LazyProgram:
             return self._step(*[leaves[x].array for x in self.inputs])
         except Exception as error:
             raise self.program.failure(error) from None
+
+    def _hasten(self) -> None:
+        """Compile the program for the fastest backend."""
+        backend = load_backend()
+        if backend is not self.program.backend:
+            self.program = Program(self.program.recorded, backend)
+            self.arena_bytes = self.program.sources.arena_bytes
+            self._bound, self._step = [], None

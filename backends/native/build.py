@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.backends.native import cache
-from graphc.backends.native.compilers import Compiler
+from graphc.backends.native.compilers import Compiler, surroundings
 from graphc.backends.native.flags import SHARED
 from graphc.errors import GraphcRuntimeError
 
@@ -26,42 +25,48 @@ class Process:
 
 
 class Build:
-    """A shared object of C texts, each a whole translation unit: found, or being compiled.
-
-    It is compiled from the moment it is asked for, so that other work can be done meanwhile.
-    """
+    """A shared object of C texts, each a whole translation unit: found, or to be compiled."""
 
     def __init__(self, texts: Sequence[str], flags: Sequence[str], compiler: Compiler) -> None:
+        self.texts = texts
         self.compiler = compiler
-        self.flags = flags
-        self.key = cache.key_of((*texts, *flags, *SHARED, compiler.identity))
-        self.found = cache.find(self.key)
+        self.flags = compiler.spelled(flags)
+        self.key = cache.key_of((*texts, *self.flags, *SHARED, compiler.identity))
+        self.found: Path | None = None
+        self.folder: Path | None = None
+        """Where it is being built."""
         self.waiting: list[tuple[Path, Path]] = []
         """Sources to be compiled, with where to."""
         self.processes: list[Process] = []
-        if self.found is None:
-            self._begin(texts)
+
+    def begin(self) -> None:
+        """Start the compiler, unless the cache has what it would make."""
+        if self.found is None and self.folder is None:
+            self.found = cache.find(self.key)
+            if self.found is None:
+                self._begin()
 
     def path(self) -> Path:
         """The shared object, complete. Raises the compiler's message."""
+        self.begin()
         if self.found is None:
             try:
                 self.found = self._finished()
             finally:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                self._clear()
         return self.found
 
-    def _begin(self, texts: Sequence[str]) -> None:
+    def _begin(self) -> None:
         self.folder = cache.building()
         self.library = self.folder / "library.so"
         self.objects: list[Path] = []
-        single = len(texts) == 1
-        for number, text in enumerate(texts):
-            source = cache.folder() / (f"{self.key}.c" if single else f"{self.key}.{number}.c")
+        self.single = len(self.texts) == 1
+        for number, text in enumerate(self.texts):
+            name = f"{self.key}.c" if self.single else f"{self.key}.{number}.c"
+            source = cache.folder() / name
             cache.write(source, text.encode())
             self.objects.append(self.folder / f"{number}.o")
-            self.waiting.append((source, self.library if single else self.objects[-1]))
-        self.single = single
+            self.waiting.append((source, self.library if self.single else self.objects[-1]))
         for _ in range(os.cpu_count() or 1):
             self._start_next()
 
@@ -73,41 +78,46 @@ class Build:
             self._start(source, [*self.flags, *kind, str(source), "-o", str(target), *last])
 
     def _start(self, source: Path, arguments: list[str]) -> None:
+        assert self.folder is not None
         command = [*self.compiler.command, *arguments]
         running = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=surroundings(self.folder),
         )
         self.processes.append(Process(source, command, running))
 
     def _finished(self) -> Path:
-        try:
+        self._wait_for_all()
+        if not self.single:
+            objects = [str(x) for x in self.objects]
+            self._start(self.library, [*SHARED, *objects, "-o", str(self.library), "-lm"])
             self._wait_for_all()
-            if not self.single:
-                objects = [str(x) for x in self.objects]
-                self._start(self.folder, [*SHARED, *objects, "-o", str(self.library), "-lm"])
-                self._wait_for_all()
-        finally:
-            for process in self.processes:
-                process.running.kill()
-                process.running.communicate()
         return cache.put(self.key, self.library)
 
     def _wait_for_all(self) -> None:
         while self.processes:
             process = self.processes[0]
             output = process.running.communicate()[0]
-            self.processes.pop(0)
             if process.running.returncode:
                 raise _failure(self.compiler, process, output.decode(errors="replace"))
+            del self.processes[0]
             self._start_next()
 
+    def _clear(self) -> None:
+        """End what is still at work, and remove what it made."""
+        for process in self.processes:
+            process.running.kill()
+            process.running.communicate()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder, self.processes, self.waiting = None, [], []
+
     def __del__(self) -> None:
-        if self.__dict__.get("processes"):
-            with suppress(OSError):
-                for process in self.processes:
-                    process.running.kill()
-                    process.running.communicate()
-                shutil.rmtree(self.folder, ignore_errors=True)
+        if self.__dict__.get("folder") is not None:
+            self._clear()
 
 
 def _failure(compiler: Compiler, process: Process, output: str) -> GraphcRuntimeError:

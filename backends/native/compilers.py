@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -25,6 +26,12 @@ ADVICE = (
     "install gcc or clang, so that `cc`, `gcc` or `clang` is on the PATH, or "
     '`pip install "graphc[native]"`, which brings a compiler'
 )
+ZIG = "ziglang"
+ZIG_PROCESSORS = {
+    "-march=x86-64-v3": "-mcpu=x86_64_v3",
+    "-march=x86-64-v4": "-mcpu=x86_64_v4",
+    "-march=armv8-a": "-mcpu=generic",
+}
 SAMPLE = """#include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -50,6 +57,14 @@ class Compiler:
         """What distinguishes what it makes from what others make."""
         return "\n".join((*self.command, self.version))
 
+    def spelled(self, flags: Sequence[str]) -> list[str]:
+        """The flags as this compiler wants them."""
+        if self.name != ZIG:
+            return list(flags)
+        # It names processors in its own way, and takes the machine's own where none is named.
+        chosen = [ZIG_PROCESSORS.get(flag, flag) for flag in flags]
+        return chosen if chosen != list(flags) else ["-mcpu=baseline", *flags]
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -66,16 +81,21 @@ class Candidate:
         return f"{' '.join(self.command)} {path} {found.st_size} {found.st_mtime_ns}"
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment of a compiler that keeps nothing but what it builds in a folder."""
+    return {**os.environ, "ZIG_LOCAL_CACHE_DIR": str(folder)}
+
+
 def candidates(path: str) -> list[Candidate]:
     """The compilers on a PATH, then the one of the package ``ziglang``."""
     found = [
         Candidate(name, (where,)) for name in NAMES if (where := shutil.which(name, path=path))
     ]
-    spec = find_spec("ziglang")
+    spec = find_spec(ZIG)
     for folder in (spec and spec.submodule_search_locations) or ():
         zig = Path(folder) / "zig"
         if zig.is_file():
-            found.append(Candidate("ziglang", (str(zig), "cc", "-fno-sanitize=all")))
+            found.append(Candidate(ZIG, (str(zig), "cc", "-fno-sanitize=all")))
     return found
 
 
@@ -146,7 +166,11 @@ def _tried(candidate: Candidate) -> tuple[str, str]:
                 stderr=subprocess.STDOUT,
             )
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                env=surroundings(Path(name)),
             )
             answer = asked.communicate()[0].decode(errors="replace")
         except OSError as error:

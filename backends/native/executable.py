@@ -5,11 +5,9 @@ from __future__ import annotations
 import _ctypes
 import builtins
 import ctypes
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
@@ -20,6 +18,7 @@ from graphc.backends.native import runtime
 from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
+from graphc.backends.native.locks import Exclusion
 from graphc.backends.native.targets import TARGETS, is_runnable
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.types import TensorType
@@ -46,21 +45,6 @@ class Interface:
     """Numbers of the input arrays that the step writes to."""
 
 
-class Exclusion:
-    """A lock that a forked process finds open, whoever held it before."""
-
-    def __init__(self) -> None:
-        self.lock, self.process = Lock(), os.getpid()
-
-    def __enter__(self) -> None:
-        if self.process != os.getpid():
-            self.lock, self.process = Lock(), os.getpid()
-        self.lock.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self.lock.release()
-
-
 class Loaded:
     """A loaded library, closed when nobody holds it any more.
 
@@ -85,6 +69,7 @@ class Loaded:
 
 LOADED: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
 """By what it was compiled from."""
+LOADING = Exclusion()
 
 
 class NativeExecutable:
@@ -101,11 +86,15 @@ class NativeExecutable:
             )
         parts = sources.facts.get("parts", (sources.text,))
         assert isinstance(parts, tuple)
-        runtime.build()  # at the same time
         build = Build(parts, (*FLAGS, *target.flags), compiler())
-        found = LOADED.get(build.key)
+        with LOADING:
+            found = LOADED.get(build.key)
         if found is None:
-            found = LOADED[build.key] = Loaded(str(build.path()))
+            build.begin()
+            runtime.begin()
+            path = str(build.path())
+            with LOADING:
+                found = LOADED[build.key] = LOADED.get(build.key) or Loaded(path)
         self.loaded = found
 
     def bind(self, state: Sequence[Any]) -> Step:

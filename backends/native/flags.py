@@ -19,5 +19,5 @@ SHARED = ("-shared", "-fPIC", "-pipe", "-w")
 """How a library is made. ``-pipe`` lets the assembler run beside the compiler; warnings are for
 the tests, which ask for them."""
 
-QUICK = ("-std=gnu11", "-O1")
+QUICK = ("-std=gnu11", "-O2")
 """How the library that programs share is compiled: it has no loops over numbers."""

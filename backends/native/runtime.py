@@ -12,6 +12,7 @@ import numpy as np
 from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import QUICK
+from graphc.backends.native.locks import Exclusion
 from graphc.kernels_templates import render
 
 FUNCTIONS = (
@@ -33,6 +34,7 @@ LIMIT = 256
 SPIN = 50_000
 """Nanoseconds for which a worker looks for the next stage before it sleeps: as long as it takes to
 wake a thread, and longer than what lies between two steps of a loop."""
+LOCK = Exclusion()
 KEPT = 3
 """Arrays kept for each output: one held since the last step, one being computed, one to spare."""
 
@@ -47,9 +49,14 @@ def text() -> str:
 
 
 @cache
-def build() -> Build:
-    """The library, being compiled from the first time it is asked for."""
+def _build() -> Build:
     return Build([text()], QUICK, compiler())
+
+
+def begin() -> None:
+    """Let the library be compiled, if need be, while other work is done."""
+    with LOCK:
+        _build().begin()
 
 
 class Runtime:
@@ -105,6 +112,11 @@ def _has_known_objects() -> bool:
 
 
 @cache
+def _runtime() -> Runtime:
+    return Runtime(str(_build().path()))
+
+
 def runtime() -> Runtime:
     """The library, compiled and loaded once."""
-    return Runtime(str(build().path()))
+    with LOCK:
+        return _runtime()

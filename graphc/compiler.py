@@ -72,7 +72,7 @@ class Program:
             yield step.__name__, graph
 
 
-PATIENCE = 2
+PATIENCE = 10
 """Runs of a plain program before it is compiled for speed: most traces never come again."""
 
 

@@ -55,6 +55,7 @@ class Emission:
         self.functions: dict[str, tuple[str, Made]] = {}
         """By its text without a name: each kernel's name and what it is."""
         self.texts: list[Text] = []
+        self.definitions: list[str] = []
         self.helpers: set[str] = set()
         self.errors: list[tuple[str, str, str]] = []
         self.constants: dict[str, str] = {}
@@ -98,7 +99,8 @@ class Emission:
         """The name of a kernel's functions, and the kernel; equal ones are there once."""
         operands = tuple(self.memory.operand(x) for x in kernel.inputs)
         results = tuple(self.memory.result(kernel, i) for i in range(len(kernel.types)))
-        setting = Setting(kernel, operands, results, self.threads, self.target)
+        read = tuple((kernel, i) in self.memory.read for i in range(len(kernel.types)))
+        setting = Setting(kernel, operands, results, self.threads, self.target, read)
         ramps = self.memory.ramps(kernel)
         if isinstance(kernel.op, Fused):
             made = sweeps(PLACEHOLDER, setting, ramps, self.memory.is_aliased(kernel))
@@ -119,7 +121,9 @@ class Emission:
         named = Made(text, stages, made.workspace, made.errors, made.helpers)
         self.functions[made.text] = (name, named)
         self.helpers |= made.helpers | ({"fail"} if made.errors else set())
-        self.texts.append(Text(name, origin or wish, text))
+        self.definitions.append(text)
+        alone = prelude(made.helpers | ({"fail"} if made.errors else set()))
+        self.texts.append(Text(name, origin or wish, f"{alone}\n{text}\n"))
         return name, named
 
     # -- the step ------------------------------------------------------------------------------
@@ -246,7 +250,7 @@ class Emission:
             ],
             arena=max(64, memory.arena_bytes),
             values=memory.values(),
-            kernels=[x.text for x in self.texts],
+            kernels=self.definitions,
             tasks=self.tasks,
             steps=self.steps,
             threads=bool(self.tasks),

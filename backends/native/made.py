@@ -41,6 +41,8 @@ class Setting:
     threads: int
     """How many threads there are: work is cut into a few tasks for each, or left whole."""
     target: Target
+    read: tuple[bool, ...] = ()
+    """Which results something reads; all of them if empty. Others need not be computed."""
 
 
 @dataclass(frozen=True)

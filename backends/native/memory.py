@@ -31,6 +31,8 @@ class Memory:
         kernels = [x for x in graph.nodes if is_kernel(x, self.views)]
         ranges = self._ranges(kernels)
         kernels = [x for x in graph.nodes if x in ranges or is_kernel(x, self.views)]
+        self.read = {self.views[x].owner for x in (*graph.nodes, *graph.roots)}
+        """The results that something reads."""
         self.lowered: dict[Node, Kernel] = {}
         self.schedule = schedule(graph, self._placed(), kernels, self._overwrites)
         self.phases = phases(self.schedule)

@@ -20,6 +20,7 @@ from benchmarks.rounds import Rows
 from benchmarks.workloads import WORKLOADS
 
 RUNNERS = (
+    "graphc_native",
     "graphc_numpy",
     "graphc_plain",
     "torch_eager",

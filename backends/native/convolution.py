@@ -1,0 +1,57 @@
+"""Kernels of convolution and its two gradients."""
+
+from __future__ import annotations
+
+from math import prod
+
+from graphc.backends.native.convolution_direct import Direct
+from graphc.backends.native.convolution_geometry import Extents, extents
+from graphc.backends.native.epilogue import Epilogue
+from graphc.backends.native.made import Made, Setting
+from graphc.ir.node import Node
+from graphc.lowering.views import Order
+from graphc.ops.convolution import ConvolutionInputGrad, ConvolutionWeightGrad, Window
+
+
+def preferred(node: Node) -> tuple[Order | None, ...]:
+    """The best order of dimensions in memory for each operand, and for the result."""
+    rank = node.inputs[0].rank
+    last = (0, *range(2, rank), 1)
+    few = 4
+    if isinstance(node.op, ConvolutionWeightGrad):
+        x, dy = node.inputs
+        return (last if x.shape[1] > few else None, last, None)
+    if isinstance(node.op, ConvolutionInputGrad):
+        return (last, None, last)
+    return (last if node.inputs[0].shape[1] > few else None, None, last)
+
+
+def convolution(name: str, setting: Setting, epilogue: Epilogue | None = None) -> Made:
+    """The kernel of a convolution."""
+    if not prod(setting.results[0].shape):
+        return Made("", ())
+    x, w = setting.operands
+    found = _extents(setting, x.shape, w.shape, setting.results[0].shape)
+    return Direct(name, setting, found, found.forward(), epilogue, gradient=False).made()
+
+
+def input_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) -> Made:
+    """The kernel of the gradient of a convolution's input."""
+    if not prod(setting.results[0].shape):
+        return Made("", ())
+    dy, w = setting.operands
+    found = _extents(setting, setting.results[0].shape, w.shape, dy.shape)
+    return Direct(name, setting, found, found.gradient(), epilogue, gradient=True).made()
+
+
+def _extents(
+    setting: Setting, x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...]
+) -> Extents:
+    op = setting.node.op
+    assert isinstance(op, Window)
+    return extents(op, x, w, y)
+
+
+FINISHING = {"convolution": convolution, "convolution_input_grad": input_grad}
+"""The makers by the ops' names; what becomes of a finished block may be said by an epilogue."""
+CONVOLUTION = dict(FINISHING)

@@ -20,6 +20,8 @@ from graphc.ir.types import Shape
 from graphc.kernels_templates import render
 from graphc.ops.pooling import AvgPoolGrad, MaxPoolGrad
 
+SIDES = (64, 16)
+"""Channels, lying side by side, whose planes are done together: fewer where tasks are few."""
 BLOCK = 64
 """Channels that are done side by side."""
 NOTHING = Made("", ())
@@ -35,12 +37,9 @@ def max_pool_grad(name: str, setting: Setting) -> Made:
     if 0 in dx.shape:
         return NOTHING
     axes = axes_of(op, op.sizes, dy.shape[2:])
-    dense = all(
-        size == 1 or stride == prod(dx.shape[i + 3 :])
-        for i, (size, stride) in enumerate(zip(dx.shape[2:], dx.strides[2:], strict=True))
-    )
-    if dense and not by_channels(dx):
-        return _scattered(name, setting, axes)
+    step = _step(dx)
+    if step is not None:
+        return _scattered(name, setting, axes, step)
     places = setting.operands[1]
     at = _windows(places, axes)
     within = [f"const long from = {_windows(dy, axes)}, place = {at};"]
@@ -91,19 +90,26 @@ def _summary(setting: Setting, axes: Sequence[Axis], how: str) -> str:
     return f"The gradient of the {what} of windows of {kernel}, {shape} to {found}, {how}."
 
 
-def _scattered(name: str, setting: Setting, axes: Sequence[Axis]) -> Made:
+def _scattered(name: str, setting: Setting, axes: Sequence[Axis], step: int) -> Made:
+    """By planes whose elements lie ``step`` apart in C order."""
     dy, places = setting.operands
     (dx,) = setting.results
-    low = is_low(dx.dtype)
+    low, (images, channels) = is_low(dx.dtype), dx.shape[:2]
     size, windows = prod(dx.shape[2:]), prod(dy.shape[2:])
-    cut = split(prod(dx.shape[:2]), size + windows, setting)
+    few = images * -(-channels // SIDES[0]) < 2 * setting.threads
+    side = SIDES[few] if step > 1 else 1
+    blocks = -(-channels // side)
+    cut = split(images * blocks, (size + windows) * side, setting)
     lead = [(dx.strides[0], "n"), (dx.strides[1], "c")]
     to = f"dx + {spelled(*lead)}"
     at = [
-        spelled(*zip(x.strides, ("n", "c", *(a.name for a in axes)), strict=True))
+        spelled(*zip(x.strides, ("n", "(c + i)", *(a.name for a in axes)), strict=True))
         for x in (dy, places)
     ]
     declared = _declared(setting)
+    some = f"{channels} - c < {side} ? {channels} - c : {side}" if channels % side else str(side)
+    apart = side if low else step
+    element = f"({to})[{spelled((step, 'j'), (dx.strides[1], 'i'))}]"
     text = render(
         "pool_scatter.c.j2",
         name=name,
@@ -112,16 +118,30 @@ def _scattered(name: str, setting: Setting, axes: Sequence[Axis]) -> Made:
         kind=computed(dx.dtype),
         first=cut.first,
         last=cut.last,
-        opening=numbered("unit", [("n", dx.shape[0]), ("c", dx.shape[1])]),
-        target=f"sums + {size} * task" if low else to,
+        opening=[
+            *numbered("unit", [("n", images), ("block", blocks)]),
+            f"const long c = {spelled((side, 'block'))}, some = {some};",
+        ],
+        target=f"sums + {size * side} * task" if low else to,
         size=size,
+        step=f"{apart} * " if apart > 1 else "",
         loops=[f"for (long {a.name} = 0; {a.name} < {a.count}; {a.name}++)" for a in axes],
         place=f"places[{at[1]}]",
-        load=load(dy.dtype, f"dy[{at[0]}]"),
-        store=store(dx.dtype, f"({to})[i]", "plane[i]") if low else "",
+        value=load(dy.dtype, f"dy[{at[0]}]"),
+        round=store(dx.dtype, element, f"plane[{spelled((apart, 'j'))} + i]") if low else "",
     )
-    work = (4 * size * cut.tasks,) if low else ()
+    work = (4 * size * side * cut.tasks,) if low else ()
     return Made(text, (Stage(name, cut.tasks),), work, helpers=conversions(dx.dtype))
+
+
+def _step(dx: Operand) -> int | None:
+    """How far the elements of a plane lie apart, if they do so evenly in C order."""
+    for step in (1, dx.shape[1]):
+        places = [step * prod(dx.shape[i + 3 :]) for i in range(len(dx.shape) - 2)]
+        found = zip(dx.shape[2:], dx.strides[2:], places, strict=True)
+        if all(size == 1 or stride == place for size, stride, place in found):
+            return step if step == 1 or by_channels(dx) else None
+    return None
 
 
 def _gathered(
@@ -250,7 +270,7 @@ def _by_rows(name: str, setting: Setting, axes: Sequence[Axis]) -> Made:
             f"const long to = {to};",
             *(line for a in outer for line in a.covering()),
         ],
-        sums="columns" if cut.tasks == 1 else f"columns + {last.count} * task",
+        sums="columns" if cut.tasks == 1 else f"columns + {last.count + _reached(last)} * task",
         columns=last.count,
         loops=_loops(outer),
         within=[
@@ -264,7 +284,7 @@ def _by_rows(name: str, setting: Setting, axes: Sequence[Axis]) -> Made:
         size=last.size,
         **_spread(dx, last),
     )
-    work = last.count * (8 if kind == "double" else 4) * cut.tasks
+    work = (last.count + _reached(last)) * (8 if kind == "double" else 4) * cut.tasks
     return Made(text, (Stage(name, cut.tasks),), (work,), helpers=conversions(dx.dtype))
 
 
@@ -283,15 +303,15 @@ def _share(op: AvgPoolGrad, last: Axis, kind: str, constant: int) -> str:
 def _spread(dx: Operand, last: Axis) -> dict[str, object]:
     """How a row's elements are made of the columns of windows."""
     step = dx.strides[-1]
-    to = f"dx[to + {_scaled(step, 'w')}]"
-    rest: dict[str, object] = {"clear": "", "covering": [], "guard": "", "store": "", "spread": []}
+    element = f"dx[to + {_scaled(step, 'i')}]"
+    rest: dict[str, object] = {"clear": "", "store": "", "spread": [], "added": [], "reached": 0}
     if not (last.are_apart and last.is_whole):
-        skip = f"if ((w + {last.padding} - o * {last.stride}) % {last.dilation} == 0) "
+        starts = [k * last.dilation for k in range(last.kernel)]
         return {
             **rest,
-            "covering": last.covering(),
-            "guard": skip if last.dilation > 1 else "",
-            "store": store(dx.dtype, to, "sum"),
+            "reached": _reached(last),
+            "added": [spelled((last.stride, "w"), start=start) for start in starts],
+            "store": store(dx.dtype, element, f"row[{spelled((1, 'i'), start=last.padding)}]"),
         }
     starts = [(k * last.dilation - last.padding) * step for k in range(last.kernel)]
     places = [spelled((last.stride * step, "w"), start=start) for start in starts]
@@ -299,5 +319,10 @@ def _spread(dx: Operand, last: Axis) -> dict[str, object]:
     return {
         **rest,
         "spread": [store(dx.dtype, f"dx[to + {place}]", "sum") for place in places],
-        "clear": "" if full else store(dx.dtype, f"dx[to + {_scaled(step, 'i')}]", "0"),
+        "clear": "" if full else store(dx.dtype, element, "0"),
     }
+
+
+def _reached(axis: Axis) -> int:
+    """The length of a row from its left padding to the last element, or what windows reach."""
+    return max((axis.count - 1) * axis.stride + axis.reach + 1, axis.padding + axis.size)

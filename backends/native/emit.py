@@ -23,6 +23,7 @@ from graphc.ir.node import Node
 from graphc.kernels_templates import render
 from graphc.lowering.epilogues import Finished, finish_products
 from graphc.lowering.names import Names
+from graphc.lowering.recompute import recompute
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 
@@ -48,7 +49,7 @@ class Emission:
     """The state of one emission."""
 
     def __init__(self, graph: Graph, threads: int, target: Target) -> None:
-        graph = finish_products(graph, can_finish)
+        graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph, self.threads, self.target = graph, threads, target
         self.memory = Memory(graph, chosen_orders(graph))
         self.names = Names(RESERVED)

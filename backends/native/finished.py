@@ -14,7 +14,7 @@ from graphc.backends.native.types import computed, stored
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
-from graphc.lowering.epilogues import Finished
+from graphc.lowering.epilogues import Finished, split_axes
 from graphc.lowering.kernel import Access, Kernel, Ramp, Source
 from graphc.lowering.nests import Nest, nested
 from graphc.lowering.views import dense
@@ -90,17 +90,14 @@ class Finish:
         self.kernel, self.nest = nested(op.group, sources, [single(x) for x in results], found)
 
     def _roles(self) -> Roles:
-        """The roles of the group's axes: those of the product, found among axes of extent one."""
-        space, shape = self.op.group.space, self.product.shape
+        """The roles of the group's axes: those of the product's axes that they are parts of."""
+        shape = self.product.shape
         own = roles(self.product, shape)
-        where: dict[int, int] = {}
-        wide = (axis for axis, n in enumerate(space) if n != 1)
-        for axis, n in enumerate(shape):
-            if n != 1:
-                where[axis] = next(wide)
+        where = split_axes(shape, self.op.group.space)
+        assert where is not None
 
         def moved(axes: tuple[int, ...]) -> tuple[int, ...]:
-            return tuple(where[axis] for axis in axes if axis in where)
+            return tuple(part for axis in axes for part in where[axis])
 
         return Roles(moved(own.batch), moved(own.rows), moved(own.columns))
 

@@ -10,7 +10,9 @@ from graphc.backends.native.heavy import preferred
 from graphc.ir.graph import Graph
 from graphc.ir.node import Item, Node
 from graphc.lowering.views import Order, Result, View, order_of, view_of
-from graphc.ops.movement import Concat, Pad, Place, Reshape
+from graphc.ops.composite import Composite
+from graphc.ops.matmul import MatMul
+from graphc.ops.movement import Concat, Pad, Permute, Place, Reshape
 from graphc.ops.pooling import Pool
 from graphc.passes.fuse import Fused
 
@@ -21,7 +23,10 @@ def chosen_orders(graph: Graph) -> dict[Result, Order]:
     orders: dict[Result, Order] = {}
     found: dict[Node, View] = {}
     for node in graph.nodes:
-        for number, order in enumerate(_wanted(node, found)):
+        wanted = _wanted(node, found)
+        if not isinstance(node.type, tuple) and wanted == [None]:
+            wanted = [_turned(node, graph)]
+        for number, order in enumerate(wanted):
             if order is not None and (node, number) not in fixed and order != tuple(sorted(order)):
                 orders[node, number] = order
         found[node] = view_of(node, found, orders)
@@ -36,6 +41,16 @@ def _fixed(graph: Graph) -> set[Result]:
             root = root.inputs[0]
         fixed.add((root.inputs[0], root.op.index) if isinstance(root.op, Item) else (root, 0))
     return fixed
+
+
+def _turned(node: Node, graph: Graph) -> Order | None:
+    """The order in which the only reader of a product turns it, so that it comes out right."""
+    users = graph.users[node]
+    if isinstance(node.op, MatMul | Composite) and len(users) == 1:
+        (user,) = users
+        if isinstance(user.op, Permute):
+            return user.op.dims
+    return None
 
 
 def _wanted(node: Node, found: dict[Node, View]) -> list[Order | None]:

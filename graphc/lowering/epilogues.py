@@ -8,7 +8,7 @@ from math import prod
 
 from graphc.ir.graph import Graph, reuse
 from graphc.ir.node import Item, Node, Op, make_input
-from graphc.ir.types import TensorType, Types
+from graphc.ir.types import Shape, TensorType, Types
 from graphc.ops.movement import Reshape, reshape
 from graphc.ops.reduce import Reduce
 from graphc.passes.fuse import Fused
@@ -53,7 +53,7 @@ def finish_products(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
                 source = _product(graph, roots, operand)
                 if source is None or source in taken or not can_finish(source):
                     continue
-                if source.type.size == prod(node.op.space) and _keeps_order(source, operand):
+                if source.type.size == prod(node.op.space) and split_axes(source.shape, node.op.space):
                     joined[node] = (source, slot)
                     taken.add(source)
                     break
@@ -97,9 +97,20 @@ def _product(graph: Graph, roots: frozenset[Node], operand: Node) -> Node | None
         operand = operand.inputs[0]
 
 
-def _keeps_order(source: Node, operand: Node) -> bool:
-    """Whether the group sees the product's own axes, with no more than others of extent one."""
-    return [n for n in source.shape if n != 1] == [n for n in operand.shape if n != 1]
+def split_axes(shape: Shape, space: Shape) -> list[tuple[int, ...]] | None:
+    """For each axis of ``shape`` the axes of ``space`` that it is cut into, if it is that."""
+    wide = [axis for axis, n in enumerate(space) if n != 1]
+    found: list[tuple[int, ...]] = []
+    for n in shape:
+        mine: list[int] = []
+        have = 1
+        while have < n and wide:
+            have *= space[wide[0]]
+            mine.append(wide.pop(0))
+        if have != n:
+            return None
+        found.append(tuple(mine))
+    return None if wide else found
 
 
 def _apart(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:

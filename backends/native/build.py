@@ -110,7 +110,9 @@ class Build:
         """End what is still at work, and remove what it made."""
         for process in self.processes:
             process.running.kill()
-            process.running.communicate()
+            process.running.wait()
+            assert process.running.stdout is not None
+            process.running.stdout.close()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder, self.processes, self.waiting = None, [], []

@@ -53,9 +53,11 @@ class Loaded:
 
     def __init__(self, path: str) -> None:
         shared = runtime.runtime()
-        handle = shared.library.graphc_load(path.encode())
+        reason = ctypes.c_char_p()
+        handle = shared.library.graphc_load(path.encode(), ctypes.byref(reason))
         if handle is None:
-            raise GraphcRuntimeError(f"the compiled program {path} cannot be loaded")
+            said = (reason.value or b"").decode(errors="replace")
+            raise GraphcRuntimeError(f"the compiled program cannot be loaded: {said}")
         self.program: Any = None
         self.lock = Exclusion()
         if shared.is_fast:

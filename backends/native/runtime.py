@@ -72,7 +72,7 @@ class Runtime:
         library.graphc_layout.restype = None
         library.graphc_threads.argtypes = [flag]
         library.graphc_threads.restype = None
-        library.graphc_load.argtypes = [ctypes.c_char_p]
+        library.graphc_load.argtypes = [ctypes.c_char_p, pointer]
         library.graphc_load.restype = pointer
         library.graphc_program.argtypes = [pointer]
         library.graphc_program.restype = python

@@ -131,7 +131,9 @@ class Emission:
 
     def _run(self, members: list[tuple[Node, str, Made]]) -> None:
         """Run the kernels of a phase: the first stages of all at once, then the second ones."""
-        calls = [(kernel, made, self._arguments(kernel, name, made)) for kernel, name, made in members]
+        calls = [
+            (kernel, made, self._arguments(kernel, name, made)) for kernel, name, made in members
+        ]
         for number in range(max(len(made.stages) for _, made, _ in calls)):
             stages = [
                 (made.stages[number], arguments, _described(kernel) if number == 0 else "")

@@ -66,7 +66,11 @@ class Finish:
     """The group of a finished product, over the product's own axes."""
 
     def __init__(
-        self, node: Node, operands: Sequence[Operand], ramps: Sequence[Ramp | None], results: Sequence[Operand]
+        self,
+        node: Node,
+        operands: Sequence[Operand],
+        ramps: Sequence[Ramp | None],
+        results: Sequence[Operand],
     ) -> None:
         op = node.op
         assert isinstance(op, Finished)
@@ -77,7 +81,9 @@ class Finish:
         rest = iter(zip(self.operands, ramps[op.arity :], node.inputs[op.arity :], strict=True))
         for slot, x in enumerate(op.group.body.inputs):
             if slot == op.slot:
-                sources.append(Access(slot, single(Operand(x.shape, dense(x.shape), x.dtype)), x.dtype))
+                sources.append(
+                    Access(slot, single(Operand(x.shape, dense(x.shape), x.dtype)), x.dtype)
+                )
                 continue
             operand, ramp, given = next(rest)
             fixed = number_of(given)

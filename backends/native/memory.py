@@ -42,7 +42,9 @@ class Memory:
 
     def _ranges(self, kernels: list[Node]) -> frozenset[Node]:
         """The ranges that must be in memory, since something other than loops reads them."""
-        read = [x for kernel in kernels if not isinstance(kernel.op, Fused) for x in _in_memory(kernel)]
+        read = [
+            x for kernel in kernels if not isinstance(kernel.op, Fused) for x in _in_memory(kernel)
+        ]
         read += [*self.graph.outputs, *(value for _, value in self.graph.updates)]
         owners = (self.views[x].owner[0] for x in read)
         return frozenset(x for x in owners if isinstance(x.op, Arange))
@@ -93,7 +95,9 @@ class Memory:
     def result(self, kernel: Node, number: int) -> Operand:
         """How a kernel's result lies."""
         type_ = kernel.types[number]
-        return Operand(type_.shape, dense(type_.shape, self.orders.get((kernel, number))), type_.dtype)
+        return Operand(
+            type_.shape, dense(type_.shape, self.orders.get((kernel, number))), type_.dtype
+        )
 
     def contiguous(self, node: Node) -> Operand:
         """A value of the node's type in C order."""

@@ -53,7 +53,9 @@ def finish_products(graph: Graph, can_finish: Callable[[Node], bool]) -> Graph:
                 source = _product(graph, roots, operand)
                 if source is None or source in taken or not can_finish(source):
                     continue
-                if source.type.size == prod(node.op.space) and split_axes(source.shape, node.op.space):
+                if source.type.size == prod(node.op.space) and split_axes(
+                    source.shape, node.op.space
+                ):
                     joined[node] = (source, slot)
                     taken.add(source)
                     break

@@ -80,9 +80,7 @@ def _change(graph: Graph, node: Node, can_finish: Callable[[Node], bool]) -> Cha
         if result is None or member.shape != op.space or not member.inputs:
             continue
         readers = _readers(graph, result, member.shape)
-        if readers and all(
-            isinstance(x.op, Fused) and x.op.space == op.space for x in readers
-        ):
+        if readers and all(isinstance(x.op, Fused) and x.op.space == op.space for x in readers):
             free[member] = readers
     kept = {x for x, result in results.items() if result is not None and x not in free}
     instead: dict[Node, tuple[Node, ...]] = {}
@@ -279,9 +277,7 @@ class _Parameters:
         return self.known[key]
 
 
-def _group(
-    node: Node, op: Fused, parameters: _Parameters, outputs: tuple[Node, ...]
-) -> Node:
+def _group(node: Node, op: Fused, parameters: _Parameters, outputs: tuple[Node, ...]) -> Node:
     body = Graph(tuple(parameters.inputs), outputs, name=op.body.name)
     types = tuple(x.type for x in outputs)
     return Node(

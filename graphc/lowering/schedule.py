@@ -169,9 +169,7 @@ def _read_once(made: Schedule, kernel: Node, owner: Result) -> bool:
 
 def _in_arena(made: Schedule, result: Result) -> bool:
     return (
-        result[0] in made.kernels
-        and result not in made.in_state
-        and result not in made.in_output
+        result[0] in made.kernels and result not in made.in_state and result not in made.in_output
     )
 
 

@@ -9,6 +9,7 @@ from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, Permute, Reshape, expand, permute, reshape
 from graphc.ops.random import Advance, Draw
 from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
+from graphc.passes.pieces import joined
 from graphc.passes.rewrite import rewrite, rule
 
 TRANSPARENT = frozenset({"detach", "variable", "border", "sloped"})
@@ -212,6 +213,7 @@ def _random(node: Node) -> Node | None:
 
 
 STRUCTURAL = {
+    "add": joined,
     "cast": _cast,
     "reshape": _reshape,
     "permute": _permute,

@@ -10,7 +10,7 @@ from graphc.ir.node import Node, const, elementwise, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.elementwise import Neg
 from graphc.ops.matmul import MatMul
-from graphc.ops.movement import Expand, Permute, Reshape
+from graphc.ops.movement import Concat, Expand, Permute, Place, Reshape, Slice, zeros
 from graphc.ops.reduce import Sum
 from graphc.passes.fold_constants import fold_constants
 from graphc.passes.merge_equal import merge_equal
@@ -74,3 +74,19 @@ def test_numbers_are_computed_in_their_own_type() -> None:
 def test_equal_nodes_are_one() -> None:
     graph = merge_equal(Graph((X,), (elementwise("exp", X) + elementwise("exp", X),)))
     assert body(graph) == ["%1: f32[2, 3] = exp(%x)", "%2: f32[2, 3] = add(%1, %1)", "return %2"]
+
+
+def test_gradients_of_parts_are_put_side_by_side() -> None:
+    """What is zero but for a part each is not added up."""
+    x = make_input("x", TensorType((2, 6), float32))
+    parts = [Slice((0, a), (2, b), (1, 1))(x) for a, b in ((0, 1), (1, 4), (4, 6))]
+    sums = [Place((0, a), (2, b), (1, 1))(zeros(x.type), y) for (a, b), y in zip(
+        ((0, 1), (1, 4), (4, 6)), parts, strict=True)]  # fmt: skip
+    whole = simplify(Graph((x,), (sums[0] + sums[2] + sums[1],)))
+    (output,) = whole.outputs
+    assert isinstance(output.op, Concat)
+    assert output.inputs == tuple(parts)
+    some = simplify(Graph((x,), (sums[0] + sums[2],)))
+    assert not any(node.op.name == "add" for node in some.nodes)
+    meeting = simplify(Graph((x,), (sums[0] + sums[0],)))
+    assert not any(isinstance(node.op, Concat) for node in meeting.nodes)

@@ -50,13 +50,21 @@ class Backend(Protocol):
 
     name: str
     composites: frozenset[str]
-    """Composites that it has kernels for; `open_composites` leaves these closed."""
+    """Composites that it has kernels for; `open_composites` leaves these closed. A backend that has
+    them for some uses only says by a method ``claims(node)`` for which."""
 
     def emit(self, graph: Graph) -> Sources:
         """The source text. Pure: needs no compiler and no device, and is the same every time."""
 
     def build(self, sources: Sources) -> Executable:
         """Compile and load; the only stage that needs a compiler or a device."""
+
+
+def claims(backend: Backend, node: Node) -> bool:
+    """Whether the backend has a kernel for a node of a composite."""
+    named = getattr(node.op, "key", node.op.name) in backend.composites
+    narrowed: Callable[[Node], bool] | None = getattr(backend, "claims", None)
+    return named and (narrowed is None or narrowed(node))
 
 
 def refusal(backend: str, node: Node) -> GraphcNotImplementedError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from traceback import extract_tb
 from typing import Any
 
-from graphc.backend import Backend, Executable, Sources, Step
+from graphc.backend import Backend, Executable, Sources, Step, claims
 from graphc.errors import (
     GraphcError,
     GraphcIndexError,
@@ -30,7 +31,7 @@ def pipeline(backend: Backend) -> tuple[Pass, ...]:
     """The passes, of which the first leaves closed what the backend has kernels for."""
 
     def opened(graph: Graph) -> Graph:
-        return open_composites(graph, backend.composites)
+        return open_composites(graph, partial(claims, backend))
 
     opened.__name__ = open_composites.__name__
     return opened, *(step for step in PASSES if step is not open_composites)

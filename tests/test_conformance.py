@@ -32,9 +32,9 @@ MADE_ONCE = {"arange", "const"}
 EVERYTHING = {"whole", *VIEWS, "empty", "no dimensions", "extreme"}
 """What the samples of a row are to have among their operands."""
 ALONG_AXES = (
-    "attention concat convolution convolution_input_grad convolution_weight_grad cumprod cumsum "
-    "gather matmul max_pool max_pool_grad avg_pool avg_pool_grad scatter scatter_add "
-    "scatter_reduce sort strided topk"
+    "attention attention_grad concat convolution convolution_input_grad convolution_weight_grad "
+    "cumprod cumsum gather matmul max_pool max_pool_grad avg_pool avg_pool_grad scatter "
+    "scatter_add scatter_reduce sort strided topk"
 )
 DRAWS = "advance random_integer random_normal random_permutation random_uniform"
 MATRICES = (

@@ -1,20 +1,21 @@
-"""Attention: one composite, so that a backend may have a kernel for it."""
+"""Attention and its gradient: two composites, so that a backend may have kernels for them."""
 
 from __future__ import annotations
 
 from math import inf, prod, sqrt
 
+from graphc.autodiff import gradients as differentiate
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import c_type
 from graphc.functions.precision import LOW
 from graphc.ir.dtype import bool_, float32, int64
-from graphc.ir.node import Node, cast, elementwise, grad_mode
-from graphc.ops.composite import composite
+from graphc.ir.node import Item, Node, cast, elementwise, grad_mode, is_const
+from graphc.ops.composite import GRADIENTS, Composite, Flows, bordered, composite, through_body
 from graphc.ops.creation import Arange
 from graphc.ops.elementwise import equal, number, where
 from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
-from graphc.ops.movement import expand, reshape
+from graphc.ops.movement import Expand, expand, reshape
 from graphc.ops.reduce import Max, Sum
 
 
@@ -29,8 +30,70 @@ def attention(
     causal: bool,
     scale: float,
     dropout: float,
-) -> Node:
-    """softmax(query · keyᵀ · scale + mask) · value; ``noise`` decides which weights are dropped."""
+) -> tuple[Node, Node]:
+    """softmax(query · keyᵀ · scale + mask) · value; ``noise`` decides which weights are dropped.
+
+    The second result is the logarithm of the sum of the exponentials in each row of the softmax,
+    from which a kernel of the gradient computes the weights again.
+    """
+    return _attended(query, key, value, mask, noise, causal, scale, dropout)
+
+
+@composite
+def attention_grad(
+    query: Node,
+    key: Node,
+    value: Node,
+    mask: Node | None,
+    noise: Node | None,
+    output: Node,
+    statistics: Node,
+    dy: Node,
+    *,
+    causal: bool,
+    scale: float,
+    dropout: float,
+) -> tuple[Node | None, ...]:
+    """What flows from ``dy``, the gradient of attention's ``output``, to query, key and value.
+
+    The body finds it through attention's own, with which it is merged; only kernels read the
+    results of attention.
+    """
+    with grad_mode(True):
+        borders = tuple(bordered(x) for x in (query, key, value))
+        result, _ = _attended(*borders, mask, noise, causal, scale, dropout)
+    return differentiate((result,), (dy,), borders, stop=True)
+
+
+def _gradient(op: Composite, node: Node, gradients: Flows) -> Flows:
+    """By ``attention_grad``, except where more than its three gradients of one result is asked."""
+    dy, slope = gradients
+    others = node.inputs[3:]
+    if slope is not None and isinstance(slope.op, Expand) and is_const(slope.inputs[0], 0):
+        slope = None  # nothing has read the second result
+    if dy is None or slope is not None or any(x.requires_grad for x in others):
+        return through_body(op, node, (dy, slope))
+    given = iter(node.inputs)
+    operands = [next(given) if there else None for there in op.present]
+    results = Item(0)(node), Item(1)(node)
+    found = attention_grad(*operands, *results, dy, **dict(op.options))
+    assert isinstance(found, tuple)
+    return (*found, *(None for _ in others))
+
+
+GRADIENTS[attention.__name__] = _gradient
+
+
+def _attended(
+    query: Node,
+    key: Node,
+    value: Node,
+    mask: Node | None,
+    noise: Node | None,
+    causal: bool,
+    scale: float,
+    dropout: float,
+) -> tuple[Node, Node]:
     dtype = query.dtype
     scores = MatMul()(query, transposed(key)) * scale
     if dtype in LOW:
@@ -43,14 +106,14 @@ def attention(
         scores = where(mask, scores, -inf)
     elif mask is not None:
         scores = scores + cast(mask, scores.dtype)
-    weights = _softmax(scores, maskable=mask is not None)
+    weights, statistics = _softmax(scores, maskable=mask is not None)
     if noise is not None:
         weights = weights * where(noise < dropout, 0.0, number(1 / (1 - dropout), weights))
-    return MatMul()(cast(weights, dtype), value)
+    return MatMul()(cast(weights, dtype), value), statistics
 
 
-def _softmax(scores: Node, *, maskable: bool) -> Node:
-    """Softmax over the last axis; a row that is masked whole has no weights."""
+def _softmax(scores: Node, *, maskable: bool) -> tuple[Node, Node]:
+    """Softmax over the last axis, and its logarithms; a row that is masked whole has no weights."""
     axes = (scores.rank - 1,)
     with grad_mode(False):
         largest = Max(axes)(scores)
@@ -60,7 +123,8 @@ def _softmax(scores: Node, *, maskable: bool) -> Node:
     total = Sum(axes)(powers)
     if maskable:
         total = where(equal(total, number(0, total)), 1.0, total)
-    return powers / total
+    logarithms = reshape(largest + elementwise("log", total), scores.shape[:-1])
+    return powers / total, logarithms
 
 
 def _grad_name(
@@ -90,9 +154,10 @@ def attended(
     if grouped:
         key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
     factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
-    result = attention(query, key, value, mask, noise, causal=causal, scale=factor, dropout=dropout)
-    assert isinstance(result, Node)
-    return result
+    options = {"causal": causal, "scale": factor, "dropout": dropout}
+    found = attention(query, key, value, mask, noise, **options)
+    assert isinstance(found, tuple)
+    return found[0]
 
 
 def _check(query: Node, key: Node, value: Node, mask: Node | None, causal: bool) -> None:

@@ -10,8 +10,13 @@ from graphc.ir.node import Item, Node, Op, grad_mode, make_input
 from graphc.ir.types import TensorType, Types
 
 Body = Callable[..., Node | tuple[Node, ...]]
+Flows = tuple[Node | None, ...]
+Gradient = Callable[["Composite", Node, Flows], Flows]
+"""Given a composite, its node and the gradients of the results, those of the operands."""
 COMPOSITES: dict[str, Body] = {}
 """The body of every composite by its name."""
+GRADIENTS: dict[str, Gradient] = {}
+"""The gradient of a composite by its name, where there is a composite for that too."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,17 @@ class Composite(Op):
         found = tuple(x.type for x in results)
         return found if len(found) > 1 else found[0]
 
-    def grad(self, node: Node, *gradients: Node | None) -> tuple[Node | None, ...]:
+    def grad(self, node: Node, *gradients: Node | None) -> Flows:
         """Through the body: the composite's forward is merged with it where it is opened."""
-        return _through_body(self, node, gradients)
+        return GRADIENTS.get(self.label, through_body)(self, node, gradients)
 
     def __str__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self.options)
         return f"{self.label}[{options}]" if options else self.label
 
 
-def _through_body(
-    op: Composite, node: Node, gradients: tuple[Node | None, ...]
-) -> tuple[Node | None, ...]:
+def through_body(op: Composite, node: Node, gradients: Flows) -> Flows:
+    """The gradients of the operands, given those of the results, by the body's own nodes."""
     from graphc.autodiff import gradients as differentiate
 
     # Stand-ins of the operands end the walk at the composite's own border.
@@ -71,6 +75,11 @@ class Border(Op, name="border"):
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         return (dy,)
+
+
+def bordered(x: Node) -> Node:
+    """``x`` as an operand by which a body is differentiated, whether it needs a gradient or not."""
+    return Node(Border(), (x,), x.type, requires_grad=True, device=x.device)
 
 
 def composite(body: Body) -> Body:

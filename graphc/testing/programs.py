@@ -88,7 +88,7 @@ def check(
 def _differing(got: Array, wanted: Array, tolerance: Tolerance) -> Array:
     if wanted.dtype.kind in "biu":
         return np.asarray(got != wanted)
-    dtype = dtype_of_numpy(wanted.dtype)
+    dtype = tolerance.of or dtype_of_numpy(wanted.dtype)
     assert dtype is not None
     info = ml_dtypes.finfo(dtype.numpy)
     eps, tiny = float(info.eps), float(info.tiny)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal
@@ -77,6 +77,8 @@ class Tolerance:
     """In units of the type's epsilon, relative to the value."""
     absolute: float = 0.0
     """In units of the type's epsilon."""
+    of: DType | None = None
+    """The type, where it is not the result's: that of operands which a wider result comes from."""
 
 
 EXACT = Tolerance("numbers are moved or compared, none is rounded")
@@ -123,7 +125,9 @@ class Row:
 
     def tolerance_in(self, dtype: DType) -> Tolerance:
         """The tolerance of results of an element type."""
-        return self.halves if self.halves and dtype in HALVES else self.tolerance
+        if self.halves is None or dtype not in HALVES:
+            return self.tolerance
+        return replace(self.halves, of=dtype)
 
 
 FAMILIES: tuple[str, ...] = (

@@ -15,6 +15,7 @@ from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Operand, Setting, Stage
 from graphc.backends.native.memory import Memory
 from graphc.backends.native.orders import chosen_orders
+from graphc.backends.native.parts import Definition, parts
 from graphc.backends.native.sweeps import number_of, sweeps
 from graphc.backends.native.targets import Target
 from graphc.backends.native.types import number, stored
@@ -28,11 +29,84 @@ from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 
 RESERVED = frozenset(
-    "arena step parallel task one_by_one failed failed_value fail float16 bfloat16 auto break case "
-    "char const continue default do double else enum extern float for goto if inline int long "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void "
-    "volatile while states arrays value pool reserve release y0 y1 j0 j1 jn yn gamma div index "
-    "exp log pow sin cos tan tanh sqrt abs floor ceil round main free malloc time random".split()
+    [
+        "arena",
+        "step",
+        "parallel",
+        "task",
+        "one_by_one",
+        "failed",
+        "failed_value",
+        "fail",
+        "float16",
+        "bfloat16",
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "states",
+        "arrays",
+        "value",
+        "pool",
+        "reserve",
+        "release",
+        "y0",
+        "y1",
+        "j0",
+        "j1",
+        "jn",
+        "yn",
+        "gamma",
+        "div",
+        "index",
+        "exp",
+        "log",
+        "pow",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "sqrt",
+        "abs",
+        "floor",
+        "ceil",
+        "round",
+        "main",
+        "free",
+        "malloc",
+        "time",
+        "random",
+    ]
 )
 """Words of C and names of its library that a value of the program must not have."""
 PLACEHOLDER = "graphc_kernel_name"
@@ -56,7 +130,7 @@ class Emission:
         self.functions: dict[str, tuple[str, Made]] = {}
         """By its text without a name: each kernel's name and what it is."""
         self.texts: list[Text] = []
-        self.definitions: list[str] = []
+        self.definitions: list[Definition] = []
         self.helpers: set[str] = set()
         self.errors: list[tuple[str, str, str]] = []
         self.constants: dict[str, str] = {}
@@ -74,7 +148,7 @@ class Emission:
             self._run(list(members))
         self._copy_out()
         self._update()
-        text = self._render()
+        text = self._render([x.text for x in self.definitions], self.helpers)
         written = {target for target, _ in graph.updates}
         interface = Interface(
             inputs=tuple(x.type for x in graph.inputs),
@@ -88,6 +162,7 @@ class Emission:
         )
         facts: dict[str, object] = {
             "native": interface,
+            "parts": parts(self.definitions, self._render) or (text,),
             "live_peak": memory.live_peak,
             "kernels": len(self.texts),
             "threads": self.threads,
@@ -122,7 +197,7 @@ class Emission:
         named = Made(text, stages, made.workspace, made.errors, made.helpers)
         self.functions[made.text] = (name, named)
         self.helpers |= made.helpers | ({"fail"} if made.errors else set())
-        self.definitions.append(text)
+        self.definitions.append(Definition(text, named))
         alone = prelude(made.helpers | ({"fail"} if made.errors else set()))
         self.texts.append(Text(name, origin or wish, f"{alone}\n{text}\n"))
         return name, named
@@ -236,7 +311,7 @@ class Emission:
 
     # -- text ----------------------------------------------------------------------------------
 
-    def _render(self) -> str:
+    def _render(self, kernels: Iterable[str], helpers: Iterable[str]) -> str:
         memory = self.memory
         return render(
             "program.c.j2",
@@ -245,7 +320,7 @@ class Emission:
                 f"{len(self.texts)} kernels; an arena of {memory.arena_bytes} bytes; "
                 f"{self.threads} threads."
             ],
-            prelude=prelude(self.helpers),
+            prelude=prelude(helpers),
             state=[memory.declared(x) for x in self.graph.state],
             given=[memory.declared(x) for x in self.graph.inputs] + memory.declared_outputs(),
             constants=[
@@ -253,7 +328,7 @@ class Emission:
             ],
             arena=max(64, memory.arena_bytes),
             values=memory.values(),
-            kernels=self.definitions,
+            kernels=kernels,
             tasks=self.tasks,
             steps=self.steps,
             threads=bool(self.tasks),

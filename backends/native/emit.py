@@ -28,86 +28,14 @@ from graphc.lowering.recompute import recompute
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 
-RESERVED = frozenset(
-    [
-        "arena",
-        "step",
-        "parallel",
-        "task",
-        "one_by_one",
-        "failed",
-        "failed_value",
-        "fail",
-        "float16",
-        "bfloat16",
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "states",
-        "arrays",
-        "value",
-        "pool",
-        "reserve",
-        "release",
-        "y0",
-        "y1",
-        "j0",
-        "j1",
-        "jn",
-        "yn",
-        "gamma",
-        "div",
-        "index",
-        "exp",
-        "log",
-        "pow",
-        "sin",
-        "cos",
-        "tan",
-        "tanh",
-        "sqrt",
-        "abs",
-        "floor",
-        "ceil",
-        "round",
-        "main",
-        "free",
-        "malloc",
-        "time",
-        "random",
-    ]
+WORDS = (
+    "arena step parallel task one_by_one failed failed_value fail float16 bfloat16 auto break case",
+    "char const continue default do double else enum extern float for goto if inline int long",
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void",
+    "volatile while states arrays value pool reserve release y0 y1 j0 j1 jn yn gamma div index",
+    "exp log pow sin cos tan tanh sqrt abs floor ceil round main free malloc time random old",
 )
+RESERVED = frozenset(word for line in WORDS for word in line.split())
 """Words of C and names of its library that a value of the program must not have."""
 PLACEHOLDER = "graphc_kernel_name"
 LIGHT = 20_000
@@ -209,11 +137,11 @@ class Emission:
         calls = [
             (kernel, made, self._arguments(kernel, name, made)) for kernel, name, made in members
         ]
-        for number in range(max(len(made.stages) for _, made, _ in calls)):
+        for turn in range(max(len(made.stages) for _, made, _ in calls)):
             stages = [
-                (made.stages[number], arguments, _described(kernel) if number == 0 else "")
+                (made.stages[turn], arguments, _described(kernel) if turn == 0 else "")
                 for kernel, made, arguments in calls
-                if number < len(made.stages) and made.stages[number].tasks
+                if turn < len(made.stages) and made.stages[turn].tasks
             ]
             self._stage(stages)
 
@@ -273,7 +201,7 @@ class Emission:
     def _copy(self, node: Node, source: Operand, pointer: str, target: str, comment: str) -> None:
         """A copy of a value to contiguous memory."""
         made = copied(source, self.threads, self.target, self.memory.copy_node(node))
-        name, named = self._named(made, "copy", "")
+        _, named = self._named(made, "copy", "")
         self._call(named, [pointer, target], comment)
 
     def _copy_out(self) -> None:

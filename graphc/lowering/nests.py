@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graphc.ir.dtype import DType, Scalar
+from graphc.ir.dtype import DType, Scalar, float32, float64
+from graphc.ir.graph import reuse
 from graphc.ir.node import Const, Node
 from graphc.ir.types import Shape
 from graphc.lowering.kernel import (
@@ -24,7 +25,9 @@ from graphc.lowering.kernel import (
     Sweep,
     Value,
 )
+from graphc.ops.elementwise import Div, Mul
 from graphc.ops.reduce import Reduce
+from graphc.ops.transcendental import Reciprocal
 from graphc.passes.fuse import Fused
 
 COSTS = {
@@ -132,6 +135,7 @@ def nested(
     roles: Sequence[Sequence[int]] = (),
 ) -> tuple[Kernel, Nest]:
     """The kernel of a fused group, and what its axes are."""
+    op = _with_reciprocals(op)
     reduces = [x for x in op.body.computed if isinstance(x.op, Reduce)]
     strides = [*results, *(s for x in sources if (s := _strides_of(x)) is not None)]
     largest = sorted(range(len(strides)), key=lambda i: -_span(op.space, strides[i]))
@@ -139,6 +143,24 @@ def nested(
     given = [axis for role in roles for axis in role]
     nest = arranged(op.space, op.reduced, groups, [strides[i] for i in largest], given)
     return _Builder(op, nest, sources, results).kernel(), nest
+
+
+def _with_reciprocals(op: Fused) -> Fused:
+    """The group with one division for each row, where all elements are divided by a row's value.
+
+    A product with the reciprocal is off by one rounding more, and several times as fast.
+    """
+
+    def step(node: Node, operands: tuple[Node, ...]) -> Node:
+        if isinstance(node.op, Div) and node.dtype in (float32, float64):
+            over = operands[1]
+            inside = bool(over.inputs) and over.shape != node.shape
+            if inside and all(over.shape[axis] == 1 for axis in op.reduced):
+                return Mul()(operands[0], Reciprocal()(over))
+        return reuse(node, operands)
+
+    body = op.body.rebuild(step) if op.reduced else op.body
+    return Fused(body, op.space, op.reduced)
 
 
 def _span(space: Shape, strides: Shape) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 
 from graphc.backend import refusal
@@ -15,36 +14,31 @@ from graphc.lowering.views import Order
 from graphc.ops.convolution import Window
 from graphc.ops.matmul import MatMul
 
-TABLES = (
-    ("matmul", "MATMUL"),
-    ("convolution", "CONVOLUTION"),
-    ("pooling", "POOLING"),
-    ("linear_algebra", "LINEAR_ALGEBRA"),
-    ("indexing", "INDEXING"),
-    ("movement", "MOVEMENT"),
-    ("ordering", "ORDERING"),
-    ("scans", "SCANS"),
-    ("drawing", "DRAWING"),
-    ("attention", "ATTENTION"),
-)
-"""The modules, and the tables of makers in them by the op's name."""
-
-
-@cache
-def makers() -> dict[str, Maker]:
-    """Every maker by the op's name."""
-    found: dict[str, Maker] = {}
-    for module, table in TABLES:
-        found.update(getattr(import_module(f"graphc.backends.native.{module}"), table))
-    return found
+TABLES = {
+    "attention": "attention attention_grad",
+    "convolution": "convolution convolution_input_grad convolution_weight_grad",
+    "drawing": "advance random_integer random_normal random_permutation random_uniform",
+    "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add scatter_reduce",
+    "linear_algebra": "cholesky determinant eigh inverse log_determinant pseudo_inverse qr solve "
+    "solve_triangular svd",
+    "matmul": "matmul",
+    "movement": "arange concat expand pad place reshape strided",
+    "ordering": "argmax argmin sort topk",
+    "pooling": "avg_pool avg_pool_grad max_pool max_pool_grad",
+    "scans": "cumprod cumsum",
+}
+"""The modules, and the primitives that each has makers for: in a table of the module's name."""
+MODULES = {name: module for module, names in TABLES.items() for name in names.split()}
 
 
 def maker_of(node: Node) -> Maker:
     """The maker of a node's kernel."""
-    maker = makers().get(getattr(node.op, "key", node.op.name))
-    if maker is None:
+    name = getattr(node.op, "key", node.op.name)
+    module = MODULES.get(name)
+    if module is None:
         raise refusal("native", node)
-    return maker
+    table = getattr(import_module(f"graphc.backends.native.{module}"), module.upper())
+    return table[name]  # type: ignore[no-any-return]
 
 
 def can_finish(node: Node) -> bool:
@@ -54,13 +48,7 @@ def can_finish(node: Node) -> bool:
 
 def finishing(node: Node) -> Callable[[str, Setting, Epilogue], Made]:
     """The maker of a product that finishes its result."""
-    if isinstance(node.op, MatMul):
-        from graphc.backends.native.matmul import matmul
-
-        return matmul
-    from graphc.backends.native.convolution import FINISHING
-
-    return FINISHING[node.op.name]
+    return maker_of(node)
 
 
 def preferred(node: Node) -> list[Order | None]:

@@ -73,8 +73,10 @@ class Made:
     """Names of the shared functions that the text calls (see ``library``)."""
 
 
-Maker = Callable[[str, Setting], Made]
-"""Makes a kernel whose functions all begin with the given name."""
+Maker = Callable[..., Made]
+"""Makes a kernel, whose functions all begin with the given name, for a setting.
+
+Those of products take an epilogue as a third argument."""
 
 SMALL = 16 * 1024
 """Elements of elementwise work below which splitting costs more than it saves."""

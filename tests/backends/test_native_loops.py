@@ -92,9 +92,9 @@ def test_state_is_updated_in_place(optimizer: str) -> None:
 
     def trained(backend: str) -> list[np.ndarray[Any, Any]]:
         graphc.manual_seed(0)
-        model = nn.Sequential(nn.Linear(64, 300), nn.ReLU(), nn.Linear(300, 7))
+        model = nn.Sequential(nn.Linear(64, 300), nn.ReLU(), nn.Linear(300, 7)).double()
         update = getattr(graphc.optim, optimizer)(model.parameters(), lr=1e-2)
-        x, y = normal(50, 64), normal(50, 7)
+        x, y = normal(50, 64).double(), normal(50, 7).double()
 
         def step(x: graphc.Tensor, y: graphc.Tensor) -> graphc.Tensor:
             update.zero_grad()
@@ -108,4 +108,4 @@ def test_state_is_updated_in_place(optimizer: str) -> None:
         return [np.array(losses), *(p.detach().numpy() for p in model.parameters())]
 
     for a, b in zip(trained("native"), trained("numpy"), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from graphc.backends.native.library_functions import FUNCTIONS
 from graphc.kernels_templates import render, render_block
@@ -11,6 +12,15 @@ from graphc.kernels_templates import render, render_block
 HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fail": ("fail.c.j2", ()),
     "nan_reductions": ("nan_reductions.c.j2", ()),
+    "shuffled": ("shuffled.c.j2", ()),
+    "shuffle": ("shuffle.c.j2", ()),
+    "triangular": ("triangular.c.j2", ()),
+    "lu": ("lu.c.j2", ("triangular",)),
+    "cholesky": ("cholesky.c.j2", ("triangular",)),
+    "householder": ("householder.c.j2", ()),
+    "rotations": ("rotations.c.j2", ()),
+    "symmetric_eigen": ("symmetric_eigen.c.j2", ("householder", "rotations")),
+    "singular_values": ("singular_values.c.j2", ("householder", "rotations")),
 }
 """For each helper that has a template of its own: the template, and the helpers it calls itself."""
 
@@ -18,7 +28,7 @@ CALLED = re.compile(r"[A-Za-z_]\w*(?=\()")
 
 
 def prelude(helpers: Iterable[str]) -> str:
-    """The beginning of a generated file: includes, types, and the helpers that are needed, in order."""
+    """The beginning of a generated file: includes, types and the helpers needed, in order."""
     texts: dict[str, str] = {}
 
     def add(name: str) -> None:
@@ -35,6 +45,7 @@ def prelude(helpers: Iterable[str]) -> str:
     return "\n".join([render("_types.c.j2"), *dict.fromkeys(texts.values())])
 
 
+@cache
 def helper(name: str) -> str:
     """The text of one helper."""
     if name in HELPERS:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from graphc.backends.native import mathematics, turning
+from graphc.backends.native.mathematics import TYPES
+
 
 @dataclass(frozen=True)
 class Function:
@@ -18,18 +21,13 @@ class Function:
     variables: Mapping[str, object] = field(default_factory=dict)
 
 
-FLOATS: tuple[Mapping[str, object], ...] = (
-    {"t": "float", "f": "f", "bits": 32, "one": "1.0f"},
-    {"t": "double", "f": "", "bits": 64, "one": "1.0"},
-)
 INTEGERS: tuple[Mapping[str, object], ...] = tuple(
     {"t": f"{sign}int{bits}", "c": f"{sign}int{bits}_t", "bits": bits, "signed": not sign}
     for sign, bits in (("u", 8), ("", 8), ("", 16), ("", 32), ("", 64))
 )
 LIBM = (
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt"),
-    *("sin", "cos", "tan", "asin", "acos", "atan"),
-    *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc"),
+    *("log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
+    *("sinh", "cosh", "asinh", "acosh", "atanh", "erfc"),
 )
 
 
@@ -51,8 +49,8 @@ def _all() -> Iterator[tuple[str, Function]]:
     yield from _each(
         "math_basic.c.j2",
         "maximum minimum fmax fmin abs sign signbit floor ceil trunc round relu copysign "
-        "floor_divide remainder fmod nextafter hypot logaddexp rsqrt sigmoid int32_of int64_of",
-        FLOATS,
+        "floor_divide remainder fmod nextafter hypot logaddexp rsqrt int32_of int64_of",
+        TYPES,
     )
     yield from _each(
         "math_integer.c.j2",
@@ -60,18 +58,22 @@ def _all() -> Iterator[tuple[str, Function]]:
         INTEGERS,
     )
     for name in LIBM:
-        for types in FLOATS:
+        for types in TYPES:
             yield (
                 f"{name}_{types['t']}",
                 Function("math_libm.c.j2", "unary", {**types, "name": name}),
             )
     for name in ("pow", "atan2"):
-        for types in FLOATS:
+        for types in TYPES:
             yield (
                 f"{name}_{types['t']}",
                 Function("math_libm.c.j2", "binary", {**types, "name": name}),
             )
-    yield from _each("math_special.c.j2", "erfinv lgamma digamma", FLOATS)
+    for name, template, block, facts in mathematics.functions():
+        yield name, Function(template, block, facts)
+    yield from _each("math_special.c.j2", "erfinv lgamma digamma", TYPES)
+    for bits in (8, 16, 32, 64):
+        yield f"turn_{bits}", Function("turn.c.j2", "turn", turning.facts(bits))
 
 
 COMBINED = {

@@ -109,8 +109,10 @@ OF_FLOATS = {
 }
 
 EXACT = frozenset(
-    "neg abs sign floor ceil trunc round relu maximum minimum clamp_min clamp_max fmax fmin fmod "
-    "copysign nextafter where".split()
+    (
+        *("neg", "abs", "sign", "floor", "ceil", "trunc", "round", "relu", "fmod", "where"),
+        *("maximum", "minimum", "clamp_min", "clamp_max", "fmax", "fmin", "copysign", "nextafter"),
+    )
 )
 """What gives a number of the operands' type without rounding."""
 

@@ -46,7 +46,9 @@ def loop(number: int, node: Node) -> tuple[str, frozenset[str]]:
     for dtype in (*types, node.dtype):
         if is_low(dtype):
             helpers |= {f"widen_{dtype.name}", f"narrow_{dtype.name}"}
-    lines = [f"const {computed(t)} {n} = {v};" for t, n, v in zip(types, names, values)]
+    lines = [
+        f"const {computed(t)} {n} = {v};" for t, n, v in zip(types, names, values, strict=True)
+    ]
     body = "\n        ".join([*lines, f"const {computed(node.dtype)} y = {text};", result])
     opening = f"static void loop_{number}(long n, void **p) {{\n#pragma omp simd"
     return f"{opening}\n    for (long i = 0; i < n; i++) {{\n        {body}\n    }}\n}}", helpers
@@ -80,3 +82,48 @@ def source(nodes: Sequence[Node]) -> str:
     chosen = f"static void (*const loops[])(long, void **) = {{{names}}};"
     run = "void run(long which, long n, void **p) { loops[which](n, p); }"
     return "\n".join([prelude(helpers), *(text for text, _ in loops), chosen, run, ""])
+
+
+REFERENCES = {
+    "rsqrt": "1 / sqrtl(x)",
+    "sigmoid": "1 / (1 + expl(-x))",
+    "reciprocal": "1 / x",
+    "pow": "powl(x, y)",
+    "atan2": "atan2l(x, y)",
+    "hypot": "hypotl(x, y)",
+}
+"""What C's library computes in ``long double``, where it is not the function of the same name."""
+
+
+def references(names: Sequence[str]) -> str:
+    """``run``, which computes functions of doubles in ``long double``: a double and the rest."""
+    cases = "\n".join(
+        f"    case {i}: for (long i = 0; i < n; i++) {{ {_reference(name)} }} break;"
+        for i, name in enumerate(names)
+    )
+    operands = "const double *a, const double *b, double *high, double *low"
+    opening = f"void run(long which, long n, {operands}) {{"
+    return f"#include <math.h>\n{opening}\n    switch (which) {{\n{cases}\n    }}\n}}\n"
+
+
+def _reference(name: str) -> str:
+    value = REFERENCES.get(name, f"{name}l(x)")
+    return (
+        f"long double x = a[i], y = b[i], z = {value}; high[i] = z; low[i] = z - high[i]; (void)y;"
+    )
+
+
+def errors(found: Array, high: Array, low: Array) -> Array:
+    """How far results are from the exact ones, in units of the last place; infinite where a nan,
+    an infinity or the sign of a zero is wrong."""
+    kind = found.dtype.type
+    with np.errstate(all="ignore"):
+        wanted = high.astype(kind)
+        unit = np.spacing(np.minimum(np.abs(wanted), np.finfo(kind).max)).astype(np.float64)
+        apart = np.abs((found.astype(np.float64) - high) - low) / unit
+        same = (found == wanted) & (np.signbit(found) == np.signbit(wanted))
+        exact = ~np.isfinite(wanted) | ~np.isfinite(found) | (wanted == 0)
+        apart = np.where(
+            exact, np.where(same | np.isnan(found) & np.isnan(wanted), 0, np.inf), apart
+        )
+    return np.asarray(apart)

@@ -1,0 +1,120 @@
+"""What the templates of the mathematical functions are given for ``float`` and ``double``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from graphc.backends.native import polynomials
+from graphc.backends.native.polynomials import Coefficients, constants, polynomial
+
+Facts = Mapping[str, object]
+
+TYPES: tuple[Facts, ...] = (
+    {
+        "t": "float",
+        "f": "f",
+        "u": "uint32_t",
+        "bits": 32,
+        "one": "1.0f",
+        "shift": 23,
+        "bias": 127,
+        "magic": "0x1.8p23f",
+        "least": "0x1p-126f",
+        "tiny": "0x1p-24f",
+        "log2_e": "1.44269504f",
+        "ln2_high": "0.693145752f",
+        "ln2_low": "1.42860677e-6f",
+        "bits_of_one": "0x3f800000",
+        "root": "0x3f3504f3",
+        "integer": "0x4b000000",
+        "mask": "0x007fffff",
+    },
+    {
+        "t": "double",
+        "f": "",
+        "u": "uint64_t",
+        "bits": 64,
+        "one": "1.0",
+        "shift": 52,
+        "bias": 1023,
+        "magic": "0x1.8p52",
+        "least": "0x1p-1022",
+        "tiny": "0x1p-53",
+        "log2_e": "1.4426950408889634",
+        "ln2_high": "0.6931471803691238",
+        "ln2_low": "1.9082149292705877e-10",
+        "bits_of_one": "0x3ff0000000000000",
+        "root": "0x3fe6a09e667f3bcd",
+        "integer": "0x4330000000000000",
+        "mask": "0x000fffffffffffff",
+    },
+)
+"""The formats of the two types and their constants."""
+
+EXPONENTIAL = "math_exponential.c.j2"
+LOGARITHM = "math_logarithm.c.j2"
+ERROR = "math_error.c.j2"
+
+LIMITS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "exp": {"float": ("-104.0f", "89.0f"), "double": ("-746.0", "710.0")},
+    "exp2": {"float": ("-151.0f", "128.0f"), "double": ("-1076.0", "1024.0")},
+    "expm1": {"float": ("-19.0f", "89.0f"), "double": ("-38.0", "710.0")},
+    "tanh": {"float": ("", "20.0f"), "double": ("", "40.0")},
+}
+"""Beyond these operands a function is its limit, or infinite."""
+
+ULP: Mapping[str, Mapping[str, float]] = {
+    "exp": {"float": 1.0, "double": 1.0},
+    "exp2": {"float": 1.0, "double": 1.0},
+    "expm1": {"float": 1.0, "double": 1.0},
+    "tanh": {"float": 1.0, "double": 1.0},
+    "sigmoid": {"float": 1.0, "double": 1.0},
+    "log": {"float": 1.0, "double": 1.0},
+    "log2": {"float": 1.0, "double": 1.0},
+    "log1p": {"float": 1.0, "double": 1.0},
+    "erf": {"float": 1.0, "double": 1.0},
+    "sin": {"float": 1.0, "double": 1.0},
+    "cos": {"float": 1.0, "double": 1.0},
+    "pow": {"float": 1.0, "double": 1.0},
+}
+"""The largest error of each function in units of the last place, as the tests measure it."""
+
+POLYNOMIALS: Mapping[str, tuple[str, Mapping[str, tuple[str, Coefficients]]]] = {
+    "power_of_two": (EXPONENTIAL, {}),
+    "scaled": (EXPONENTIAL, {}),
+    "exp": (EXPONENTIAL, {"p": ("r", polynomials.EXP)}),
+    "exp2": (EXPONENTIAL, {"p": ("r", polynomials.EXP2)}),
+    "expm1_rest": (EXPONENTIAL, {"p": ("r", polynomials.EXPM1)}),
+    "expm1": (EXPONENTIAL, {}),
+    "tanh": (EXPONENTIAL, {}),
+    "sigmoid": (EXPONENTIAL, {}),
+    "parts_of": (LOGARITHM, {}),
+    "log1p_rest": (LOGARITHM, {"p": ("z", polynomials.LOG)}),
+    "log": (LOGARITHM, {}),
+    "log2": (LOGARITHM, {}),
+    "log1p": (LOGARITHM, {}),
+}
+"""Functions whose text is the same for both types: the template, and the polynomials in it with
+their variables."""
+
+
+def functions() -> Iterator[tuple[str, str, str, Facts]]:
+    """The name of each function, its template, the block in it and what it is given."""
+    for name, (template, used) in POLYNOMIALS.items():
+        for kind in TYPES:
+            t = str(kind["t"])
+            lines = {key: polynomial("p", x, values[t], t) for key, (x, values) in used.items()}
+            facts = {**kind, **lines}
+            facts["lowest"], facts["highest"] = LIMITS.get(name, {}).get(t, ("", ""))
+            facts["ulp"] = ULP.get(name, {}).get(t, 0)
+            yield f"{name}_{t}", template, name, facts
+    for kind in TYPES:
+        t = str(kind["t"])
+        used = {
+            "near": polynomials.ERF_NEAR,
+            "near_over": polynomials.ERF_NEAR_OVER,
+            "far": polynomials.ERF_FAR,
+            "far_over": polynomials.ERF_FAR_OVER,
+        }
+        facts = {key: constants(x.get(t, ()), t) for key, x in used.items()}
+        yield f"erf_{t}", ERROR, f"erf_{t}", {**facts, "ulp": ULP["erf"][t]}

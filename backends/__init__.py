@@ -47,21 +47,25 @@ def names() -> tuple[str, ...]:
     return (*OWN, *sorted(entry.name for entry in registered()))
 
 
-def _automatic() -> str:
+def works(name: str) -> bool:
+    """Whether what a backend needs beside Python is there."""
     from graphc.backends.native.compilers import explanation
 
-    works, _ = explanation()
-    return "native" if works else "numpy"
+    return name.partition(":")[0] != "native" or explanation()[0]
+
+
+def _automatic() -> str:
+    return "native" if works("native") else "numpy"
 
 
 def status() -> dict[str, str]:
     """What each backend is, and which of them ``auto`` takes."""
     from graphc.backends.native.compilers import explanation
 
-    works, why = explanation()
-    taken = "native" if works else "numpy"
+    available, why = explanation()
     found = {name: "registered" for name in names()}
-    found["native"] = f"works with {why}" if works else f"does not work: {why}"
+    found["native"] = f"works with {why}" if available else f"does not work: {why}"
     found["numpy"] = "works"
+    taken = _automatic()
     found[taken] = f"taken by auto: {found[taken]}"
     return found

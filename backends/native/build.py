@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphc.backends.native import cache
 from graphc.backends.native.compilers import Compiler, surroundings
 from graphc.backends.native.flags import SHARED
 from graphc.errors import GraphcRuntimeError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 
 @dataclass
@@ -21,14 +24,24 @@ class Process:
 
     source: Path
     command: list[str]
-    running: subprocess.Popen[bytes]
+    running: Popen[bytes]
 
 
 class Build:
-    """A shared object of C texts, each a whole translation unit: found, or to be compiled."""
+    """A shared object of C texts, each a whole translation unit: found, or to be compiled.
 
-    def __init__(self, texts: Sequence[str], flags: Sequence[str], compiler: Compiler) -> None:
+    A text that takes time to write is given by what it is made from, and by what writes it.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        flags: Sequence[str],
+        compiler: Compiler,
+        write: Callable[[], str] | None = None,
+    ) -> None:
         self.texts = texts
+        self.write = write
         self.compiler = compiler
         self.flags = compiler.spelled(flags)
         self.key = cache.key_of((*texts, *self.flags, *SHARED, compiler.identity))
@@ -60,8 +73,9 @@ class Build:
         self.folder = cache.building()
         self.library = self.folder / "library.so"
         self.objects: list[Path] = []
-        self.single = len(self.texts) == 1
-        for number, text in enumerate(self.texts):
+        texts = self.texts if self.write is None else [self.write()]
+        self.single = len(texts) == 1
+        for number, text in enumerate(texts):
             name = f"{self.key}.c" if self.single else f"{self.key}.{number}.c"
             source = cache.folder() / name
             cache.write(source, text.encode())
@@ -78,15 +92,12 @@ class Build:
             self._start(source, [*self.flags, *kind, str(source), "-o", str(target), *last])
 
     def _start(self, source: Path, arguments: list[str]) -> None:
+        from subprocess import DEVNULL, PIPE, STDOUT, Popen  # not needed where all is found
+
         assert self.folder is not None
         command = [*self.compiler.command, *arguments]
-        running = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=surroundings(self.folder),
-        )
+        environment = surroundings(self.folder)
+        running = Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=environment)
         self.processes.append(Process(source, command, running))
 
     def _finished(self) -> Path:

@@ -7,10 +7,8 @@ import ctypes
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -86,17 +84,17 @@ def surroundings(folder: Path) -> dict[str, str]:
     return {**os.environ, "ZIG_LOCAL_CACHE_DIR": str(folder)}
 
 
-def candidates(path: str) -> list[Candidate]:
+def candidates(path: str) -> Iterator[Candidate]:
     """The compilers on a PATH, then the one of the package ``ziglang``."""
-    found = [
-        Candidate(name, (where,)) for name in NAMES if (where := shutil.which(name, path=path))
-    ]
+    for name in NAMES:
+        where = shutil.which(name, path=path)
+        if where:
+            yield Candidate(name, (where,))
     spec = find_spec(ZIG)
     for folder in (spec and spec.submodule_search_locations) or ():
         zig = Path(folder) / "zig"
         if zig.is_file():
-            found.append(Candidate(ZIG, (str(zig), "cc", "-fno-sanitize=all")))
-    return found
+            yield Candidate(ZIG, (str(zig), "cc", "-fno-sanitize=all"))
 
 
 def compiler() -> Compiler:
@@ -154,6 +152,9 @@ def _known() -> dict[str, list[str]]:
 
 def _tried(candidate: Candidate) -> tuple[str, str]:
     """The version of a compiler, and why it does not work, if so."""
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="graphc-") as name:
         source, library = Path(name, "sample.c"), Path(name, "sample.so")
         source.write_text(SAMPLE, encoding="utf-8")

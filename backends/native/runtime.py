@@ -13,7 +13,7 @@ from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import QUICK
 from graphc.backends.native.locks import Exclusion
-from graphc.kernels_templates import render
+from graphc.kernels_templates import FOLDER, render
 
 FUNCTIONS = (
     ("object *", "PyCFunction_NewEx", "const method *, object *self, object *module"),
@@ -50,7 +50,9 @@ def text() -> str:
 
 @cache
 def _build() -> Build:
-    return Build([text()], QUICK, compiler())
+    names = "runtime.c.j2", "_threads.c.j2", "_entry.c.j2"
+    made_from = [(FOLDER / name).read_text(encoding="utf-8") for name in names]
+    return Build([*made_from, repr((LIMIT, SPIN, KEPT, FUNCTIONS))], QUICK, compiler(), text)
 
 
 def begin() -> None:

@@ -43,9 +43,9 @@ def asked(config: pytest.Config) -> dict[str, Backend]:
 
 
 def usable() -> dict[str, Backend]:
-    """The backends that can be loaded here."""
+    """The backends that work here."""
     found = {}
-    for name in backends.names():
+    for name in filter(backends.works, backends.names()):
         with suppress(ImportError):
             found[name] = backends.find(name)
     return found

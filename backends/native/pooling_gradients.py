@@ -8,6 +8,7 @@ from math import prod
 from graphc.backends.native.made import Made, Operand, Setting, Stage
 from graphc.backends.native.types import computed, is_low, load, store, stored
 from graphc.backends.native.windows import (
+    NOTHING,
     Axis,
     axes_of,
     by_channels,
@@ -24,8 +25,6 @@ SIDES = (64, 16)
 """Channels, lying side by side, whose planes are done together: fewer where tasks are few."""
 BLOCK = 64
 """Channels that are done side by side."""
-NOTHING = Made("", ())
-"""The kernel of a result without elements."""
 
 
 def max_pool_grad(name: str, setting: Setting) -> Made:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from graphc.backends.native.made import Operand, Setting, tasks
+from graphc.backends.native.made import Made, Operand, Setting, tasks
 from graphc.backends.native.types import is_low
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
 from graphc.ops.pooling import Pool
 
 NAMES = "dhw"
+NOTHING = Made("", ())
+"""The kernel of results without elements."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,8 @@ def spelled(*terms: tuple[int, str], start: int = 0) -> str:
 def numbered(variable: str, extents: Sequence[tuple[str, int]]) -> list[str]:
     """Declarations of the indices of the place whose number in C order is ``variable``."""
     lines = []
-    step = prod(extent for _, extent in extents)
     for i, (name, extent) in enumerate(extents):
-        step //= extent
+        step = prod(max(later, 1) for _, later in extents[i + 1 :])
         found = variable if step == 1 else f"{variable} / {step}"
         if i > 0 and extent > 0:
             found += f" % {extent}"

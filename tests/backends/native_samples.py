@@ -54,7 +54,7 @@ def empty(shape: tuple[int, ...], dtype: Any, order: str = "C") -> Array:
         found = np.moveaxis(np.empty((shape[0], *shape[2:], shape[1]), dtype), -1, 1)
     else:
         found = np.empty(shape, dtype)
-    found.view(np.uint8 if found.ndim == 0 else found.dtype)[...] = 113
+    found[...] = 113
     return found
 
 

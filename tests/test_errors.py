@@ -246,7 +246,7 @@ def test_an_index_that_only_numbers_show_to_be_wrong() -> None:
 def test_an_unknown_backend() -> None:
     error = failure(lambda: graphc.compile(model(graphc), backend="none"), ValueError)
     assert isinstance(error, graphc.GraphcError)
-    assert str(error).startswith("unknown backend 'none': there are numpy")
+    assert str(error).startswith("unknown backend 'none': there are native, numpy")
 
 
 def test_a_changed_set_of_parameters_that_does_not_fit_a_saved_state() -> None:

@@ -87,6 +87,7 @@ class Emission:
             light=self.work < LIGHT,
             threads=self.threads,
             target=self.target.name,
+            written_inputs=tuple(i for i, x in enumerate(graph.inputs) if x in written),
         )
         facts: dict[str, object] = {
             "native": interface,

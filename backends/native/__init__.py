@@ -6,18 +6,27 @@ from graphc.backend import Backend, Executable, Sources
 from graphc.backends.native.targets import TARGETS, Target, host
 from graphc.errors import GraphcValueError
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.threads import Threads
+
+
+COMPOSITES = frozenset({"attention", "attention_grad"})
+"""The composites that there are kernels for."""
 
 
 class NativeBackend:
     """Programs for one instruction set; by default the best that this machine has."""
 
     def __init__(self, name: str, target: Target) -> None:
-        from graphc.backends.native import emit
-
         self.name = name
         self.target = target
-        self.composites: frozenset[str] = getattr(emit, "COMPOSITES", frozenset())
+        self.composites = COMPOSITES
+
+    def claims(self, node: Node) -> bool:
+        """Whether there is a kernel for a use of a composite."""
+        from graphc.backends.native.attention import claims
+
+        return claims(node)
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""

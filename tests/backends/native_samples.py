@@ -15,7 +15,9 @@ from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Maker, Setting
 from graphc.backends.native.targets import Target, host
-from graphc.ir.node import Node
+from graphc.ir.dtype import dtype_of_numpy
+from graphc.ir.node import Node, make_input
+from graphc.ir.types import TensorType
 from graphc.testing.operands import Operand
 from graphc.testing.programs import check, expected, use
 from graphc.testing.table import samples_of, table
@@ -40,6 +42,17 @@ class Use:
             self.node, tuple(given[:count]), tuple(given[count:]), self.threads, target
         )
         return self.maker(name, setting)
+
+
+def node_of(op: Any, *arrays: Array) -> Node:
+    """A node of the op on inputs like the arrays."""
+    inputs = []
+    for i, x in enumerate(arrays):
+        dtype = dtype_of_numpy(x.dtype)
+        assert dtype is not None
+        inputs.append(make_input(f"x{i}", TensorType(x.shape, dtype)))
+    node: Node = op(*inputs)
+    return node.inputs[0] if node.op.name == "item" else node
 
 
 def use_of(maker: Maker, node: Node, *operands: Array, order: str = "C", threads: int = 2) -> Use:

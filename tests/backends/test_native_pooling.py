@@ -12,12 +12,9 @@ import pytest
 
 from graphc.backends.native.pooling import POOLING, max_pool
 from graphc.backends.native.targets import TARGETS, host
-from graphc.ir.dtype import dtype_of_numpy
-from graphc.ir.node import Node, make_input
-from graphc.ir.types import TensorType
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad
 from tests.backends.native_alone import Array
-from tests.backends.native_samples import Use, check_samples, run_all, text_of, use_of
+from tests.backends.native_samples import Use, check_samples, node_of, run_all, text_of, use_of
 
 torch = pytest.importorskip("torch", reason="the peers extra compares the kernels with PyTorch")
 functional = torch.nn.functional
@@ -38,17 +35,6 @@ WINDOWS: list[tuple[tuple[int, ...], Any]] = [
     ((1, 33, 5, 6, 6), ((2, 2, 2), (1, 2, 2), (0, 0, 0), (2, 1, 2), False)),
 ]
 MEANS: list[tuple[bool, int | None]] = [(True, None), (False, None), (True, 7)]
-
-
-def node_of(op: Any, *arrays: Array) -> Node:
-    """A node of the op on inputs like the arrays."""
-    inputs = []
-    for i, x in enumerate(arrays):
-        dtype = dtype_of_numpy(x.dtype)
-        assert dtype is not None
-        inputs.append(make_input(f"x{i}", TensorType(x.shape, dtype)))
-    node: Node = op(*inputs)
-    return node
 
 
 def laid(x: Array, order: str) -> Array:

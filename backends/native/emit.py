@@ -167,7 +167,7 @@ class Emission:
         for x, given, _ in stages:
             task = f"task - {total}" if total else "task"
             total += x.tasks
-            guard = f"if (task < {total}) " if x is not stages[-1][0] else ""
+            guard = f"if (task < {total}) " if len(lines) + 1 < len(stages) else ""
             lines.append(f"{'else ' if len(lines) else ''}{guard}{x.function}({task}, {given});")
         self.tasks.append((name, lines))
         note = "; ".join(note for _, _, note in stages if note)

@@ -6,6 +6,7 @@ from math import prod
 
 from graphc.backends.native.convolution_direct import Direct
 from graphc.backends.native.convolution_geometry import Extents, extents
+from graphc.backends.native.convolution_weights import WeightGrad
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Setting
 from graphc.ir.node import Node
@@ -19,7 +20,7 @@ def preferred(node: Node) -> tuple[Order | None, ...]:
     last = (0, *range(2, rank), 1)
     few = 4
     if isinstance(node.op, ConvolutionWeightGrad):
-        x, dy = node.inputs
+        x = node.inputs[0]
         return (last if x.shape[1] > few else None, last, None)
     if isinstance(node.op, ConvolutionInputGrad):
         return (last, None, last)
@@ -44,6 +45,15 @@ def input_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) ->
     return Direct(name, setting, found, found.gradient(), epilogue, gradient=True).made()
 
 
+def weight_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) -> Made:
+    """The kernel of the gradient of a convolution's weights."""
+    if not prod(setting.results[0].shape):
+        return Made("", ())
+    x, dy = setting.operands
+    found = _extents(setting, x.shape, setting.results[0].shape, dy.shape)
+    return WeightGrad(name, setting, found, epilogue).made()
+
+
 def _extents(
     setting: Setting, x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...]
 ) -> Extents:
@@ -52,6 +62,10 @@ def _extents(
     return extents(op, x, w, y)
 
 
-FINISHING = {"convolution": convolution, "convolution_input_grad": input_grad}
+FINISHING = {
+    "convolution": convolution,
+    "convolution_input_grad": input_grad,
+    "convolution_weight_grad": weight_grad,
+}
 """The makers by the ops' names; what becomes of a finished block may be said by an epilogue."""
 CONVOLUTION = dict(FINISHING)

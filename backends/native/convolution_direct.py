@@ -22,7 +22,13 @@ from graphc.backends.native.convolution_geometry import (
     source,
     values,
 )
-from graphc.backends.native.convolution_pieces import packing, padding, store_block
+from graphc.backends.native.convolution_pieces import (
+    Panels,
+    helpers_of,
+    packing,
+    padding,
+    store_block,
+)
 from graphc.backends.native.convolution_tiles import Split, Terms, Tile, split, tile_for, tiles
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import SMALL, Made, Setting, Stage, tasks
@@ -65,9 +71,7 @@ class Direct:
             "x" if not gradient else "dy", self.given, lines, low=is_low(self.dtype)
         )
         self.phases = phases(lines)
-        self.splits = [
-            split(extents.batch * prod(x.count), self.tile.rows) for x in self.phases
-        ]
+        self.splits = [split(extents.batch * prod(x.count), self.tile.rows) for x in self.phases]
         self.each = -(-self.columns // self.tile.columns)
         self.panels = self.each * extents.groups
         self.ragged = self.columns % self.tile.columns != 0
@@ -119,9 +123,8 @@ class Direct:
             items=(items, count),
         )
         stages = Stage(f"{self.name}_prepare", (pads[1] if pads else 0) + packs[1])
-        low = {f"{x}_{self.dtype.name}" for x in ("widen", "narrow") if is_low(self.dtype)}
-        work = (Stage(self.name, count),)
-        return Made(text, (stages, *work), self._workspace(), helpers=frozenset(low))
+        work = (stages, Stage(self.name, count))
+        return Made(text, work, self._workspace(), helpers=helpers_of(self.dtype))
 
     def _names(self) -> tuple[str, str]:
         return ("dy" if self.gradient else "x"), "w"
@@ -201,17 +204,16 @@ class Direct:
         )
 
     def _packing(self) -> str:
-        return packing(
-            self.name,
-            self.weights,
-            gradient=self.gradient,
-            outputs=self.extents.outputs,
-            lanes=self.tile.columns,
-            columns=self.columns,
-            depth=self.depth,
-            phases=self.phases,
-            offsets=self._offsets(),
+        panels = Panels(
+            self.gradient,
+            self.extents.outputs,
+            self.tile,
+            self.columns,
+            self.depth,
+            self.phases,
+            self._offsets(),
         )
+        return packing(self.name, self.weights, panels)
 
     def _offsets(self) -> list[tuple[int, int]]:
         """Where the weights of each phase begin, and the size of one of its panels."""
@@ -259,9 +261,14 @@ class Direct:
         finish = self.epilogue.arguments if self.epilogue is not None else (self._target(),)
         return dict(
             phases=self._table(table, group, chunk) if many else [],
-            phase=self._named() if many else {**table[0], "first": 0, "groups": -(-self.splits[0].tiles // group)},
+            phase=self._named()
+            if many
+            else {**table[0], "first": 0, "groups": -(-self.splits[0].tiles // group)},
             sizes=sorted(sizes, reverse=True),
-            steps=(self.source.steps[0], *(s * x.stride for s, x in zip(base, self.lines, strict=True))),
+            steps=(
+                self.source.steps[0],
+                *(s * x.stride for s, x in zip(base, self.lines, strict=True)),
+            ),
             apart=[x.apart for x in self.lines],
             inner=self.result.inner,
             pixels=self.result.pixels,
@@ -305,13 +312,15 @@ class Direct:
             end = first + groups * -(-self.panels // chunk)
             found: list[object] = [first, end, groups]
             for value in row.values():
-                found.append("{" + ", ".join(map(str, value)) + "}" if isinstance(value, tuple) else value)
+                found.append(
+                    "{" + ", ".join(map(str, value)) + "}" if isinstance(value, tuple) else value
+                )
             lines.append(", ".join(map(str, found)))
             first = end
         return lines
 
     def _named(self) -> dict[str, object]:
-        names = "first groups tiles rows larger begin base weights panel".split()
+        names = ["first", "groups", "tiles", "rows", "larger", "begin", "base", "weights", "panel"]
         found: dict[str, object] = {x: f"phase->{x}" for x in names}
         return {**found, "count": [f"phase->count[{i}]" for i in range(3)]}
 

@@ -23,7 +23,7 @@ class Taps:
     """One phase of one spatial dimension."""
 
     begin: int
-    """The first place in the result; the next ones follow at the distance of the line's ``apart``."""
+    """The first place in the result; the next ones are the line's ``apart`` further each."""
     count: int
     kernel: Shape
     """Places in the kernel, in the order in which the operand is met."""
@@ -146,7 +146,7 @@ class Values:
         return prod(self.inner)
 
     def pixel(self) -> int | None:
-        """The distance between neighbouring pixels in row-major order, where it is the same for all."""
+        """The distance between pixels that follow in row-major order, if it is always the same."""
         found, size = 0, 1
         for extent, step in zip(reversed(self.inner), reversed(self.steps), strict=True):
             if extent == 1:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from graphc.backends.native.targets import Target
 from graphc.kernels_templates import render
 
+UNROLLED = 12
+"""Terms in a loop at most for which they are written out instead."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -85,6 +88,7 @@ def tiles(name: str, kind: str, tile: Tile, sizes: Iterable[int], terms: Terms) 
             lanes=tile.lanes,
             parameters=terms.parameters,
             loops=terms.loops,
+            unroll=terms.length if terms.length.isdigit() and int(terms.length) <= UNROLLED else "",
             start=terms.start,
             length=terms.length,
             step=terms.step,

@@ -1,0 +1,152 @@
+"""Attention without the matrix of scores in memory: a block of queries with all keys at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+from graphc.backends.native.attention_matrices import (
+    Matrix,
+    Options,
+    Product,
+    Tiling,
+    heads_of,
+    kind_of,
+    place,
+    up,
+)
+from graphc.backends.native.made import Made, Maker, Setting, Stage
+from graphc.backends.native.types import number, store
+from graphc.ir.node import Node
+from graphc.kernels_templates import render
+from graphc.lowering.views import Order
+from graphc.ops.composite import Composite
+
+MOST = 2048
+"""Keys whose scores are in memory at once, transposed, with a block of queries."""
+
+
+def claims(node: Node) -> bool:
+    """Whether there is a kernel for a use of attention or of its gradient."""
+    op = node.op
+    assert isinstance(op, Composite)
+    query, key, value, *others = node.inputs
+    if op.key not in ATTENTION or op.present[4] or not all(x.type.size for x in node.inputs):
+        return False
+    lead = query.shape[:-2]
+    if not lead == key.shape[:-2] == value.shape[:-2]:
+        return False
+    if not op.present[3]:
+        return True
+    scores = (*lead, query.shape[-2], key.shape[-2])
+    shape = others[0].shape
+    return len(shape) <= len(scores) and all(
+        n in (1, whole) for n, whole in zip(reversed(shape), reversed(scores), strict=False)
+    )
+
+
+def preferred(node: Node) -> list[Order | None]:
+    """Matrices of heads lie in memory as those of the queries usually do: rows outermost."""
+    order = None
+    if node.types[0].rank == 4:
+        order = (0, 2, 1, 3)
+    return [order if t.rank == 4 else None for t in node.types]
+
+
+def tasks_of(setting: Setting, units: int, each: int) -> int:
+    """How many tasks to cut so many units into, of so many multiplications each."""
+    if setting.threads == 1 or units * each < 2**18:
+        return 1
+    return min(units, 4 * setting.threads)
+
+
+def attention(name: str, setting: Setting) -> Made:
+    """softmax(query · keyᵀ · scale + mask) · value, and the logarithms of the sums."""
+    query, key, _ = setting.operands[:3]
+    options = Options.of(setting)
+    kind, queries, keys = kind_of(setting), query.shape[-2], key.shape[-2]
+    tiling, dtype = Tiling.of(setting, queries), setting.results[1].dtype
+    named = zip(("query", "key", "value"), setting.operands[:3], strict=True)
+    q, k, v = (Matrix(n, x, tiling.lanes) for n, x in named)
+    copied = []
+    if not k.is_computed:
+        k = replace(k, copy=f"(({kind} *)key_copy)")
+        copied.append(k)
+    if not v.is_of_vectors:
+        v = replace(v, copy=f"(({kind} *)value_copy)")
+        copied.append(v)
+    heads, blocks = heads_of(setting), -(-queries // tiling.block)
+    most = min(keys, MOST // tiling.height * tiling.height)
+    units = heads * blocks
+    count = tasks_of(setting, units, tiling.block * keys * (q.columns + v.columns))
+    parts = [up(q.columns * tiling.block)]
+    parts.append(parts[0] + up(most * tiling.block))
+    room = parts[1] + up(v.padded * tiling.block)
+    block, low = tiling.block, tiling.height_of_queries
+    scores = Product(
+        f"{name}_scores", f"Keys times {block} queries.", tiling.height, keys % tiling.height,
+        block, tiling.lanes, k.row, k.step, block, block, adds=False,
+    )  # fmt: skip
+    weighted = Product(
+        f"{name}_weighted", f"Weights of {block} queries times values.", low, block % low,
+        v.padded, tiling.lanes, 1, block, v.row, v.padded, adds=True,
+    )  # fmt: skip
+    output = Matrix("output", setting.results[0], tiling.lanes)
+    statistics = setting.results[1]
+    at = place(statistics.shape[:-1], statistics.strides[:-1])
+    place_of_row = f"statistics[{at} + (q0 + i) * {statistics.strides[-1]}]"
+    item = 8 if kind == "double" else 4
+    workspace = [count * room * item, *(heads * x.rows * x.padded * item for x in copied)]
+    text = render(
+        "attention.c.j2",
+        name=name,
+        says=options.says(setting),
+        kind=kind,
+        vector=f"{name}_vector",
+        width=setting.target.width,
+        lanes=tiling.lanes,
+        itemsize=item,
+        parameters=[
+            *options.parameters(setting),
+            f"{output.type} *restrict output",
+            f"{kind} *restrict statistics",
+            "void *restrict work",
+            *(f"void *restrict {x.name}_copy" for x in copied),
+        ],
+        copied=copied,
+        first_head=f"task * {heads} / {count}",
+        last_head=f"(task + 1) * {heads} / {count}",
+        queries=queries,
+        keys=keys,
+        block=block,
+        most=most,
+        padded=v.padded,
+        blocks=blocks,
+        first=f"task * {units} / {count}",
+        last=f"(task + 1) * {units} / {count}",
+        query=q,
+        key=k,
+        value=v,
+        output=output.stored(output.place, "(q0 + i)", "e", f"sums[i * {v.padded} + e] * share"),
+        statistics=store(
+            dtype, f"statistics[{at} + (q0 + i) * {statistics.strides[-1]}]", logarithm
+        ),
+        scale=number(dtype, options.scale),
+        infinity=number(dtype, inf),
+        causal=options.causal,
+        masking=options.masking(setting),
+        maskable=options.masked,
+        scores=scores,
+        weighted=weighted,
+        room=room,
+        parts=parts,
+    )
+    helpers = {f"exp_{kind}", f"log_{kind}"} | options.conversions(setting)
+    stages = (Stage(name, count),)
+    if copied:
+        stages = (Stage(f"{name}_copy", min(count, heads)), *stages)
+    return Made(text, stages, tuple(workspace), helpers=frozenset(helpers))
+
+
+ATTENTION: dict[str, Maker] = {"attention": attention}
+"""By the composite's name."""

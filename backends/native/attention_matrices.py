@@ -1,0 +1,232 @@
+"""The matrices of attention: where those of each head lie, and how they are multiplied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, prod
+from typing import Any
+
+from graphc.backends.native.made import Operand, Setting
+from graphc.backends.native.types import computed, is_low, load, number, store, stored
+from graphc.ir.dtype import bool_, float32
+from graphc.ir.types import Shape
+from graphc.ops.composite import Composite
+
+VECTORS = 2
+"""Vectors in a row of a register tile."""
+
+
+def place(extents: Shape, strides: Shape) -> str:
+    """Where matrix number ``head`` begins, of a stack with these leading dimensions."""
+    merged: list[tuple[int, int]] = []
+    for extent, stride in zip(extents, strides, strict=True):
+        if extent == 1:
+            continue
+        if merged and merged[-1][1] == extent * stride:
+            merged[-1] = (merged[-1][0] * extent, stride)
+        else:
+            merged.append((extent, stride))
+    terms, below = [], 1
+    for i, (extent, stride) in reversed(list(enumerate(merged))):
+        number = "head" if below == 1 else f"head / {below}"
+        number += f" % {extent}" if i else ""
+        below *= extent
+        if stride:
+            terms.append(f"{number} * {stride}" if stride != 1 else number)
+    return " + ".join(terms) or "0"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One matrix of each head: rows of an operand or a result."""
+
+    name: str
+    operand: Operand
+    lanes: int
+    copy: str = ""
+    """The array with a copy of the rows, of whole vectors each, if there is one."""
+
+    @property
+    def rows(self) -> int:
+        return self.operand.shape[-2]
+
+    @property
+    def columns(self) -> int:
+        return self.operand.shape[-1]
+
+    @property
+    def padded(self) -> int:
+        """Columns in whole vectors."""
+        return -(-self.columns // self.lanes) * self.lanes
+
+    @property
+    def type(self) -> str:
+        """The C type of an element in memory."""
+        return stored(self.operand.dtype)
+
+    @property
+    def place(self) -> str:
+        """Where a head begins, in elements."""
+        return place(self.operand.shape[:-2], self.operand.strides[:-2])
+
+    @property
+    def given(self) -> str:
+        """A pointer to where a head begins in the operand."""
+        return f"{self.name} + {self.place}"
+
+    @property
+    def at(self) -> str:
+        """A pointer to where a head begins, in the copy if there is one."""
+        return f"{self.copy} + head * {self.rows * self.padded}" if self.copy else self.given
+
+    @property
+    def row(self) -> int:
+        """How far apart rows are."""
+        return self.padded if self.copy else self.operand.strides[-2]
+
+    @property
+    def step(self) -> int:
+        """How far apart the elements of a row are."""
+        return 1 if self.copy else self.operand.strides[-1]
+
+    @property
+    def text(self) -> str:
+        """The value of element j of row i."""
+        return load(self.operand.dtype, f"{self.name}[{self._index('i', 'j')}]")
+
+    def stored(self, base: str, row: str, column: str, value: str) -> str:
+        """The statement that stores an element of a head."""
+        place = f"{base} + {self._index(row, column)}"
+        return store(self.operand.dtype, f"{self.name}[{place}]", value)
+
+    def _index(self, row: str, column: str) -> str:
+        first, second = self.operand.strides[-2:]
+        return f"{row} * {first} + {column}" + (f" * {second}" if second != 1 else "")
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether elements lie in memory as they are computed."""
+        return not is_low(self.operand.dtype)
+
+    @property
+    def is_of_vectors(self) -> bool:
+        """Whether rows can be read by vectors."""
+        return self.is_computed and self.columns % self.lanes == 0 and self.step == 1
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product of small matrices: see the template for the fields."""
+
+    name: str
+    says: str
+    height: int
+    rest: int
+    columns: int
+    lanes: int
+    a_row: int
+    a_step: int
+    b_row: int
+    c_row: int
+    adds: bool
+
+    @property
+    def wide(self) -> int:
+        return VECTORS * self.lanes
+
+    @property
+    def tiles(self) -> int:
+        return self.columns // self.wide
+
+    @property
+    def narrow(self) -> int:
+        return self.columns % self.wide
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How attention is cut into pieces for a target."""
+
+    lanes: int
+    height: int
+    """Keys of a register tile."""
+    block: int
+    """Queries side by side."""
+
+    @staticmethod
+    def of(setting: Setting, queries: int) -> Tiling:
+        """The tiling of so many queries of a head."""
+        first = setting.operands[0].dtype
+        lanes = setting.target.lanes(4 if is_low(first) else first.itemsize)
+        vectors = VECTORS if queries > lanes else 1
+        return Tiling(lanes, 6 if setting.target.registers < 32 else 12, vectors * lanes)
+
+    @property
+    def height_of_queries(self) -> int:
+        """Queries of a register tile: nearly the same in all tiles of a block."""
+        return -(-self.block // -(-self.block // self.height))
+
+
+def kind_of(setting: Setting) -> str:
+    """The C type in which is computed."""
+    return computed(setting.operands[0].dtype)
+
+
+def heads_of(setting: Setting) -> int:
+    """How many matrices there are."""
+    return prod(setting.operands[0].shape[:-2])
+
+
+def up(size: int) -> int:
+    """The size in whole cache lines of any type."""
+    return -(-size // 16) * 16
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is said of an attention."""
+
+    causal: bool
+    scale: float
+    masked: bool
+
+    @staticmethod
+    def of(setting: Setting) -> Options:
+        op = setting.node.op
+        assert isinstance(op, Composite)
+        options: dict[str, Any] = dict(op.options)
+        return Options(options["causal"], float(options["scale"]), op.present[3])
+
+    def says(self, setting: Setting) -> str:
+        """What is computed."""
+        query, key, value = (" x ".join(map(str, x.shape)) for x in setting.operands[:3])
+        how = ", causal" if self.causal else ", masked" if self.masked else ""
+        return f"Attention of queries {query}, keys {key}, values {value}{how}."
+
+    def parameters(self, setting: Setting) -> list[str]:
+        """C declarations of the operands that attention has."""
+        names = ["query", "key", "value", *(["mask"] if self.masked else [])]
+        pairs = zip(names, setting.operands, strict=False)
+        return [f"const {stored(x.dtype)} *restrict {n}" for n, x in pairs]
+
+    def masking(self, setting: Setting, score: str = "x[i]") -> str:
+        """The statement that masks a score of query q0 + i and key s."""
+        if not self.masked:
+            return ""
+        mask, lead = setting.operands[3], setting.operands[0].shape[:-2]
+        missing = len(lead) + 2 - len(mask.shape)
+        shape = (*(1,) * missing, *mask.shape)
+        strides = (*(0,) * missing, *mask.strides)
+        strides = tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
+        at = f"{place(lead, strides[:-2])} + (q0 + i) * {strides[-2]} + s * {strides[-1]}"
+        value = load(mask.dtype, f"mask[{at}]")
+        first = setting.operands[0].dtype
+        wide = float32 if is_low(first) else first
+        if mask.dtype is bool_:
+            return f"{score} = {value} ? {score} : -{number(wide, inf)};"
+        return f"{score} += {value};"
+
+    def conversions(self, setting: Setting) -> set[str]:
+        """The helpers that read and write floats of two bytes."""
+        low = {x.dtype.name for x in (*setting.operands, *setting.results) if is_low(x.dtype)}
+        return {f"{verb}_{x}" for x in low for verb in ("widen", "narrow")}

@@ -128,9 +128,7 @@ def attention(name: str, setting: Setting) -> Made:
         key=k,
         value=v,
         output=output.stored(output.place, "(q0 + i)", "e", f"sums[i * {v.padded} + e] * share"),
-        statistics=store(
-            dtype, f"statistics[{at} + (q0 + i) * {statistics.strides[-1]}]", logarithm
-        ),
+        statistics=store(dtype, place_of_row, f"most + log_{kind}(sum)"),
         scale=number(dtype, options.scale),
         infinity=number(dtype, inf),
         causal=options.causal,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from math import prod
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
+from graphc.backends.native.estimate import operations
 from graphc.backends.native.executable import Interface
 from graphc.backends.native.finished import finished
 from graphc.backends.native.heavy import can_finish, maker_of
@@ -38,6 +38,8 @@ WORDS = (
 RESERVED = frozenset(word for line in WORDS for word in line.split())
 """Words of C and names of its library that a value of the program must not have."""
 PLACEHOLDER = "graphc_kernel_name"
+PHASE = 40_000
+"""Operations of a phase below which handing them out costs more than it saves."""
 LIGHT = 20_000
 """Multiplications and additions of a step below which nothing else can be done meanwhile."""
 
@@ -113,7 +115,7 @@ class Emission:
             made = finished(PLACEHOLDER, setting, ramps)
         else:
             made = maker_of(kernel)(PLACEHOLDER, setting)
-        self.work += _work(kernel)
+        self.work += operations(kernel)
         return self._named(made, _function(kernel), str(kernel.origin))
 
     def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
@@ -138,13 +140,14 @@ class Emission:
         calls = [
             (kernel, made, self._arguments(kernel, name, made)) for kernel, name, made in members
         ]
+        work = sum(operations(kernel) for kernel, _, _ in members)
         for turn in range(max(len(made.stages) for _, made, _ in calls)):
             stages = [
                 (made.stages[turn], arguments, _described(kernel) if turn == 0 else "")
                 for kernel, made, arguments in calls
                 if turn < len(made.stages) and made.stages[turn].tasks
             ]
-            self._stage(stages)
+            self._stage(stages, is_light=work < PHASE)
 
     def _arguments(self, kernel: Node, name: str, made: Made) -> str:
         """What a kernel's functions are called with."""
@@ -157,10 +160,13 @@ class Emission:
             self.errors += [(error, message, name) for error, message in made.errors]
         return ", ".join(arguments)
 
-    def _stage(self, stages: list[tuple[Stage, str, str]]) -> None:
-        """The statements for stages that may run at once."""
-        if all(stage.tasks == 1 for stage, _, _ in stages):
-            self.steps += [(note, f"{x.function}(0, {given});") for x, given, note in stages]
+    def _stage(self, stages: list[tuple[Stage, str, str]], *, is_light: bool) -> None:
+        """The statements for stages that may run at once, unless that costs more than it saves."""
+        if is_light or all(stage.tasks == 1 for stage, _, _ in stages):
+            for x, given, note in stages:
+                loop = f"for (long i = 0; i < {x.tasks}; i++) " if x.tasks > 1 else ""
+                task = "i" if loop else "0"
+                self.steps.append((note, f"{loop}{x.function}({task}, {given});"))
             return
         name = self.names.new(f"task_{len(self.tasks)}")
         lines, total = [], 0
@@ -175,7 +181,7 @@ class Emission:
 
     def _call(self, made: Made, arguments: list[str], comment: str) -> None:
         for x in made.stages:
-            self._stage([(x, ", ".join(arguments), comment)])
+            self._stage([(x, ", ".join(arguments), comment)], is_light=False)
 
     def _pointer(self, node: Node, kernel: Node) -> str:
         """The address of an operand's first element."""
@@ -281,16 +287,3 @@ def _function(kernel: Node) -> str:
 def _described(kernel: Node) -> str:
     types = ", ".join(map(str, kernel.types))
     return f"{str(kernel.origin) or kernel.op.name}: {types}".replace("*/", "* /")
-
-
-def _work(kernel: Node) -> int:
-    """About how many operations the kernel takes."""
-    op = kernel.op
-    if isinstance(op, Fused):
-        return prod(op.space) * len(op.body.computed)
-    operands: Iterable[Node] = kernel.inputs
-    sizes = [x.type.size for x in operands] + [t.size for t in kernel.types]
-    if op.name == "matmul":
-        return 2 * kernel.type.size * kernel.inputs[0].shape[-1]
-    heavy = 64 if op.name.startswith("convolution") else 8
-    return heavy * sum(sizes)

@@ -214,7 +214,7 @@ class Copy:
             target = target.moved(axes[at].steps[0], "low")
             source = source.moved(axes[at].steps[1], "low")
         size = self.dtype.itemsize
-        self.helpers |= {"shuffle", f"turn_{8 * size}"}
+        self.helpers |= {"shuffled", f"turn_{8 * size}"}
         counts = ", ".join("high - low" if x[1] == "high" else x[1] for x in (rows, columns))
         self.lines.add(
             f"turn_{8 * size}({counts}, {source.address}, {axes[last].steps[1]}, "

@@ -117,7 +117,8 @@ def read(
 
 def write(name: str, batch: Batch, x: Operand, value: str) -> list[str]:
     """Statements that write the matrix whose element in row i and column j is ``value``."""
-    return _each(*x.shape[-2:], f"{name}[{batch.element(x)}] = {value};")
+    rows, columns = x.shape[-2:]
+    return _each(rows, columns, f"{name}[{batch.element(x)}] = {value};")
 
 
 def write_vector(name: str, batch: Batch, x: Operand, value: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
+from graphc.backends.native.attention_gradient import attention_grad
 from graphc.backends.native.attention_matrices import (
     Matrix,
     Options,
@@ -13,6 +14,7 @@ from graphc.backends.native.attention_matrices import (
     heads_of,
     kind_of,
     place,
+    tasks_of,
     up,
 )
 from graphc.backends.native.made import Made, Maker, Setting, Stage
@@ -51,13 +53,6 @@ def preferred(node: Node) -> list[Order | None]:
     if node.types[0].rank == 4:
         order = (0, 2, 1, 3)
     return [order if t.rank == 4 else None for t in node.types]
-
-
-def tasks_of(setting: Setting, units: int, each: int) -> int:
-    """How many tasks to cut so many units into, of so many multiplications each."""
-    if setting.threads == 1 or units * each < 2**18:
-        return 1
-    return min(units, 4 * setting.threads)
 
 
 def attention(name: str, setting: Setting) -> Made:
@@ -127,12 +122,12 @@ def attention(name: str, setting: Setting) -> Made:
         query=q,
         key=k,
         value=v,
-        output=output.stored(output.place, "(q0 + i)", "e", f"sums[i * {v.padded} + e] * share"),
+        output=output.stored("(q0 + i)", "e", f"sums[i * {v.padded} + e] * share"),
         statistics=store(dtype, place_of_row, f"most + log_{kind}(sum)"),
         scale=number(dtype, options.scale),
         infinity=number(dtype, inf),
         causal=options.causal,
-        masking=options.masking(setting),
+        masking=options.masking(setting, "(q0 + i)"),
         maskable=options.masked,
         scores=scores,
         weighted=weighted,
@@ -146,5 +141,5 @@ def attention(name: str, setting: Setting) -> Made:
     return Made(text, stages, tuple(workspace), helpers=frozenset(helpers))
 
 
-ATTENTION: dict[str, Maker] = {"attention": attention}
+ATTENTION: dict[str, Maker] = {"attention": attention, "attention_grad": attention_grad}
 """By the composite's name."""

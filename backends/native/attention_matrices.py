@@ -14,6 +14,8 @@ from graphc.ops.composite import Composite
 
 VECTORS = 2
 """Vectors in a row of a register tile."""
+HEAVY = 2**18
+"""Multiplications from which work is cut into tasks."""
 
 
 def place(extents: Shape, strides: Shape) -> str:
@@ -45,6 +47,8 @@ class Matrix:
     lanes: int
     copy: str = ""
     """The array with a copy of the rows, of whole vectors each, if there is one."""
+    is_shared: bool = True
+    """Whether the copy has all heads."""
 
     @property
     def rows(self) -> int:
@@ -77,7 +81,14 @@ class Matrix:
     @property
     def at(self) -> str:
         """A pointer to where a head begins, in the copy if there is one."""
-        return f"{self.copy} + head * {self.rows * self.padded}" if self.copy else self.given
+        if not self.copy:
+            return self.given
+        return f"{self.copy} + head * {self.rows * self.padded}" if self.is_shared else self.copy
+
+    @property
+    def given_row(self) -> int:
+        """How far apart rows are in the operand."""
+        return self.operand.strides[-2]
 
     @property
     def row(self) -> int:
@@ -94,10 +105,15 @@ class Matrix:
         """The value of element j of row i."""
         return load(self.operand.dtype, f"{self.name}[{self._index('i', 'j')}]")
 
-    def stored(self, base: str, row: str, column: str, value: str) -> str:
+    def element(self, row: str, column: str) -> str:
+        """The value of an element of a head."""
+        where = f"{self.place} + {self._index(row, column)}"
+        return load(self.operand.dtype, f"{self.name}[{where}]")
+
+    def stored(self, row: str, column: str, value: str) -> str:
         """The statement that stores an element of a head."""
-        place = f"{base} + {self._index(row, column)}"
-        return store(self.operand.dtype, f"{self.name}[{place}]", value)
+        where = f"{self.place} + {self._index(row, column)}"
+        return store(self.operand.dtype, f"{self.name}[{where}]", value)
 
     def _index(self, row: str, column: str) -> str:
         first, second = self.operand.strides[-2:]
@@ -209,8 +225,8 @@ class Options:
         pairs = zip(names, setting.operands, strict=False)
         return [f"const {stored(x.dtype)} *restrict {n}" for n, x in pairs]
 
-    def masking(self, setting: Setting, score: str = "x[i]") -> str:
-        """The statement that masks a score of query q0 + i and key s."""
+    def masking(self, setting: Setting, query: str) -> str:
+        """The statement that masks the score x[i] of a query and key s."""
         if not self.masked:
             return ""
         mask, lead = setting.operands[3], setting.operands[0].shape[:-2]
@@ -218,15 +234,22 @@ class Options:
         shape = (*(1,) * missing, *mask.shape)
         strides = (*(0,) * missing, *mask.strides)
         strides = tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
-        at = f"{place(lead, strides[:-2])} + (q0 + i) * {strides[-2]} + s * {strides[-1]}"
+        at = f"{place(lead, strides[:-2])} + {query} * {strides[-2]} + s * {strides[-1]}"
         value = load(mask.dtype, f"mask[{at}]")
         first = setting.operands[0].dtype
         wide = float32 if is_low(first) else first
         if mask.dtype is bool_:
-            return f"{score} = {value} ? {score} : -{number(wide, inf)};"
-        return f"{score} += {value};"
+            return f"x[i] = {value} ? x[i] : -{number(wide, inf)};"
+        return f"x[i] += {value};"
 
     def conversions(self, setting: Setting) -> set[str]:
         """The helpers that read and write floats of two bytes."""
         low = {x.dtype.name for x in (*setting.operands, *setting.results) if is_low(x.dtype)}
         return {f"{verb}_{x}" for x in low for verb in ("widen", "narrow")}
+
+
+def tasks_of(setting: Setting, units: int, each: int) -> int:
+    """How many tasks to cut so many units into, of so many multiplications each."""
+    if setting.threads == 1 or units * each < HEAVY:
+        return 1
+    return min(units, 4 * setting.threads)

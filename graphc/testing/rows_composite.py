@@ -72,7 +72,8 @@ def _attention_grad(dtype: DType) -> Iterator[Sample]:
     """The results of attention are those that it has of the other operands."""
     for present, options, arrays, said in _cases(dtype):
         op = _call(attention.__name__, present, **options)
-        seen = [Operand(x, said.get("layout", "whole")).value.astype(np.float64) for x in arrays]
+        seen = [Operand(x, said.get("layout", "whole")).value for x in arrays]
+        seen = [x if x.dtype is np.dtype(bool) else x.astype(np.float64) for x in seen]
         with np.errstate(all="ignore"):
             output, statistics = _attended(op, *seen)
         dy = draw(dtype, *output.shape, seed=6)

@@ -13,7 +13,7 @@ from typing import Any, overload
 from graphc.backend import Backend, Kernel
 from graphc.capture import capture
 from graphc.compiler import load_backend
-from graphc.errors import GraphcRuntimeError, GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.graph import Graph
 from graphc.nn.modules.hooks import HOOK_TABLES, call_with_hooks
 from graphc.nn.modules.module import Module
@@ -303,6 +303,7 @@ def compile(
     mode: str | None = None,
     options: Any = None,
     disable: bool = False,
+    tune: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]: ...
 
 
@@ -317,6 +318,7 @@ def compile(
     mode: str | None = None,
     options: Any = None,
     disable: bool = False,
+    tune: bool = False,
 ) -> Any: ...
 
 
@@ -330,6 +332,7 @@ def compile(
     mode: str | None = None,
     options: Any = None,
     disable: bool = False,
+    tune: bool = False,
 ) -> Any:
     """A model or function that runs as one compiled program.
 
@@ -337,11 +340,12 @@ def compile(
     ``x``; ``@compile`` and ``@compile(backend="numpy")`` decorate. ``keep_grads`` stores in
     ``grad`` even the gradients that the step itself uses up. ``fullgraph``, ``dynamic``, ``mode``
     and ``options``, which tell PyTorch how to compile, mean nothing here; with ``disable`` the
-    function stays as it is.
+    function stays as it is. ``tune`` measures how kernels are best cut, for up to a minute, and
+    keeps what it found for this machine.
     """
     if model is None:
         return lambda function: compile(
-            function, backend=backend, keep_grads=keep_grads, disable=disable
+            function, backend=backend, keep_grads=keep_grads, disable=disable, tune=tune
         )
     if not callable(model):
         raise GraphcTypeError(f"compile() takes a module or a function, not {type(model).__name__}")
@@ -349,7 +353,12 @@ def compile(
         return model
     if isinstance(model, OptimizedModule):
         model = model._orig_mod
-    compiled = Compiled(model, load_backend(backend), keep_grads)
+    chosen = load_backend(backend)
+    if tune:
+        if not hasattr(chosen, "tuned"):
+            raise GraphcValueError(f"compile(tune=True): backend '{chosen.name}' has no choices")
+        chosen = chosen.tuned()
+    compiled = Compiled(model, chosen, keep_grads)
     if example_inputs:
         compiled.specialize(*example_inputs)
     return OptimizedModule(model, compiled) if isinstance(model, Module) else compiled

@@ -9,7 +9,6 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.threads import Threads
 
-
 COMPOSITES = frozenset({"attention", "attention_grad"})
 """The composites that there are kernels for."""
 
@@ -17,10 +16,16 @@ COMPOSITES = frozenset({"attention", "attention_grad"})
 class NativeBackend:
     """Programs for one instruction set; by default the best that this machine has."""
 
-    def __init__(self, name: str, target: Target) -> None:
+    def __init__(self, name: str, target: Target, *, is_tuned: bool = False) -> None:
         self.name = name
         self.target = target
         self.composites = COMPOSITES
+        self.is_tuned = is_tuned
+        """Whether kernels are chosen by measuring them."""
+
+    def tuned(self) -> NativeBackend:
+        """The same with kernels chosen by measuring candidates, which is done once per machine."""
+        return NativeBackend(self.name, self.target, is_tuned=True)
 
     def claims(self, node: Node) -> bool:
         """Whether there is a kernel for a use of a composite."""
@@ -32,7 +37,12 @@ class NativeBackend:
         """The program's text."""
         from graphc.backends.native.emit import emit
 
-        return emit(graph, Threads.count, self.target)
+        tuner = None
+        if self.is_tuned:
+            from graphc.backends.native.tuning import Tuner
+
+            tuner = Tuner(self.target, Threads.count)
+        return emit(graph, Threads.count, self.target, tuner)
 
     def build(self, sources: Sources) -> Executable:
         """The program, compiled and loaded."""

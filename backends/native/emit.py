@@ -18,6 +18,7 @@ from graphc.backends.native.orders import chosen_orders
 from graphc.backends.native.parts import Definition, parts
 from graphc.backends.native.sweeps import number_of, sweeps
 from graphc.backends.native.targets import Target
+from graphc.backends.native.tuning import Tuner
 from graphc.backends.native.types import number, stored
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -44,15 +45,21 @@ LIGHT = 20_000
 """Multiplications and additions of a step below which nothing else can be done meanwhile."""
 
 
-def emit(graph: Graph, threads: int, target: Target) -> Sources:
-    """The program as one C file; the same graph, thread count and target give the same text."""
-    return Emission(graph, threads, target).sources()
+def emit(graph: Graph, threads: int, target: Target, tuner: Tuner | None = None) -> Sources:
+    """The program as one C file; the same graph, thread count and target give the same text.
+
+    With a ``tuner`` the text depends on what it has measured.
+    """
+    return Emission(graph, threads, target, tuner).sources()
 
 
 class Emission:
     """The state of one emission."""
 
-    def __init__(self, graph: Graph, threads: int, target: Target) -> None:
+    def __init__(
+        self, graph: Graph, threads: int, target: Target, tuner: Tuner | None = None
+    ) -> None:
+        self.tuner = tuner
         graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph, self.threads, self.target = graph, threads, target
         self.memory = Memory(graph, chosen_orders(graph))
@@ -107,7 +114,7 @@ class Emission:
         operands = tuple(self.memory.operand(x) for x in kernel.inputs)
         results = tuple(self.memory.result(kernel, i) for i in range(len(kernel.types)))
         read = tuple((kernel, i) in self.memory.read for i in range(len(kernel.types)))
-        setting = Setting(kernel, operands, results, self.threads, self.target, read)
+        setting = Setting(kernel, operands, results, self.threads, self.target, read, self.tuner)
         ramps = self.memory.ramps(kernel)
         if isinstance(kernel.op, Fused):
             made = sweeps(PLACEHOLDER, setting, ramps, self.memory.is_aliased(kernel))

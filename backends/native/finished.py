@@ -177,7 +177,12 @@ def finished(name: str, setting: Setting, ramps: Sequence[Ramp | None]) -> Made:
     epilogue, helpers = finish.epilogue(name)
     result = Operand(op.type.shape, dense(op.type.shape), op.type.dtype)
     alone = Setting(
-        finish.product, setting.operands[: op.arity], (result,), setting.threads, setting.target
+        finish.product,
+        setting.operands[: op.arity],
+        (result,),
+        setting.threads,
+        setting.target,
+        tuner=setting.tuner,
     )
     made = finishing(finish.product)(name, alone, epilogue)
     return Made(made.text, made.stages, made.workspace, made.errors, made.helpers | helpers)

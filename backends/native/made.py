@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphc.backends.native.targets import Target
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
+
+if TYPE_CHECKING:
+    from graphc.backends.native.tuning import Tuner
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Setting:
     target: Target
     read: tuple[bool, ...] = ()
     """Which results something reads; all of them if empty. Others need not be computed."""
+    tuner: Tuner | None = None
+    """Who measures how a product is best cut, where that was asked for."""
 
 
 @dataclass(frozen=True)

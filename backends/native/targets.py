@@ -55,10 +55,23 @@ def is_runnable(target: Target) -> bool:
     return target.name in (best, *narrower.get(best, ("portable",)))
 
 
+@cache
+def processor() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (x.split(":")[1].strip() for x in lines if x.startswith("model name"))
+    return next(names, platform.machine())
+
+
 def _flags() -> frozenset[str]:
     """What the processor says it has; nothing where the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return frozenset()
-    return next((frozenset(x.split(":")[1].split()) for x in lines if x.startswith("flags")), frozenset())
+    return next(
+        (frozenset(x.split(":")[1].split()) for x in lines if x.startswith("flags")), frozenset()
+    )

@@ -20,7 +20,7 @@ from graphc.ir.node import Node, make_input
 from graphc.ir.types import TensorType
 from graphc.testing.operands import Operand
 from graphc.testing.programs import check, expected, use
-from graphc.testing.table import samples_of, table
+from graphc.testing.table import Sample, samples_of, table
 from tests.backends.native_alone import Array, operand_of
 
 
@@ -137,10 +137,10 @@ def _run(library: Any, i: int, use: Use, made: Made) -> str:
     return f"{kind}: {message.replace('{}', str(library.failure_value()))}"
 
 
-def check_samples(
-    makers: dict[str, Maker], dtype: str, folder: Path, target: Target, order: str = "C"
-) -> int:
-    """Every sample of the table's rows in an element type against the references."""
+def sample_uses(
+    makers: dict[str, Maker], dtype: str, order: str = "C"
+) -> list[tuple[str, Sample, Use]]:
+    """Every sample of the table's rows in an element type, with the row's name and its kernel."""
     found = []
     for name, maker in makers.items():
         if dtype not in [x.name for x in table()[name].dtypes]:
@@ -151,10 +151,23 @@ def check_samples(
             node = node.inputs[0] if node.op.name == "item" else node
             arrays = [viewed(x) for x in sample.operands]
             found.append((name, sample, use_of(maker, node, *arrays, order=order)))
+    return found
+
+
+def check_results(name: str, sample: Sample, node: Node, results: Sequence[Array]) -> None:
+    """Raise an AssertionError where the results of a sample are not the reference's."""
+    row = table()[name]
+    dtypes = [t.dtype for t in node.types]
+    for got, wanted in zip(results, expected(row, sample, dtypes), strict=True):
+        check(sample, got, wanted, row.tolerance_in(dtypes[0]), signed_zeros=row.signed_zeros)
+
+
+def check_samples(
+    makers: dict[str, Maker], dtype: str, folder: Path, target: Target, order: str = "C"
+) -> int:
+    """Every sample of the table's rows in an element type against the references."""
+    found = sample_uses(makers, dtype, order)
     run_all([each for *_, each in found], folder, target)
     for name, sample, each in found:
-        row = table()[name]
-        dtypes = [t.dtype for t in each.node.types]
-        for got, wanted in zip(each.results, expected(row, sample, dtypes), strict=True):
-            check(sample, got, wanted, row.tolerance_in(dtypes[0]), signed_zeros=row.signed_zeros)
+        check_results(name, sample, each.node, each.results)
     return len(found)

@@ -62,25 +62,33 @@ class Direct:
         self.result = values(setting.results[0])
         self.dtype = setting.results[0].dtype
         self.kind = computed(self.dtype)
-        inputs, outputs = extents.inputs, extents.outputs
+        self.itemsize = 4 if is_low(self.dtype) else self.dtype.itemsize
+        inputs, outputs, self.groups = extents.inputs, extents.outputs, extents.groups
         self.columns, self.depth = (inputs, outputs) if gradient else (outputs, inputs)
-        itemsize = 4 if is_low(self.dtype) else self.dtype.itemsize
-        self.itemsize = itemsize
-        self.tile: Tile = tile_for(setting.target, itemsize, self.columns)
+        self.depthwise = extents.is_depthwise
+        if self.depthwise:
+            # All channels are columns side by side, and each meets its own.
+            self.columns, self.groups = self.groups, 1
+        self.tile: Tile = tile_for(setting.target, self.itemsize, self.columns)
+        self.each = -(-self.columns // self.tile.columns)
+        self.panels = self.each * self.groups
+        self.ragged = self.columns % self.tile.columns != 0
+        beyond = self.ragged and self.depthwise
         self.source: Source = source(
-            "x" if not gradient else "dy", self.given, lines, low=is_low(self.dtype)
+            self._names()[0],
+            self.given,
+            lines,
+            copied=is_low(self.dtype) or beyond,
+            beyond=self.tile.columns if beyond else 0,
         )
         self.phases = phases(lines)
         self.splits = [split(extents.batch * prod(x.count), self.tile.rows) for x in self.phases]
-        self.each = -(-self.columns // self.tile.columns)
-        self.panels = self.each * extents.groups
-        self.ragged = self.columns % self.tile.columns != 0
 
     # -- the cut into pieces -------------------------------------------------------------------
 
     def _cut(self) -> tuple[int, int]:
         """Tiles and panels of a piece: enough pieces for all threads, as large as may be."""
-        wide = 1 if self.ragged and self.extents.groups > 1 else WIDE // self.tile.columns
+        wide = 1 if self.ragged and self.groups > 1 else WIDE // self.tile.columns
         chunk, group = max(1, min(self.panels, wide)), TOGETHER
         wanted = self._tasks()
         while self._items(group, chunk) < wanted and (chunk > 1 or group > 2):
@@ -189,7 +197,11 @@ class Direct:
         steps = [s * x.step for s, x in zip(self.source.steps[1:], self.lines, strict=True)]
         length = str(self.depth)
         loops = list(zip("abc", counts, steps, strict=True))
-        if self.extents.groups == 1 and steps[2] == self.depth:
+        apart = 1
+        if self.depthwise:
+            length, apart = counts[2], steps[2]
+            loops = loops[:2]
+        elif self.groups == 1 and steps[2] == self.depth:
             length = f"{counts[2]} * {length}" if many else str(int(counts[2]) * self.depth)
             loops = loops[:2]
         loops = [x for x in loops if x[1] != "1"]
@@ -198,13 +210,15 @@ class Direct:
             [(index, count) for index, count, _ in loops],
             start,
             length,
-            1,
+            apart,
             self.tile.columns,
+            channels=self.depthwise,
             parameters=", long taps0, long taps1, long taps2" if many else "",
         )
 
     def _packing(self) -> str:
         panels = Panels(
+            self.gradient and not self.depthwise,
             self.gradient,
             self.extents.outputs,
             self.tile,
@@ -250,9 +264,9 @@ class Direct:
             for phase, cut, offset in zip(self.phases, self.splits, self._offsets(), strict=True)
         ]
         sizes = frozenset().union(*(x.sizes for x in self.splits))
-        uneven = self.ragged and self.extents.groups > 1
+        uneven = self.ragged and self.groups > 1
         column = f"panel / {self.each} * {self.columns} + panel % {self.each} * {lanes}"
-        total = self.columns * self.extents.groups
+        total = self.columns * self.groups
         ends = f"high * {lanes} < {total} ? high * {lanes} : {total}"
         if uneven:
             end = f"(panel / {self.each} + 1) * {self.columns}"
@@ -275,8 +289,7 @@ class Direct:
             group=group,
             chunk=chunk,
             panels=self.panels,
-            each=self.each,
-            depth=self.depth,
+            channel=self._channel(),
             column=column if uneven else f"panel * {lanes}",
             last=ends,
             lanes=lanes,
@@ -304,6 +317,12 @@ class Direct:
             weights=offset[0],
             panel=offset[1],
         )
+
+    def _channel(self) -> str:
+        """The first channel of the operand that ``panel`` meets, with a leading sign."""
+        if self.depthwise:
+            return f" + panel * {self.tile.columns}"
+        return f" + panel / {self.each} * {self.depth}" if self.groups > 1 else ""
 
     def _table(self, table: Sequence[dict[str, object]], group: int, chunk: int) -> list[str]:
         lines, first = [], 0

@@ -96,6 +96,11 @@ class Extents:
     padding: Shape
     dilation: Shape
 
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel is a convolution of its own."""
+        return self.groups > 1 and self.inputs == self.outputs == 1
+
     def forward(self) -> list[Line]:
         """The dimensions of the convolution itself."""
         return [forward_line(*x) for x in zip(self.out, *self._settings(), strict=True)]
@@ -206,14 +211,17 @@ class Source:
     """Elements of the copy."""
 
 
-def source(name: str, x: Values, lines: Sequence[Line], *, low: bool) -> Source:
-    """Where an operand is read; ``low`` says that its elements have to be widened."""
+def source(
+    name: str, x: Values, lines: Sequence[Line], *, copied: bool = False, beyond: int = 0
+) -> Source:
+    """Where an operand is read: in a copy, if it has to be, with space for elements ``beyond``."""
     before = tuple(line.before for line in lines)
     extent = tuple(line.extent for line in lines)
     within = all(a <= b for a, b in zip(extent, x.inner, strict=True))
     channels = x.outer[1]
-    if not low and within and not any(before) and (channels == 1 or x.strides[1] == 1):
+    if not copied and within and not any(before) and (channels == 1 or x.strides[1] == 1):
         return Source(name, (x.strides[0], *x.steps), extent, before, False, 0)
     width = channels * extent[2]
     steps = (prod(extent) * channels, extent[1] * width, width, channels)
-    return Source("padded", steps, extent, before, True, x.outer[0] * prod(extent) * channels)
+    size = x.outer[0] * prod(extent) * channels + beyond
+    return Source("padded", steps, extent, before, True, size)

@@ -17,7 +17,7 @@ def helpers_of(dtype: DType) -> frozenset[str]:
     """The shared functions that convolutions of this type call."""
     if is_low(dtype):
         return frozenset({f"widen_{dtype.name}", f"narrow_{dtype.name}"})
-    return frozenset({"shuffle"})
+    return frozenset({"shuffled"})
 
 
 def padding(name: str, x: Values, source: Source) -> str:
@@ -51,8 +51,10 @@ def padding(name: str, x: Values, source: Source) -> str:
 class Panels:
     """How weights are packed."""
 
-    gradient: bool
+    swapped: bool
     """Whether columns are input channels and rows output channels, or the other way about."""
+    turned: bool
+    """Whether places in the kernel come last first, where there is one phase."""
     outputs: int
     """Output channels of a group."""
     tile: Tile
@@ -73,9 +75,9 @@ def packing(name: str, w: Values, panels: Panels) -> str:
         places = _places(kernel, panels.phases, panels.offsets, depth * lanes)
         place = f"{name}_taps[tap][0] + panel * {name}_taps[tap][1]"
     else:
-        number = f"({taps - 1} - tap)" if panels.gradient else "tap"
+        number = f"({taps - 1} - tap)" if panels.turned else "tap"
         place = f"panel * {panels.offsets[0][1]} + {number} * {depth * lanes}"
-    across, along = reversed(w.strides) if panels.gradient else w.strides
+    across, along = reversed(w.strides) if panels.swapped else w.strides
     value = load(w.dtype, "from[at]")
     whole = step == 1 or taps == 1
     together = whole and (along == taps or depth == 1)
@@ -116,7 +118,6 @@ def transposition(name: str, dtype: DType, lanes: int) -> str:
         name=name,
         kind=computed(dtype),
         lanes=lanes,
-        integer=f"int{dtype.itemsize * 8}_t",
         low=", ".join(map(str, order[:lanes])),
         high=", ".join(map(str, order[lanes:])),
         rounds=[(letters[i], letters[i + 1], pairs) for i in range(rounds)],

@@ -12,6 +12,10 @@ UNROLLED = 12
 """Terms in a loop at most for which they are written out instead."""
 
 
+CHANNELS = "*(const {name}_vector *)(x{row} + k + {lane})"
+"""The elements of x of neighbouring columns."""
+
+
 @dataclass(frozen=True)
 class Tile:
     """The largest tile: rows times some vectors."""
@@ -74,6 +78,8 @@ class Terms:
     along: int
     begin: str = "{{}}"
     parameters: str = ""
+    channels: bool = False
+    """Whether each column has an element of x of its own, as when channels do not mix."""
 
 
 def tiles(name: str, kind: str, tile: Tile, sizes: Iterable[int], terms: Terms) -> str:
@@ -94,6 +100,7 @@ def tiles(name: str, kind: str, tile: Tile, sizes: Iterable[int], terms: Terms) 
             step=terms.step,
             along=terms.along,
             begin=terms.begin,
+            factor=CHANNELS if terms.channels else "x{row}[k]",
         )
         for rows in sorted(sizes, reverse=True)
     )

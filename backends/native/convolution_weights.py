@@ -50,14 +50,27 @@ class WeightGrad:
         self.kind = computed(self.dtype)
         self.low = is_low(self.dtype)
         self.itemsize = 4 if self.low else self.dtype.itemsize
-        self.tile: Tile = tile_for(setting.target, self.itemsize, extents.outputs)
+        self.columns, self.groups = extents.outputs, extents.groups
+        self.depthwise = extents.is_depthwise
+        if self.depthwise:
+            # All channels are columns side by side, and each meets its own.
+            self.columns, self.groups = self.groups, 1
+        self.tile: Tile = tile_for(setting.target, self.itemsize, self.columns)
+        self.ragged = self.columns % self.tile.columns != 0
         self.lines = extents.forward()
-        self.source: Source = source("x", self.x, self.lines, low=self.low)
+        beyond = self.ragged and self.depthwise
+        self.source: Source = source(
+            "x",
+            self.x,
+            self.lines,
+            copied=self.low or beyond,
+            beyond=self.tile.columns if beyond else 0,
+        )
         self.taps = prod(extents.kernel)
         self.rows = self.taps * extents.inputs
         self.cut: Split = split(self.rows, self.tile.rows)
-        self.each = -(-extents.outputs // self.tile.columns)
-        self.panels = self.each * extents.groups
+        self.each = -(-self.columns // self.tile.columns)
+        self.panels = self.each * self.groups
         self.pixels = prod(extents.out)
         self.total = extents.batch * self.pixels
         self.packed = self._is_packed()
@@ -68,15 +81,14 @@ class WeightGrad:
         step = dy.pixel() if self.pixels > 1 else dy.outer[1]
         together = dy.strides[1] == 1 and step is not None
         whole = self.extents.batch == 1 or dy.strides[0] == (step or 0) * self.pixels
-        ragged = self.extents.outputs % self.tile.columns != 0
-        return self.low or ragged or not together or not whole or self.cut.tiles >= MANY
+        return self.low or self.ragged or not together or not whole or self.cut.tiles >= MANY
 
     # -- the cut into pieces -------------------------------------------------------------------
 
     def _tasks(self) -> tuple[int, int]:
         """In how many shares of the tiles, and parts of the pixels, the work is cut."""
         threads = self.setting.threads
-        work = self.rows * self.extents.outputs * self.extents.groups * self.total
+        work = self.rows * self.columns * self.groups * self.total
         wanted = 1 if threads == 1 else max(1, min(4 * threads, work // PIECE))
         units = self.panels * self.cut.tiles
         shares = max(1, min(wanted, units // 4))
@@ -97,9 +109,8 @@ class WeightGrad:
                 f"const long begin = image * {steps[0]};",
                 f"const long count = image + {images} < {e.batch} ? {images} : {e.batch} - image;",
             ]
-            terms = _terms(
-                [("n", "count", steps[0]), *((a, str(n), s) for a, n, s in loops)], along
-            )
+            every = [("n", "count", steps[0]), *((a, str(n), s) for a, n, s in loops)]
+            terms = _terms(every, along, channels=self.depthwise)
             return -(-e.batch // images), lines, terms
         height, width = e.out[1:]
         rows = max(1, min(height, most // width))
@@ -111,7 +122,8 @@ class WeightGrad:
             f"const long begin = image * {steps[0]} + depth * {strides[0]} + row * {strides[1]};",
             f"const long count = row + {rows} < {height} ? {rows} : {height} - row;",
         ]
-        terms = _terms([("b", "count", strides[1]), ("c", str(width), strides[2])], along)
+        inner = [("b", "count", strides[1]), ("c", str(width), strides[2])]
+        terms = _terms(inner, along, channels=self.depthwise)
         return e.batch * e.out[0] * some, lines, terms
 
     # -- the text ------------------------------------------------------------------------------
@@ -151,7 +163,8 @@ class WeightGrad:
             chunk=lines,
             panels=self.panels,
             each=self.each,
-            columns=self.extents.outputs,
+            columns=self.columns,
+            channel=self._channel(),
             lanes=lanes,
             source="padded" if self.source.copied else "x",
             dy=self._columns(),
@@ -175,6 +188,12 @@ class WeightGrad:
         if self.packed:
             return f"columns + (panel * {self.total} + pixel) * {lanes}"
         return f"dy + pixel * {self.dy.pixel() or self.dy.outer[1]} + panel * {lanes}"
+
+    def _channel(self) -> str:
+        """The first channel of x that ``panel`` meets, with a leading sign."""
+        if self.depthwise:
+            return f" + panel * {self.tile.columns}"
+        return f" + panel / {self.each} * {self.extents.inputs}" if self.groups > 1 else ""
 
     def _parameters(self) -> list[str]:
         kind = stored(self.dtype)
@@ -211,7 +230,7 @@ class WeightGrad:
         if self.source.copied:
             found.append(padding(self.name, self.x, self.source))
         if self.packed:
-            found.append(columns_of(self.name, self.dy, self.tile, self.extents.outputs, TOGETHER))
+            found.append(columns_of(self.name, self.dy, self.tile, self.columns, TOGETHER))
         found.append(tiles(self.name, self.kind, self.tile, self.cut.sizes, terms))
         if not self.low:
             found.append(transposition(self.name, self.dtype, self.tile.lanes))
@@ -231,7 +250,7 @@ class WeightGrad:
         )
 
 
-def _terms(loops: list[tuple[str, str, int]], along: int) -> Terms:
+def _terms(loops: list[tuple[str, str, int]], along: int, *, channels: bool) -> Terms:
     """The loops over pixels, of which inner ones are one where they meet x at equal distances."""
     _, length, step = loops[-1]
     outer = [x for x in loops[:-1] if x[1] != "1"]
@@ -249,4 +268,5 @@ def _terms(loops: list[tuple[str, str, int]], along: int) -> Terms:
         along,
         begin="*({name}_vector *)(y + {row} * ld + {lane})",
         parameters=", long count",
+        channels=channels,
     )

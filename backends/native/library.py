@@ -13,7 +13,6 @@ HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fail": ("fail.c.j2", ()),
     "nan_reductions": ("nan_reductions.c.j2", ()),
     "shuffled": ("shuffled.c.j2", ()),
-    "shuffle": ("shuffle.c.j2", ()),
     "triangular": ("triangular.c.j2", ()),
     "lu": ("lu.c.j2", ("triangular",)),
     "cholesky": ("cholesky.c.j2", ("triangular",)),

@@ -17,7 +17,7 @@ from graphc.kernels_templates import render
 NOTHING = Made("", ())
 """What computes a result without elements."""
 LINE = 64
-"""Elements along the innermost axis that stay in one task."""
+"""Neighbours in memory that stay in one task."""
 LONG = 256
 """Bytes of a run from which ``memcpy`` copies it."""
 TURNED = 8
@@ -113,10 +113,9 @@ def cut(axes: Sequence[Axis], threads: int, each: int = 1) -> Cut | None:
     if threads == 1 or elements < 2 * SMALL or not axes:
         return None
     wanted = min(4 * threads, elements // SMALL)
-    last = len(axes) - 1
 
     def unit(axis: int) -> int:
-        return LINE if axis == last and each < LINE else 1
+        return LINE if axes[axis].steps[0] == 1 else 1
 
     def units(axis: int) -> int:
         return extents[axis] // unit(axis)

@@ -79,8 +79,10 @@ def _all() -> Iterator[tuple[str, Function]]:
 COMBINED = {
     "sum": "lanes[l] = lanes[l] + lanes[l + half];",
     "prod": "lanes[l] = lanes[l] * lanes[l + half];",
-    "max": "if (!(lanes[l + half] <= lanes[l])) lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
-    "min": "if (!(lanes[l + half] >= lanes[l])) lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
+    "max": "if (!(lanes[l + half] <= lanes[l])) "
+    "lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
+    "min": "if (!(lanes[l + half] >= lanes[l])) "
+    "lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
 }
 """How two lanes of a total become one; an extreme is nan once an element is."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import log, pi
 
-from graphc.backends.native import polynomials
+from graphc.backends.native import polynomials, quarter_turns
 from graphc.backends.native.polynomials import Coefficients, constants, polynomial
 
 Facts = Mapping[str, object]
@@ -19,6 +20,7 @@ TYPES: tuple[Facts, ...] = (
         "shift": 23,
         "bias": 127,
         "magic": "0x1.8p23f",
+        "whole": "0x1p23f",
         "least": "0x1p-126f",
         "tiny": "0x1p-24f",
         "log2_e": "1.44269504f",
@@ -38,6 +40,7 @@ TYPES: tuple[Facts, ...] = (
         "shift": 52,
         "bias": 1023,
         "magic": "0x1.8p52",
+        "whole": "0x1p52",
         "least": "0x1p-1022",
         "tiny": "0x1p-53",
         "log2_e": "1.4426950408889634",
@@ -54,6 +57,8 @@ TYPES: tuple[Facts, ...] = (
 EXPONENTIAL = "math_exponential.c.j2"
 LOGARITHM = "math_logarithm.c.j2"
 ERROR = "math_error.c.j2"
+TRIGONOMETRIC = "math_trigonometric.c.j2"
+POWER = "math_power.c.j2"
 
 LIMITS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "exp": {"float": ("-104.0f", "89.0f"), "double": ("-746.0", "710.0")},
@@ -64,18 +69,18 @@ LIMITS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 """Beyond these operands a function is its limit, or infinite."""
 
 ULP: Mapping[str, Mapping[str, float]] = {
-    "exp": {"float": 1.0, "double": 1.0},
-    "exp2": {"float": 1.0, "double": 1.0},
-    "expm1": {"float": 1.0, "double": 1.0},
-    "tanh": {"float": 1.0, "double": 1.0},
-    "sigmoid": {"float": 1.0, "double": 1.0},
-    "log": {"float": 1.0, "double": 1.0},
-    "log2": {"float": 1.0, "double": 1.0},
-    "log1p": {"float": 1.0, "double": 1.0},
-    "erf": {"float": 1.0, "double": 1.0},
-    "sin": {"float": 1.0, "double": 1.0},
-    "cos": {"float": 1.0, "double": 1.0},
-    "pow": {"float": 1.0, "double": 1.0},
+    "exp": {"float": 1.05, "double": 1.05},
+    "exp2": {"float": 1.7, "double": 1.9},
+    "expm1": {"float": 1.7, "double": 2.2},
+    "tanh": {"float": 1.8, "double": 1.8},
+    "sigmoid": {"float": 2.4, "double": 2.4},
+    "log": {"float": 0.95, "double": 1.3},
+    "log2": {"float": 1.9, "double": 1.8},
+    "log1p": {"float": 1.4, "double": 1.3},
+    "erf": {"float": 2.4, "double": 1.6},
+    "sin": {"float": 1.6, "double": 1.0},
+    "cos": {"float": 1.6, "double": 1.0},
+    "pow": {"float": 0.51, "double": 1.9},
 }
 """The largest error of each function in units of the last place, as the tests measure it."""
 
@@ -93,6 +98,7 @@ POLYNOMIALS: Mapping[str, tuple[str, Mapping[str, tuple[str, Coefficients]]]] = 
     "log": (LOGARITHM, {}),
     "log2": (LOGARITHM, {}),
     "log1p": (LOGARITHM, {}),
+    "completed_power": (POWER, {}),
 }
 """Functions whose text is the same for both types: the template, and the polynomials in it with
 their variables."""
@@ -100,6 +106,13 @@ their variables."""
 
 def functions() -> Iterator[tuple[str, str, str, Facts]]:
     """The name of each function, its template, the block in it and what it is given."""
+    yield from _alike()
+    yield from _error()
+    yield from _turning()
+    yield from _powers()
+
+
+def _alike() -> Iterator[tuple[str, str, str, Facts]]:
     for name, (template, used) in POLYNOMIALS.items():
         for kind in TYPES:
             t = str(kind["t"])
@@ -108,6 +121,9 @@ def functions() -> Iterator[tuple[str, str, str, Facts]]:
             facts["lowest"], facts["highest"] = LIMITS.get(name, {}).get(t, ("", ""))
             facts["ulp"] = ULP.get(name, {}).get(t, 0)
             yield f"{name}_{t}", template, name, facts
+
+
+def _error() -> Iterator[tuple[str, str, str, Facts]]:
     for kind in TYPES:
         t = str(kind["t"])
         used = {
@@ -118,3 +134,37 @@ def functions() -> Iterator[tuple[str, str, str, Facts]]:
         }
         facts = {key: constants(x.get(t, ()), t) for key, x in used.items()}
         yield f"erf_{t}", ERROR, f"erf_{t}", {**facts, "ulp": ULP["erf"][t]}
+
+
+def _turning() -> Iterator[tuple[str, str, str, Facts]]:
+    high, low = quarter_turns.parts(105)
+    facts = {
+        "high": quarter_turns.lines(high),
+        "low": quarter_turns.lines(low),
+        "half_pi": repr(pi / 2),
+        "sine": polynomial("p", "z", polynomials.SIN["float"], "float"),
+        "cosine": polynomial("p", "z", polynomials.COS["float"], "float"),
+    }
+    yield "turned_of_float", TRIGONOMETRIC, "turned_float", facts
+    for name in ("sin", "cos"):
+        yield f"{name}_float", TRIGONOMETRIC, f"{name}_float", {"ulp": ULP[name]["float"]}
+
+
+def _powers() -> Iterator[tuple[str, str, str, Facts]]:
+    facts = {
+        "logarithm": polynomial("l", "z", polynomials.POW_LOG["float"], "double"),
+        "power": polynomial("p", "r", polynomials.POW_EXP2["float"], "double"),
+        "ulp": ULP["pow"]["float"],
+    }
+    yield "pow_float", POWER, "pow_float", facts
+    factor = 2 / (3 * log(2))
+    facts = {
+        "logarithm": polynomial("l", "z", polynomials.POW_LOG["double"], "double"),
+        "power": polynomial("p", "r", polynomials.EXP2["double"], "double"),
+        "factor": repr(factor),
+        "factor_upper": "0.9617967009544373",
+        "factor_rest": "-7.028461650952758e-09",
+        "ulp": ULP["pow"]["double"],
+    }
+    for name in ("upper_double", "log2_double_twice", "pow_double"):
+        yield name, POWER, name, facts

@@ -113,6 +113,39 @@ def _reference(name: str) -> str:
     )
 
 
+def numbers(kind: type[np.floating[Any]], count: int, seed: int = 0) -> Array:
+    """Numbers of all magnitudes, many where functions change, and those where things go wrong."""
+    rng, info = np.random.default_rng(seed), np.finfo(kind)
+    width = np.uint32 if kind is np.float32 else np.uint64
+    parts = [rng.integers(0, np.iinfo(width).max, count, dtype=width).view(kind)]
+    parts += [rng.uniform(-s, s, count).astype(kind) for s in (0.1, 1, 3, 10, 30, 100, 800)]
+    near_one = 1 + rng.uniform(-1, 1, count) * 10.0 ** rng.uniform(-16, -0.3, count)
+    parts += [near_one.astype(kind), rng.uniform(-750, -80, count).astype(kind)]
+    limits = [info.max, info.tiny, info.smallest_subnormal, info.eps, np.inf, 0, 1, 2, 3, 0.5, 1e5]
+    # Where the exponential functions overflow, become subnormal, and vanish.
+    limits += [88.7, 88.72284, 87.4, 103.9, 104.1, 128, 149, 150, 126]
+    limits += [709.78, 709.79, 708.4, 745.1, 745.2, 1023, 1024, 1074, 1075]
+    special = np.array([np.nan, *limits], np.float64).clip(-info.max, info.max)
+    special[[1, 5]] = info.max, np.inf
+    found = np.concatenate([*parts, special.astype(kind), -special.astype(kind)])
+    return np.where(np.isnan(found), kind(np.nan), found)
+
+
+def pairs(kind: type[np.floating[Any]], count: int) -> tuple[Array, Array]:
+    """Pairs of numbers: any with any, special ones with each other, bases with small exponents."""
+    rng = np.random.default_rng(7)
+    x, y = numbers(kind, count, 1), rng.permutation(numbers(kind, count, 2))
+    special = x[-58:]
+    first, second = np.meshgrid(special, special)
+    base = rng.uniform(-4, 4, 2 * count).astype(kind)
+    exponent = np.concatenate([rng.integers(-40, 41, count), rng.uniform(-30, 30, count)])
+    base[count:] = np.abs(base[count:])
+    return (
+        np.concatenate([x, first.reshape(-1), base]),
+        np.concatenate([y, second.reshape(-1), exponent.astype(kind)]),
+    )
+
+
 def errors(found: Array, high: Array, low: Array) -> Array:
     """How far results are from the exact ones, in units of the last place; infinite where a nan,
     an infinity or the sign of a zero is wrong."""

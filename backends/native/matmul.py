@@ -22,8 +22,8 @@ def matmul(
 ) -> Made:
     """The kernel of a matrix product.
 
-    With an epilogue it stores no result: each block goes to the epilogue's function. ``tile`` says how
-    the product is cut, else what should cost least is taken.
+    With an epilogue it stores no result: each block goes to the epilogue's function. ``tile``
+    says how the product is cut, else what should cost least is taken.
     """
     x = product_of(setting, is_finished=epilogue is not None)
     if not x.entries * x.rows * x.columns:

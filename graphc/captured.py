@@ -8,7 +8,6 @@ from typing import Any
 
 from graphc.ir.graph import Graph
 from graphc.places import MISSING, Place
-from graphc.recording import setting
 from graphc.storage import Storage
 from graphc.tensor import Tensor
 
@@ -23,10 +22,19 @@ class Hyperparameter:
     value: Any = None
     """What the storage holds, once it has been refreshed."""
 
-    def refresh(self) -> None:
-        value = setting(self.container, self.key)
+    @cached_property
+    def path(self) -> tuple[Any, ...]:
+        """The keys that lead to the number, one after the other."""
+        return self.key if isinstance(self.key, tuple) else (self.key,)
+
+    def refresh(self) -> Any:
+        """Read the number again; what stands in the container, which it may be a part of."""
+        found = value = self.container[self.path[0]]
+        for part in self.path[1:]:
+            value = value[part]
         if value != self.value:
             self.storage.array[...] = self.value = value
+        return found
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, overload
 
 from graphc.backend import Backend, Kernel
 from graphc.capture import capture
+from graphc.changes import CHANGES
 from graphc.compiler import load_backend
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.graph import Graph
@@ -20,12 +21,15 @@ from graphc.nn.modules.module import Module
 from graphc.places import of_function
 from graphc.recording import ARENA_LIMIT, session
 from graphc.running import close
+from graphc.shortcut import MISSED
 from graphc.signature import AMBIENT, ambient, signature, with_tensors
-from graphc.specialization import Specialization
-from graphc.tensor import Epoch, Tensor
+from graphc.specialization import Specialization, missed
+from graphc.tensor import Tensor
 
 LIMIT = 64
 """Specialisations kept of one compiled function; the one not used for longest makes room."""
+Seen = tuple[int, int]
+"""The numbers of the last changes, of anything and of a gradient."""
 PROGRAM = frozenset(
     {"compilations", "dump", "graph", "kernels", "last", "source", "specializations", "specialize"}
 )
@@ -52,6 +56,8 @@ class Compiled:
         """A line for each compilation: why it was needed and what it took."""
         self._known: dict[Hashable, list[Specialization]] = {}
         self._last: Specialization | None = None
+        self._shortly: Callable[..., Any] = missed
+        """The short way into what was called last."""
         self.__name__ = getattr(target, "__name__", type(target).__name__)
         self.__qualname__ = getattr(target, "__qualname__", self.__name__)
         self.__module__ = getattr(target, "__module__", __name__)
@@ -66,22 +72,29 @@ class Compiled:
         return self if owner is None else MethodType(self, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            result = self._shortly(*args)
+            if result is not MISSED:
+                return result
+        seen = CHANGES[0], CHANGES[1]
         if session.trace.capturing:
             return self.target(*args, **kwargs)
         if kwargs or (len(args) > 1 and len(set(map(id, args))) < len(args)):
-            return self._call_nested(args, kwargs)
+            return self._call_nested(seen, args, kwargs)
         key = [*ambient(), (tuple, len(args))]
         for x in args:
             if not isinstance(x, Tensor) or x._pending or x._storage is None:
-                return self._call_nested(args, kwargs)
+                return self._call_nested(seen, args, kwargs)
             key += (x._storage.type, x.requires_grad, x._storage.array.flags.c_contiguous)
-        return self._call(list(args), (*key, (dict, 0)), args, kwargs)
+        return self._call(seen, list(args), (*key, (dict, 0)), args, kwargs)
 
-    def _call_nested(self, args: Any, kwargs: Any) -> Any:
+    def _call_nested(self, seen: Seen, args: Any, kwargs: Any) -> Any:
         args, kwargs = _normal(args, kwargs)
-        return self._call(*signature(args, kwargs), args, kwargs)
+        return self._call(seen, *signature(args, kwargs), args, kwargs)
 
-    def _call(self, tensors: list[Tensor], key: Hashable, args: Any, kwargs: Any) -> Any:
+    def _call(
+        self, seen: Seen, tensors: list[Tensor], key: Hashable, args: Any, kwargs: Any
+    ) -> Any:
         found = self._find(key, tensors)
         if found is None:
             found = self._specialize(args, kwargs)
@@ -94,17 +107,19 @@ class Compiled:
             changing = bool(found.captured.carried) or any(t._pending for t in tensors)
             close()
             if changing:  # what was computed now may lie in memory in another way
-                return self._call(*signature(args, kwargs), args, kwargs)
-        return found.run(tensors)
+                return self._call(seen, *signature(args, kwargs), args, kwargs)
+        result = found.call(tensors, None if kwargs else args, seen)
+        self._shortly = found.shortly
+        return result
 
     def _find(self, key: Hashable, tensors: list[Tensor]) -> Specialization | None:
         for found in self._known.get(key, ()):
             assumed = found.captured.assumed
             if assumed.silent and not assumed.near(tensors):
                 continue
-            if found.epoch == Epoch.count:
+            epoch = CHANGES[0]
+            if found.epoch == epoch:
                 return found
-            epoch = Epoch.count
             if assumed.hold():
                 found.epoch = epoch
                 return found

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.changes import bump_epoch
 from graphc.ir.node import Node, grad_mode, make_input
 from graphc.marks import CALLS as CALLS
 from graphc.marks import Call as Call
@@ -115,6 +116,12 @@ class Trace:
         """The inputs made for settings, by container, key and value."""
         self.stepped: set[int] = set()
         """The optimizers, by identity, of which a step is recorded here."""
+
+    def wait(self, tensor: Tensor) -> None:
+        """Note a tensor that is to be computed when the trace is closed."""
+        if not self.pending:
+            bump_epoch()
+        self.pending.append(weakref.ref(tensor))
 
     def remember(self, tensor: Tensor) -> None:
         """Note what ``tensor`` is, before it changes or stands for something here."""
@@ -301,10 +308,12 @@ class Session(threading.local):
         """Within, what is recorded goes to ``trace``."""
         before, self.trace = self.trace, trace
         modules, self.modules = self.modules, []
+        bump_epoch()
         try:
             yield trace
         finally:
             self.trace, self.modules = before, modules
+            bump_epoch()
 
 
 session = Session()

@@ -147,7 +147,7 @@ def _compute(trace: Trace, targets: list[Tensor]) -> None:
     if homes:
         _separate_overlaps(trace, homes)
     for node in program.reads:
-        if leaves[node].version != leaves[node].storage.root.writes:
+        if leaves[node].version != leaves[node].storage.version:
             raise overwritten(leaves[node])
     if homes:
         _keep_old(trace, targets, homes)

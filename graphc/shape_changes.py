@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.arguments import checked
+from graphc.changes import bump_epoch
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import c_type
 from graphc.functions.shaping import Extents
@@ -72,10 +72,11 @@ def become(tensor: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
         vars(tensor).pop(name, None)
     vars(tensor).update({name: state[name] for name in _STATE if name in state})
     if tensor._pending and not was_pending:
-        trace.pending.append(weakref.ref(tensor))
+        trace.wait(tensor)
     root = root_of(tensor)
     (tensor if root is None else root)._writes += 1
     tensor._seen = tensor._version
+    bump_epoch()
     return tensor
 
 
@@ -85,7 +86,7 @@ def _root(tensor: Tensor) -> Tensor:
     fields = vars(tensor)
     vars(root).update({x: fields[x] for x in (*_STATE, "_writes", "_name") if x in fields})
     if root._pending:
-        session.trace.pending.append(weakref.ref(root))
+        session.trace.wait(root)
     return root
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from graphc.backend import Backend
 from graphc.captured import Captured, Given, Hyperparameter, Slot
+from graphc.changes import bump_epoch
 from graphc.compiler import Program
 from graphc.ir.graph import reuse
 from graphc.ir.node import Node
 from graphc.marks import CALLS
 from graphc.nest import mapped
+from graphc.places import is_setting
 from graphc.recording import Trace, session
-from graphc.storage import Storage
-from graphc.tensor import Tensor, bump_epoch, from_storage, wrap
+from graphc.short_calls import short_call
+from graphc.shortcut import MISSED, Shortcut
+from graphc.storage import Runs, Storage
+from graphc.tensor import Tensor, from_storage, wrap
 
 
 class Specialization:
@@ -30,12 +35,17 @@ class Specialization:
         self.count = len(captured.graph.outputs) - len(captured.kept)
         self.types = tuple(x.type for x in captured.graph.outputs)
         self.single = isinstance(captured.results, Slot)
-        self.roots = tuple(s.root for s in captured.written)
+        self.runs = Runs()
+        for storage in {id(s.root): s for s in captured.written}.values():
+            storage.is_written_by(self.runs)
         self.cleared = [(t, g) for t, g in captured.gradients if not isinstance(g, Slot | Given)]
         """Tensors whose ``grad`` is the same after every call, with what it is."""
         self.gradients = [(t, g) for t, g in captured.gradients if isinstance(g, Slot | Given)]
         """Tensors whose ``grad`` each call computes, with where it stands."""
         self.outside = bool(captured.kept or self.gradients or captured.effects)
+        self.shortcut: Shortcut | None = None
+        """The backend's short way into the program, once a call has shown what calls are like."""
+        self._has_looked = False
 
     @cached_property
     def program(self) -> Program:
@@ -52,25 +62,54 @@ class Specialization:
         """What the program holds while it is kept."""
         return self.program.sources.arena_bytes if "step" in self.__dict__ else 0
 
+    def call(
+        self, tensors: list[Tensor], args: tuple[Any, ...] | None, seen: tuple[int, int]
+    ) -> Any:
+        """One call of the program on ``tensors``; those that are like it may be shorter then.
+
+        ``args`` is all that the caller gave, if it was by position, and ``seen`` the numbers of
+        the changes before anything was looked at.
+        """
+        told = tuple([number.refresh() for number in self.captured.hyperparameters])
+        result = self.run(tensors)
+        if args is not None:
+            if not self._has_looked:
+                self._has_looked = True
+                self.shortcut = self._shortcut(args)
+            if self.shortcut is not None and all(map(_stays, told)):
+                self.shortcut.open(seen, told, args)
+        return result
+
+    def _shortcut(self, args: tuple[Any, ...]) -> Shortcut | None:
+        offer = getattr(self.program.executable, "shortcut", None)
+        call = None if offer is None else short_call(self, args)
+        return None if offer is None or call is None else offer(self.step, call)
+
+    @property
+    def shortly(self) -> Callable[..., Any]:
+        """The short way: it returns ``MISSED`` where a call is to be looked at closely."""
+        return missed if self.shortcut is None else self.shortcut.call
+
     def run(self, tensors: list[Tensor]) -> Any:
-        """One call of the program on ``tensors``."""
+        """One run of the program on ``tensors``, with the numbers as they were read last."""
         captured = self.captured
-        for hyperparameter in captured.hyperparameters:
-            hyperparameter.refresh()
         if captured.carried:
             tensors = [*tensors, *(x.get(tensors) for x in captured.carried)]
         try:
             arrays = self.step(*[t._storage.array for t in tensors])  # type: ignore[union-attr]
         except Exception as error:
             raise self.program.failure(error) from None
-        for root in self.roots:
-            root.writes += 1
+        self.runs.count[0] += 1
         for place in captured.written_arguments:
             tensors[place]._storage.root.writes += 1  # type: ignore[union-attr]
         for target, gradient in self.cleared:
             tensor = tensors[target] if isinstance(target, int) else target
-            if tensor._grad is not gradient:
-                _set_grad(tensor, gradient)
+            tensor._set_grad(gradient)
+        return self.finish(tensors, arrays)
+
+    def finish(self, tensors: Sequence[Tensor], arrays: list[Any]) -> Any:
+        """What a call returns, once it has done outside what the function does there."""
+        captured = self.captured
         if self.outside:
             self._leave(tensors, arrays)
         if self.single:
@@ -78,7 +117,7 @@ class Specialization:
             return from_storage(Storage(arrays[index], type=self.types[index]))
         return self._filled(captured.results, tensors, arrays)
 
-    def _leave(self, tensors: list[Tensor], arrays: list[Any]) -> None:
+    def _leave(self, tensors: Sequence[Tensor], arrays: list[Any]) -> None:
         """Do outside what the function does there."""
         captured = self.captured
         kept = zip(captured.kept, arrays[self.count :], self.types[self.count :], strict=True)
@@ -86,13 +125,13 @@ class Specialization:
             t._storage = Storage(array, type=type_)
         for target, value in self.gradients:
             gradient = self._filled(value, tensors, arrays)
-            _set_grad(tensors[target] if isinstance(target, int) else target, gradient)
+            (tensors[target] if isinstance(target, int) else target)._set_grad(gradient)
         for place, value in captured.effects:
             place.set(self._filled(value, tensors, arrays))
         if captured.effects:
             bump_epoch()
 
-    def _filled(self, nest: Any, tensors: list[Tensor], arrays: list[Any]) -> Any:
+    def _filled(self, nest: Any, tensors: Sequence[Tensor], arrays: list[Any]) -> Any:
         made: dict[int, Tensor] = {}
 
         def change(x: Any, _: str) -> Any:
@@ -140,10 +179,14 @@ class Specialization:
         return mapped(change, captured.results)
 
 
-def _set_grad(tensor: Tensor, gradient: Tensor | None) -> None:
-    if (tensor._grad is None) != (gradient is None):
-        bump_epoch()
-    tensor._grad = gradient
+def missed(*args: Any) -> Any:
+    """The short way where there is none."""
+    return MISSED
+
+
+def _stays(x: Any) -> bool:
+    """Whether a number that is the same object is the same number."""
+    return isinstance(x, float) or is_setting(x)
 
 
 def _input(trace: Trace, source: Tensor | Hyperparameter | Storage) -> Node:

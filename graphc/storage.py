@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from array import array as numbers
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,19 @@ class _Owner:
         self.__array_interface__ = array.view(f"V{array.itemsize}").__array_interface__
 
 
+class Runs:
+    """How often a program has run: a number in memory, where the program itself can count."""
+
+    __slots__ = ("__weakref__", "count")
+
+    def __init__(self) -> None:
+        self.count = numbers("q", [0])
+
+
 class Storage:
     """An array, and a count of the writes to it that all views of it share."""
 
-    __slots__ = ("_root", "array", "device", "holders", "shared", "type", "writes")
+    __slots__ = ("_root", "array", "device", "holders", "shared", "type", "writers", "writes")
 
     def __init__(
         self,
@@ -43,9 +53,12 @@ class Storage:
         self.device = device
         self._root = None if root is None else root.root
         self.writes = 0
+        """How often it was written to, but for the runs of its ``writers``."""
+        self.writers: tuple[tuple[weakref.ref[Runs], numbers[int]], ...] = ()
+        """The counts of programs each run of which writes to it."""
         self.shared = False
         """Whether the array was made outside, where somebody may hold it and write to it."""
-        self.holders: list[weakref.ref[Any]] = []
+        self.holders: tuple[weakref.ref[Any], ...] = ()
         """Arrays over this memory that were handed out, and handles on it that are no views."""
 
     @property
@@ -59,7 +72,21 @@ class Storage:
 
     @property
     def version(self) -> int:
-        return self.root.writes
+        root = self.root
+        writes = root.writes
+        for _, count in root.writers:
+            writes += count[0]
+        return writes
+
+    def is_written_by(self, runs: Runs) -> None:
+        """Count the runs of a program, from now on, as writes to this memory."""
+        root = self.root
+        for alive, count in root.writers:
+            if alive() is None:
+                root.writes += count[0]
+        kept = tuple(pair for pair in root.writers if pair[0]() is not None)
+        root.writers = (*kept, (weakref.ref(runs), runs.count))
+        root.writes -= runs.count[0]
 
     @property
     def is_private(self) -> bool:
@@ -84,21 +111,22 @@ class Storage:
     def _alive(self) -> list[Any]:
         found = [holder for reference in self.holders if (holder := reference()) is not None]
         if len(found) < len(self.holders):
-            self.holders = [weakref.ref(holder) for holder in found]
+            self.holders = tuple(weakref.ref(holder) for holder in found)
         return found
 
     def share_with(self, *handles: Any) -> None:
         """Note handles on this memory that do not know what is written to each other."""
         root = self.root
         known = root._alive()
-        root.holders += [weakref.ref(x) for x in handles if all(x is not y for y in known)]
+        new = (weakref.ref(x) for x in handles if all(x is not y for y in known))
+        root.holders = (*root.holders, *new)
 
     def handed_out(self) -> Array:
         """The memory as an array for somebody outside."""
         owned = np.asarray(_Owner(self.array))
         root = self.root
         root._alive()
-        root.holders.append(weakref.ref(owned))
+        root.holders = (*root.holders, weakref.ref(owned))
         return owned.view(self.array.dtype)
 
     def snapshot(self) -> Array:

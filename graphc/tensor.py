@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from graphc.changes import bump_epoch, bump_gradients
 from graphc.device import Device, device_named
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import DType
@@ -86,7 +86,7 @@ class Tensor:
             trace.past.told.add(node)
         if not self._pending:
             self._pending = True
-            trace.pending.append(weakref.ref(self))
+            trace.wait(self)
         if node.requires_grad and not isinstance(node.op, Variable):
             self._trace = trace
             self._is_leaf = self._spent = False
@@ -309,13 +309,18 @@ class Tensor:
                     f"expected {tuple(self.shape)}"
                 )
         session.trace.touch_grad(self)
-        if (value is None) != (self._grad is None):
-            bump_epoch()
-        self._grad = value
+        self._set_grad(value)
 
     @grad.deleter
     def grad(self) -> None:
         self.grad = None
+
+    def _set_grad(self, value: Tensor | None) -> None:
+        if value is not self._grad:
+            if value is None or self._grad is None:
+                bump_epoch()
+            bump_gradients()
+            self._grad = value
 
     def backward(
         self,
@@ -437,17 +442,6 @@ class Tensor:
         __matmul__ = __rmatmul__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __add__
         __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __add__
         __lt__ = __le__ = __gt__ = __ge__ = __add__
-
-
-class Epoch:
-    """Counts the changes that may make a compiled function's assumptions wrong."""
-
-    count = 0
-
-
-def bump_epoch() -> None:
-    """Count a change that compiled functions look at: of a flag, a parameter, a gradient."""
-    Epoch.count += 1
 
 
 def bare() -> Tensor:

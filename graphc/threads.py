@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from graphc.changes import bump_epoch
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 
 LIMIT = 16
@@ -40,3 +41,4 @@ def set_num_threads(count: int) -> None:
     if count < 1:
         raise GraphcRuntimeError(f"set_num_threads expects a positive integer, not {count}")
     Threads.count = int(count)
+    bump_epoch()

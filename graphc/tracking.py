@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from graphc.changes import bump_epoch
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.handles import RemovableHandle, register
 from graphc.history import GradFunction, grad_fn
@@ -93,6 +94,7 @@ def detach_(self: Tensor) -> Tensor:
     trace = session.trace
     node = Detach()(trace.node_of(self)) if self._pending else None
     self._is_leaf, self._spent, self._grad_name = True, False, ""
+    bump_epoch()
     if node is not None:
         self._record(trace, node)
     else:

@@ -19,9 +19,11 @@ from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.locks import Exclusion
+from graphc.backends.native.shortcut import shortcut
 from graphc.backends.native.targets import TARGETS, is_runnable
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.types import TensorType
+from graphc.shortcut import Call, Shortcut
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -110,6 +112,10 @@ class NativeExecutable:
             if kept is not copy
         ]
         return partial(_over_copies, step, apart, Exclusion()) if apart else step
+
+    def shortcut(self, step: Step, call: Call) -> Shortcut | None:
+        """The short way into a step that ``bind`` gave, if there can be one."""
+        return shortcut(step, partial(_fail, self.interface), call)
 
 
 def _over_copies(

@@ -22,7 +22,21 @@ FUNCTIONS = (
     ("object *", "PyObject_CallFunctionObjArgs", "object *, ..."),
     ("object *", "PyList_New", "intptr_t"),
     ("int ", "PyList_SetItem", "object *, intptr_t, object *"),
+    ("object *", "PyTuple_New", "intptr_t"),
+    ("int ", "PyTuple_SetItem", "object *, intptr_t, object *"),
+    ("object *", "PyTuple_GetItem", "object *, intptr_t"),
     ("object *", "PyLong_FromLongLong", "long long"),
+    ("long long ", "PyLong_AsLongLong", "object *"),
+    ("object *", "PyObject_GetAttr", "object *, object *name"),
+    ("int ", "PyObject_SetAttr", "object *, object *name, object *"),
+    ("object *", "PyDict_GetItemWithError", "object *, object *key"),
+    ("object *", "PyCell_Get", "object *"),
+    ("object *", "PyWeakref_NewRef", "object *, object *callback"),
+    ("object *", "PyWeakref_GetObject", "object *"),
+    ("object *", "PyCFunction_GetSelf", "object *"),
+    ("void *", "PyType_GetSlot", "void *type, int"),
+    ("int ", "PyType_IsSubtype", "void *type, void *base"),
+    ("void ", "PyErr_Clear", "void"),
     ("void ", "Py_IncRef", "object *"),
     ("void ", "Py_DecRef", "object *"),
     ("void *", "PyEval_SaveThread", "void"),
@@ -45,12 +59,13 @@ def text() -> str:
         "runtime.c.j2",
         threads=render("_threads.c.j2", limit=LIMIT, spin=SPIN),
         entry=render("_entry.c.j2", kept=KEPT, functions=FUNCTIONS),
+        shortcut=render("_shortcut.c.j2"),
     )
 
 
 @cache
 def _build() -> Build:
-    names = "runtime.c.j2", "_threads.c.j2", "_entry.c.j2"
+    names = "runtime.c.j2", "_threads.c.j2", "_entry.c.j2", "_shortcut.c.j2"
     made_from = [(FOLDER / name).read_text(encoding="utf-8") for name in names]
     return Build([*made_from, repr((LIMIT, SPIN, KEPT, FUNCTIONS))], QUICK, compiler(), text)
 
@@ -81,6 +96,9 @@ class Runtime:
         arrays = (pointer, integer) * 3
         library.graphc_bind.argtypes = (python, python, *arrays, python, python, python, flag, flag)
         library.graphc_bind.restype = python
+        shortcut = (python, python, pointer, pointer, flag, pointer, *(pointer, integer) * 2)
+        library.graphc_shortcut.argtypes = (*shortcut, pointer, pointer, flag, python, python)
+        library.graphc_shortcut.restype = python
         self.library = library
         self.is_fast = _has_known_objects() and self._connect()
         """Whether steps are function objects of Python, made by the library."""

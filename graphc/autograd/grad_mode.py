@@ -23,7 +23,7 @@ class _Mode:
 
     def __enter__(self) -> None:
         self.stack.append(recording.grad_enabled)
-        recording.grad_enabled = self.enabled
+        recording.switch(self.enabled)
 
     def __exit__(
         self,
@@ -31,7 +31,7 @@ class _Mode:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        recording.grad_enabled = self.stack.pop()
+        recording.switch(self.stack.pop())
 
     def __call__(self, function: F) -> F:
         """The function, in this mode whenever its own code runs."""
@@ -98,10 +98,11 @@ class set_grad_enabled(_Mode):
     def __init__(self, mode: bool) -> None:
         super().__init__()
         self.before = recording.grad_enabled
-        self.enabled = recording.grad_enabled = bool(mode)
+        self.enabled = bool(mode)
+        recording.switch(self.enabled)
 
     def __enter__(self) -> None:
-        recording.grad_enabled = self.enabled
+        recording.switch(self.enabled)
 
     def __exit__(
         self,
@@ -109,11 +110,11 @@ class set_grad_enabled(_Mode):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        recording.grad_enabled = self.before
+        recording.switch(self.before)
 
     def __call__(self, function: F) -> F:
         """The function in this mode; what is outside stays as it was."""
-        recording.grad_enabled = self.before
+        recording.switch(self.before)
         return (enable_grad if self.enabled else no_grad)()(function)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from graphc.changes import bump_epoch
+
 Scalar = bool | int | float
 """A plain Python number: it takes part in promotion by its category alone."""
 
@@ -105,6 +107,7 @@ def set_default_dtype(dtype: DType) -> None:
     if not dtype.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, not {dtype}")
     _Default.dtype = dtype
+    bump_epoch()
 
 
 def dtype_of_scalar(value: Scalar) -> DType:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from graphc.changes import bump_epoch
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType, Scalar, promote, result_type
 from graphc.ir.types import Shape, TensorType, Types
@@ -45,6 +46,12 @@ class _Recording(threading.local):
     origin = Origin()
     grad_enabled = True
 
+    def switch(self, enabled: bool) -> None:
+        """Record gradients from now on, or no longer."""
+        if enabled is not self.grad_enabled:
+            self.grad_enabled = enabled
+            bump_epoch()
+
 
 recording = _Recording()
 
@@ -62,11 +69,12 @@ def origin_of(origin: Origin) -> Iterator[None]:
 @contextmanager
 def grad_mode(enabled: bool) -> Iterator[None]:
     """Nodes made within need a gradient only if ``enabled`` and an operand does."""
-    before, recording.grad_enabled = recording.grad_enabled, enabled
+    before = recording.grad_enabled
+    recording.switch(enabled)
     try:
         yield
     finally:
-        recording.grad_enabled = before
+        recording.switch(before)
 
 
 class Node:

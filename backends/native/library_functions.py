@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from graphc.backends.native import mathematics, turning
+from graphc.backends.native import mathematics, radix, turning
 from graphc.backends.native.mathematics import TYPES
 
 
@@ -49,9 +49,11 @@ def _all() -> Iterator[tuple[str, Function]]:
     yield from _each(
         "math_basic.c.j2",
         "maximum minimum fmax fmin abs sign signbit floor ceil trunc round relu copysign "
-        "floor_divide remainder fmod nextafter hypot logaddexp rsqrt int32_of int64_of",
+        "floor_divide remainder fmod nextafter logaddexp rsqrt int32_of int64_of",
         TYPES,
     )
+    for kind, ulp in mathematics.ULP["hypot"].items():
+        yield f"hypot_{kind}", Function("math_basic.c.j2", f"hypot_{kind}", {"ulp": ulp})
     yield from _each(
         "math_integer.c.j2",
         "maximum minimum abs sign pow floor_divide remainder fmod gcd shift_left shift_right",
@@ -74,6 +76,7 @@ def _all() -> Iterator[tuple[str, Function]]:
     yield from _each("math_special.c.j2", "erfinv lgamma digamma", TYPES)
     for bits in (8, 16, 32, 64):
         yield f"turn_{bits}", Function("turn.c.j2", "turn", turning.facts(bits))
+        yield f"ordered_{bits}", Function("radix.c.j2", "ordered", radix.facts(bits))
 
 
 COMBINED = {

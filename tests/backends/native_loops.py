@@ -39,23 +39,29 @@ def node_of(op: Op, *dtypes: DType) -> Node:
 def loop(number: int, node: Node) -> tuple[str, frozenset[str]]:
     """The function ``loop_<number>`` that computes ``node`` for each element."""
     types = [x.dtype for x in node.inputs]
-    values = [load(t, f"(({_pointer(t)})p[{i}])[i]") for i, t in enumerate(types)]
     names = [f"x{i}" for i in range(len(types))]
     text, helpers = scalar(node, names)
-    result = store(node.dtype, f"(({stored(node.dtype)} *restrict)p[{len(types)}])[i]", "y")
     for dtype in (*types, node.dtype):
         if is_low(dtype):
             helpers |= {f"widen_{dtype.name}", f"narrow_{dtype.name}"}
+    parameters = [f"const {stored(t)} *restrict a{i}" for i, t in enumerate(types)]
+    parameters.append(f"{stored(node.dtype)} *restrict out")
+    arguments = ", ".join(f"p[{i}]" for i in range(len(parameters)))
     lines = [
-        f"const {computed(t)} {n} = {v};" for t, n, v in zip(types, names, values, strict=True)
+        f"static void loop_{number}(long n, {', '.join(parameters)}) {{",
+        "#pragma omp simd",
+        "    for (long i = 0; i < n; i++) {",
+        *(
+            f"        const {computed(t)} x{i} = {load(t, f'a{i}[i]')};"
+            for i, t in enumerate(types)
+        ),
+        f"        const {computed(node.dtype)} y = {text};",
+        f"        {store(node.dtype, 'out[i]', 'y')}",
+        "    }",
+        "}",
+        f"static void run_{number}(long n, void **p) {{ loop_{number}(n, {arguments}); }}",
     ]
-    body = "\n        ".join([*lines, f"const {computed(node.dtype)} y = {text};", result])
-    opening = f"static void loop_{number}(long n, void **p) {{\n#pragma omp simd"
-    return f"{opening}\n    for (long i = 0; i < n; i++) {{\n        {body}\n    }}\n}}", helpers
-
-
-def _pointer(dtype: DType) -> str:
-    return f"const {stored(dtype)} *restrict"
+    return "\n".join(lines), helpers
 
 
 class Loops:
@@ -78,7 +84,7 @@ def source(nodes: Sequence[Node]) -> str:
     """The file: the loops, and ``run`` that chooses one."""
     loops = [loop(i, node) for i, node in enumerate(nodes)]
     helpers = frozenset().union(*(x for _, x in loops))
-    names = ", ".join(f"loop_{i}" for i in range(len(nodes)))
+    names = ", ".join(f"run_{i}" for i in range(len(nodes)))
     chosen = f"static void (*const loops[])(long, void **) = {{{names}}};"
     run = "void run(long which, long n, void **p) { loops[which](n, p); }"
     return "\n".join([prelude(helpers), *(text for text, _ in loops), chosen, run, ""])

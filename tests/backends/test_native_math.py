@@ -16,7 +16,18 @@ from graphc.backends.native.mathematics import ULP
 from graphc.backends.native.spelling import scalar
 from graphc.backends.native.targets import TARGETS, Target, host
 from graphc.errors import GraphcNotImplementedError
-from graphc.ir.dtype import DType, float32, float64
+from graphc.ir.dtype import (
+    DType,
+    bfloat16,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
 from graphc.ir.node import Op
 from graphc.ops.elementwise import Cast, Elementwise, Where
 from graphc.testing.programs import check, expected
@@ -87,10 +98,11 @@ def test_an_unknown_primitive_is_refused() -> None:
         scalar(node_of(Strange(), float32), ["x"])
 
 
+PAIRED = ("pow", "hypot")
 KINDS = {"float": float32, "double": float64}
 MEASURED = [(name, kind) for name, kinds in ULP.items() for kind in kinds]
 NODES = [
-    node_of(Op.registry[name](), *[KINDS[kind]] * (2 if name == "pow" else 1))
+    node_of(Op.registry[name](), *[KINDS[kind]] * (2 if name in PAIRED else 1))
     for name, kind in MEASURED
 ]
 SCALAR = {("sin", "double"), ("cos", "double")}
@@ -114,7 +126,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> object:
     @cache
     def of(name: str, kind: str) -> tuple[tuple[Array, ...], Array, Array]:
         dtype = KINDS[kind].numpy.type
-        given = pairs(dtype, 40_000) if name == "pow" else (numbers(dtype, 80_000),)
+        given = pairs(dtype, 40_000) if name in PAIRED else (numbers(dtype, 80_000),)
         wide = [x.astype(np.float64) for x in (given[0], given[-1])]
         high, low = np.empty_like(wide[0]), np.empty_like(wide[0])
         pointers = [ctypes.c_void_p(x.ctypes.data) for x in (*wide, high, low)]
@@ -158,4 +170,101 @@ def test_loops_over_the_functions_are_vectorised(target: Target, tmp_path: Path)
     begins = [i for i, line in enumerate(lines, 1) if line.startswith("static void loop_")]
     found = [int(line.split(":")[1]) for line in told.splitlines() if "loop vectorized" in line]
     for begin, node in zip(begins, nodes, strict=True):
-        assert any(begin <= line < begin + 4 for line in found), f"{node.op.name} {node.dtype.name}"
+        assert any(begin <= line < begin + 8 for line in found), f"{node.op.name} {node.dtype.name}"
+
+
+Edges = Callable[..., Array]
+DIVISIONS = ("floor_divide", "remainder", "fmod")
+SHIFTS = ("shift_left", "shift_right")
+INTEGERS = (uint8, int8, int16, int32, int64)
+LOW = (float16, bfloat16)
+EDGES = [
+    *(node_of(Op.registry[name](), x, x) for name in DIVISIONS for x in INTEGERS),
+    *(node_of(Op.registry[name](), x, x) for name in SHIFTS for x in INTEGERS),
+    *(node_of(Cast(x), y) for x in INTEGERS for y in (float32, float64)),
+    *(node_of(Cast(x), float32) for x in LOW),
+    *(node_of(Cast(float32), x) for x in LOW),
+]
+
+
+@pytest.fixture(scope="module", params=TESTED, ids=lambda x: x.name)
+def edges(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Edges:
+    """What lies outside the op table, compiled for one target."""
+    run = Loops(EDGES, tmp_path_factory.mktemp("edges"), request.param)
+
+    def of(op: Op, *operands: Array) -> Array:
+        types = [x.dtype for x in operands]
+        place = [
+            i
+            for i, x in enumerate(EDGES)
+            if x.op == op and [y.dtype.numpy for y in x.inputs] == types
+        ]
+        return run(place[0], *operands)
+
+    return of
+
+
+def _grid(dtype: DType, *others: int) -> tuple[Array, Array]:
+    ends = np.iinfo(dtype.numpy)
+    first = [0, 1, 5, 7, ends.min, ends.max, ends.min + 1, *([-1, -5] if dtype.is_signed else [])]
+    x, y = np.meshgrid(np.array(first, dtype.numpy), np.array(others, np.int64).astype(dtype.numpy))
+    return x.reshape(-1), y.reshape(-1)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=lambda x: x.name)
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_integers_divided_by_zero_and_minus_one_do_not_trap(
+    edges: Edges, name: str, dtype: DType
+) -> None:
+    x, y = _grid(dtype, 0, -1, 3)
+    with np.errstate(all="ignore"):
+        wanted = getattr(np, name)(x, y)
+    np.testing.assert_array_equal(edges(Op.registry[name](), x, y), wanted)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=lambda x: x.name)
+@pytest.mark.parametrize("name", SHIFTS)
+def test_shifts_by_more_bits_than_there_are(edges: Edges, name: str, dtype: DType) -> None:
+    x, n = _grid(dtype, 0, 1, 7, 8, 31, 32, 63, 64, -1)
+    bits = 8 * dtype.itemsize
+    valid = (n >= 0) & (n.astype(np.int64) < bits)
+    if name == "shift_left":
+        wanted = np.where(valid, np.left_shift(x, np.where(valid, n, 0)), 0)
+    else:
+        wanted = np.where(valid, np.right_shift(x, np.where(valid, n, 0)), np.where(x < 0, -1, 0))
+    np.testing.assert_array_equal(edges(Op.registry[name](), x, n), wanted.astype(dtype.numpy))
+
+
+@pytest.mark.parametrize("source_type", [float32, float64], ids=lambda x: x.name)
+@pytest.mark.parametrize("target", INTEGERS, ids=lambda x: x.name)
+def test_floats_out_of_range_become_the_least_integer(
+    edges: Edges, source_type: DType, target: DType
+) -> None:
+    wide = int64 if target is int64 else int32
+    least = np.iinfo(wide.numpy).min
+    outside = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, -2.0 * least], source_type.numpy)
+    found = edges(Cast(target), outside)
+    np.testing.assert_array_equal(found, np.full(6, least, wide.numpy).astype(target.numpy))
+    inside = np.array([least, -2.99, -0.5, 0.5, 2.99, 100.5], source_type.numpy)
+    wanted = inside.astype(wide.numpy).astype(target.numpy)
+    np.testing.assert_array_equal(edges(Cast(target), inside), wanted)
+
+
+@pytest.mark.parametrize("low", LOW, ids=lambda x: x.name)
+def test_every_low_precision_number_is_widened_and_rounded_to(edges: Edges, low: DType) -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(low.numpy)
+    with np.errstate(all="ignore"):
+        wide = every.astype(np.float32)
+    found = edges(Cast(float32), every)
+    np.testing.assert_array_equal(found, wide)
+    np.testing.assert_array_equal(np.signbit(found), every.view(np.uint16) >> 15 == 1)
+    # The numbers, what lies half-way to the next one, and what lies just beside that.
+    bits = wide[np.isfinite(wide)].view(np.uint32)[:, None]
+    half = 1 << 12 if low is float16 else 1 << 15
+    given = (bits + np.array([0, 1, half - 1, half, half + 1], np.uint32)).reshape(-1)
+    subnormal = np.arange(-4096, 4096, dtype=np.float32) * np.float32(2**-25)
+    values = np.concatenate([given.view(np.float32), subnormal])
+    with np.errstate(all="ignore"):
+        wanted = values.astype(low.numpy)
+    rounded = edges(Cast(low), values)
+    np.testing.assert_array_equal(rounded.astype(np.float32), wanted.astype(np.float32))

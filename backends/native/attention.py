@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import accumulate
 from math import inf
 
 from graphc.backends.native.attention_gradient import attention_grad
@@ -14,6 +14,8 @@ from graphc.backends.native.attention_matrices import (
     heads_of,
     kind_of,
     place,
+    power_facts,
+    square,
     tasks_of,
     up,
 )
@@ -24,6 +26,8 @@ from graphc.kernels_templates import render
 from graphc.lowering.views import Order
 from graphc.ops.composite import Composite
 
+CHUNK = 96
+"""Keys whose values stay in the first cache while they are weighed."""
 MOST = 2048
 """Keys whose scores are in memory at once, transposed, with a block of queries."""
 
@@ -63,20 +67,15 @@ def attention(name: str, setting: Setting) -> Made:
     tiling, dtype = Tiling.of(setting, queries), setting.results[1].dtype
     named = zip(("query", "key", "value"), setting.operands[:3], strict=True)
     q, k, v = (Matrix(n, x, tiling.lanes) for n, x in named)
-    copied = []
-    if not k.is_computed:
-        k = replace(k, copy=f"(({kind} *)key_copy)")
-        copied.append(k)
-    if not v.is_of_vectors:
-        v = replace(v, copy=f"(({kind} *)value_copy)")
-        copied.append(v)
+    often = queries >= 4 * tiling.block
+    k, v = k.copied(by_vectors=False, often=often), v.copied(by_vectors=True, often=often)
+    copied = [x for x in (k, v) if x.copy]
     heads, blocks = heads_of(setting), -(-queries // tiling.block)
     most = min(keys, MOST // tiling.height * tiling.height)
     units = heads * blocks
     count = tasks_of(setting, units, tiling.block * keys * (q.columns + v.columns))
-    parts = [up(q.columns * tiling.block)]
-    parts.append(parts[0] + up(most * tiling.block))
-    room = parts[1] + up(v.padded * tiling.block)
+    sizes = [q.columns * tiling.block, most * tiling.block, v.padded * tiling.block]
+    parts = list(accumulate(map(up, [*sizes, *(x.rows * x.padded for x in copied)])))
     block, low = tiling.block, tiling.height_of_queries
     scores = Product(
         f"{name}_scores", f"Keys times {block} queries.", tiling.height, keys % tiling.height,
@@ -91,7 +90,7 @@ def attention(name: str, setting: Setting) -> Made:
     at = place(statistics.shape[:-1], statistics.strides[:-1])
     place_of_row = f"statistics[{at} + (q0 + i) * {statistics.strides[-1]}]"
     item = 8 if kind == "double" else 4
-    workspace = [count * room * item, *(heads * x.rows * x.padded * item for x in copied)]
+    (turned,), square_text = square(name, setting, tiling.lanes, q)
     text = render(
         "attention.c.j2",
         name=name,
@@ -106,11 +105,8 @@ def attention(name: str, setting: Setting) -> Made:
             f"{output.type} *restrict output",
             f"{kind} *restrict statistics",
             "void *restrict work",
-            *(f"void *restrict {x.name}_copy" for x in copied),
         ],
         copied=copied,
-        first_head=f"task * {heads} / {count}",
-        last_head=f"(task + 1) * {heads} / {count}",
         queries=queries,
         keys=keys,
         block=block,
@@ -131,14 +127,16 @@ def attention(name: str, setting: Setting) -> Made:
         maskable=options.masked,
         scores=scores,
         weighted=weighted,
-        room=room,
+        chunk=CHUNK // tiling.height * tiling.height,
+        square=turned,
+        square_text=square_text,
+        facts=power_facts(kind),
+        room=parts[-1],
         parts=parts,
     )
-    helpers = {f"exp_{kind}", f"log_{kind}"} | options.conversions(setting)
-    stages = (Stage(name, count),)
-    if copied:
-        stages = (Stage(f"{name}_copy", min(count, heads)), *stages)
-    return Made(text, stages, tuple(workspace), helpers=frozenset(helpers))
+    helpers = {"shuffled", f"power_of_two_{kind}", f"log_{kind}"} | options.conversions(setting)
+    workspace = (count * parts[-1] * item,)
+    return Made(text, (Stage(name, count),), workspace, helpers=frozenset(helpers))
 
 
 ATTENTION: dict[str, Maker] = {"attention": attention, "attention_grad": attention_grad}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import accumulate
 from math import inf
 
@@ -14,6 +13,8 @@ from graphc.backends.native.attention_matrices import (
     heads_of,
     kind_of,
     place,
+    power_facts,
+    square,
     tasks_of,
     up,
 )
@@ -42,22 +43,17 @@ class Gradient:
         names = ("query", "key", "value", "output", "dy")
         given = (query, key, value, output, dy)
         found = [Matrix(n, x, tiling.lanes) for n, x in zip(names, given, strict=True)]
-        self.copied: list[Matrix] = []
-        for i in (0, 1, 4):
-            if not found[i].is_of_vectors:
-                found[i] = self._copied(found[i])
-        if not found[2].is_computed:
-            found[2] = self._copied(found[2])
+        often = queries >= 4 * tiling.block
+        found = [
+            x if x.name == "output" else x.copied(by_vectors=x.name != "value", often=often)
+            for x in found
+        ]
+        self.copied = [x for x in found if x.copy]
         self.query, self.key, self.value, self.output, self.dy = found
         self.results = [
             Matrix(f"of_{n}", x, tiling.lanes)
             for n, x in zip(names[:3], setting.results, strict=True)
         ]
-
-    def _copied(self, x: Matrix) -> Matrix:
-        copy = replace(x, copy=f"{x.name}_rows", is_shared=False)
-        self.copied.append(copy)
-        return copy
 
     def products(self) -> dict[str, Product]:
         """The five products, by their names in the template."""
@@ -113,6 +109,7 @@ class Gradient:
         parts, room = self.parts()
         query, key, value, output, dy = self.query, self.key, self.value, self.output, self.dy
         of_query, of_key, of_value = self.results
+        squares, square_text = square(self.name, setting, self.tiling.lanes, query, dy)
         row_parameters = [
             f"const {output.type} *restrict output",
             f"const {kind} *restrict statistics",
@@ -167,11 +164,15 @@ class Gradient:
                 of_key.stored("i", "j", f"key_sums[i * {of_key.padded} + j] * {scale}"),
                 of_value.stored("i", "j", f"value_sums[i * {of_value.padded} + j]"),
             ],
+            query_square=squares[0],
+            dy_square=squares[1],
+            square_text=square_text,
+            facts=power_facts(kind),
             room=room,
             parts=parts,
             **self.products(),
         )
-        helpers = frozenset({f"exp_{kind}"} | options.conversions(setting))
+        helpers = frozenset({"shuffled", f"power_of_two_{kind}"} | options.conversions(setting))
         return Made(text, (Stage(self.name, count),), (count * room * self.item,), helpers=helpers)
 
 

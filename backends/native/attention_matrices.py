@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, prod
 from typing import Any
 
 from graphc.backends.native.made import Operand, Setting
+from graphc.backends.native.mathematics import TYPES
+from graphc.backends.native.polynomials import EXP, polynomial
+from graphc.backends.native.tile_text import LANE, transposition
 from graphc.backends.native.types import computed, is_low, load, number, store, stored
 from graphc.ir.dtype import bool_, float32
 from graphc.ir.types import Shape
+from graphc.kernels_templates import render
 from graphc.ops.composite import Composite
 
 VECTORS = 2
@@ -46,9 +50,7 @@ class Matrix:
     operand: Operand
     lanes: int
     copy: str = ""
-    """The array with a copy of the rows, of whole vectors each, if there is one."""
-    is_shared: bool = True
-    """Whether the copy has all heads."""
+    """The array with a copy of a head's rows, of whole vectors each, if there is one."""
 
     @property
     def rows(self) -> int:
@@ -81,14 +83,7 @@ class Matrix:
     @property
     def at(self) -> str:
         """A pointer to where a head begins, in the copy if there is one."""
-        if not self.copy:
-            return self.given
-        return f"{self.copy} + head * {self.rows * self.padded}" if self.is_shared else self.copy
-
-    @property
-    def given_row(self) -> int:
-        """How far apart rows are in the operand."""
-        return self.operand.strides[-2]
+        return self.copy or self.given
 
     @property
     def row(self) -> int:
@@ -104,6 +99,16 @@ class Matrix:
     def text(self) -> str:
         """The value of element j of row i."""
         return load(self.operand.dtype, f"{self.name}[{self._index('i', 'j')}]")
+
+    @property
+    def read_type(self) -> str:
+        """The C type of an element where it is read, in the copy if there is one."""
+        return computed(self.operand.dtype) if self.copy else self.type
+
+    @property
+    def read_text(self) -> str:
+        """The value of element j of row i there."""
+        return f"{self.name}[i * {self.padded} + j]" if self.copy else self.text
 
     def element(self, row: str, column: str) -> str:
         """The value of an element of a head."""
@@ -128,6 +133,15 @@ class Matrix:
     def is_of_vectors(self) -> bool:
         """Whether rows can be read by vectors."""
         return self.is_computed and self.columns % self.lanes == 0 and self.step == 1
+
+    def copied(self, *, by_vectors: bool, often: bool) -> Matrix:
+        """The matrix as it is read: copied if it cannot be read as it lies, or if it is read often.
+
+        Rows far apart share a few places in a cache.
+        """
+        fits = self.is_of_vectors if by_vectors else self.is_computed
+        dense = self.step == 1 and self.row == self.columns
+        return self if fits and (dense or not often) else replace(self, copy=f"{self.name}_rows")
 
 
 @dataclass(frozen=True)
@@ -253,3 +267,29 @@ def tasks_of(setting: Setting, units: int, each: int) -> int:
     if setting.threads == 1 or units * each < HEAVY:
         return 1
     return min(units, 4 * setting.threads)
+
+
+def square(name: str, setting: Setting, lanes: int, *read: Matrix) -> tuple[list[str], str]:
+    """For each matrix the function that transposes squares of it, or "", and its text."""
+    function, kind = f"{name}_square", kind_of(setting)
+    usable = [
+        lanes > 1 and x.columns % lanes == 0 and (bool(x.copy) or x.is_of_vectors) for x in read
+    ]
+    moves, stores = transposition(lanes, max(1, LANE // (8 if kind == "double" else 4)))
+    text = render(
+        "_tile_square.c.j2",
+        function=function,
+        kind=kind,
+        vector=f"{name}_vector",
+        lanes=lanes,
+        moves=moves,
+        stores=stores,
+    )
+    return [function if x else "" for x in usable], f"{text}\n" if any(usable) else ""
+
+
+def power_facts(kind: str) -> dict[str, object]:
+    """The constants of the exponential function of what is not positive."""
+    facts = next(x for x in TYPES if x["t"] == kind)
+    lowest = "-87.0f" if kind == "float" else "-708.0"
+    return {**facts, "lowest": lowest, "polynomial": polynomial("p", "r", EXP[kind], kind)}

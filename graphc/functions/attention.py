@@ -53,16 +53,17 @@ def attention_grad(
     causal: bool,
     scale: float,
     dropout: float,
-) -> tuple[Node | None, ...]:
+) -> tuple[Node, ...]:
     """What flows from ``dy``, the gradient of attention's ``output``, to query, key and value.
 
     The body finds it through attention's own, with which it is merged; only kernels read the
     results of attention.
     """
     with grad_mode(True):
-        borders = tuple(bordered(x) for x in (query, key, value))
-        result, _ = _attended(*borders, mask, noise, causal, scale, dropout)
-    return differentiate((result,), (dy,), borders, stop=True)
+        q, k, v = (bordered(x) for x in (query, key, value))
+        result, _ = _attended(q, k, v, mask, noise, causal, scale, dropout)
+    found = differentiate((result,), (dy,), (q, k, v), stop=True)
+    return tuple(x for x in found if x is not None)
 
 
 def _gradient(op: Composite, node: Node, gradients: Flows) -> Flows:

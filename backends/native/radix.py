@@ -1,0 +1,65 @@
+"""Numbers in order: how elements become keys, and the arrays in which keys are dealt out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.backends.native.types import is_low, stored
+from graphc.ir.dtype import DType
+from graphc.kernels_templates import render_block
+
+FEW = 40
+"""Keys up to which inserting one after the other is faster than dealing out, as measured."""
+
+
+def facts(bits: int) -> Mapping[str, object]:
+    """What the template of putting keys of so many bits in order is given."""
+    return {"bits": bits, "few": FEW}
+
+
+def key(name: str, dtype: DType, *, descending: bool) -> str:
+    """The C function that gives the key of an element, in the order that is wanted."""
+    bits = 8 * dtype.itemsize
+    block = "integer"
+    if dtype.is_floating_point:
+        block = "low" if is_low(dtype) else "float"
+    kind = f"UINT{bits}_C"
+    highest = f"{kind}(0x{1 << (bits - 1):x})"
+    given = {
+        "name": name,
+        "type": stored(dtype),
+        "bits": bits,
+        "sign": highest if dtype.is_signed or dtype.is_floating_point else "",
+        "specials": "0x7c00" if dtype.name == "float16" else "0x7f80",
+        "invert": "~" if descending else "",
+        "order": "descending" if descending else "ascending",
+    }
+    return render_block("key.c.j2", block, given).strip("\n")
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The arrays of one task, in which ``n`` keys of so many bits are put in order."""
+
+    n: int
+    bits: int
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Bytes of an array of keys, and of one of numbers, in whole cache lines."""
+        return -(-self.n * self.bits // 512) * 64, -(-self.n * 4 // 64) * 64
+
+    @property
+    def nbytes(self) -> int:
+        return 2 * sum(self._sizes)
+
+    def lines(self, work: str) -> list[str]:
+        """Their declarations, in the memory at ``work``."""
+        keys, numbers = self._sizes
+        kind = f"uint{self.bits}_t"
+        return [
+            f"{kind} *keys = (void *)({work}), *more_keys = (void *)({work} + {keys});",
+            f"uint32_t *numbers = (void *)({work} + {2 * keys});",
+            f"uint32_t *more_numbers = (void *)({work} + {2 * keys + numbers});",
+        ]

@@ -11,6 +11,7 @@ from graphc.backends.native.made import Made, Maker, Setting
 from graphc.ir.dtype import float32, float64
 from graphc.ir.node import Node
 from graphc.lowering.views import Order
+from graphc.ops.composite import Composite
 from graphc.ops.convolution import Window
 from graphc.ops.matmul import MatMul
 
@@ -57,4 +58,8 @@ def preferred(node: Node) -> list[Order | None]:
         from graphc.backends.native.convolution import preferred as of_convolution
 
         return [of_convolution(node)[-1]]
+    if isinstance(node.op, Composite):
+        from graphc.backends.native.attention import preferred as of_attention
+
+        return of_attention(node)
     return [None] * len(node.types)

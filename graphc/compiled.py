@@ -46,6 +46,9 @@ class Compiled:
     such as training flags, parameters and settings, is looked at again at each call.
     """
 
+    _is_fast = False
+    """Whether ``__call__`` has been replaced by a method of a library that does the same."""
+
     def __init__(self, target: Callable[..., Any], backend: Backend, keep_grads: bool) -> None:
         self.target = target
         self.backend = backend
@@ -72,10 +75,11 @@ class Compiled:
         return self if owner is None else MethodType(self, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            result = self._shortly(*args)
-            if result is not MISSED:
-                return result
+        result = MISSED if kwargs else self._shortly(*args)
+        return self._look(*args, **kwargs) if result is MISSED else result
+
+    def _look(self, *args: Any, **kwargs: Any) -> Any:
+        """A call before which all that matters is looked at."""
         seen = CHANGES[0], CHANGES[1]
         if session.trace.capturing:
             return self.target(*args, **kwargs)
@@ -110,6 +114,10 @@ class Compiled:
                 return self._call(seen, *signature(args, kwargs), args, kwargs)
         result = found.call(tensors, None if kwargs else args, seen)
         self._shortly = found.shortly
+        if found.shortcut is not None and not Compiled._is_fast:
+            Compiled._is_fast = True
+            way = found.shortcut.method(Compiled, "_shortly", "_look")
+            Compiled.__call__ = way  # type: ignore[method-assign]
         return result
 
     def _find(self, key: Hashable, tensors: list[Tensor]) -> Specialization | None:

@@ -34,6 +34,13 @@ FUNCTIONS = (
     ("object *", "PyWeakref_NewRef", "object *, object *callback"),
     ("object *", "PyWeakref_GetObject", "object *"),
     ("object *", "PyCFunction_GetSelf", "object *"),
+    ("method_function ", "PyCFunction_GetFunction", "object *"),
+    ("object *", "PyDescr_NewMethod", "object *class, const method *"),
+    (
+        "object *",
+        "PyObject_Vectorcall",
+        "object *, object *const *arguments, size_t count, object *names",
+    ),
     ("void *", "PyType_GetSlot", "void *type, int"),
     ("int ", "PyType_IsSubtype", "void *type, void *base"),
     ("void ", "PyErr_Clear", "void"),
@@ -99,6 +106,8 @@ class Runtime:
         shortcut = (python, python, pointer, pointer, flag, pointer, *(pointer, integer) * 2)
         library.graphc_shortcut.argtypes = (*shortcut, pointer, pointer, flag, python, python)
         library.graphc_shortcut.restype = python
+        library.graphc_entry.argtypes = (python, pointer)
+        library.graphc_entry.restype = python
         self.library = library
         self.is_fast = _has_known_objects() and self._connect()
         """Whether steps are function objects of Python, made by the library."""

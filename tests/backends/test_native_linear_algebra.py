@@ -55,7 +55,8 @@ def near(got: Array, wanted: Array, scale: float = 1.0) -> None:
 @pytest.mark.parametrize("target", HERE)
 def test_equations(target: str, dtype: str, tmp_path: Path) -> None:
     """Matrices that are larger than a block, and several of them."""
-    uses, wanted = [], []
+    uses: list[Use] = []
+    wanted: list[Any] = []
     for shape in RNG_SHAPES:
         n = shape[-1]
         a = (random(*shape) + 4 * np.eye(n)).astype(dtype)
@@ -179,7 +180,8 @@ def test_small_decompositions_have_lapacks_signs(tmp_path: Path) -> None:
     uses += [used(ops.Eigh(upper), x) for x in squares for upper in (False, True)]
     run_all(uses, tmp_path)
     for each in uses:
-        (x,), op = each.operands, each.node.op
+        (x,) = each.operands
+        op: Any = each.node.op
         if isinstance(op, ops.Svd):
             wanted: Any = np.linalg.svd(x, full_matrices=op.full)
         else:

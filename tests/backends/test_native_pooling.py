@@ -74,7 +74,7 @@ def test_max_pool_and_gradient(target: str, order: str, given: str, tmp_path: Pa
         y.backward(torch.tensor(dy))
         laid_x, laid_dy = laid(x, given), laid(dy, given)
         found = laid(places.numpy(), order)
-        back = node_of(MaxPoolGrad(*windows, shape[2:]), dy, found)
+        back = node_of(MaxPoolGrad(*(*windows, shape[2:])), dy, found)
         uses.append(use_of(max_pool, node_of(MaxPool(*windows), x), laid_x, order=order))
         uses.append(use_of(POOLING["max_pool_grad"], back, laid_dy, found, order=order))
         wanted += [(y.detach().numpy(), places.numpy()), (tx.grad.numpy(),)]
@@ -94,6 +94,7 @@ def test_avg_pool_and_gradient(target: str, order: str, given: str, tmp_path: Pa
         for include, divisor in MEANS:
             if set(dilation) != {1} or (divisor and len(shape) == 3):
                 continue
+            means = (*windows, include, divisor)
             more = {} if divisor is None else {"divisor_override": divisor}
             x = random(*shape, seed=seed)
             tx = torch.tensor(x, requires_grad=True)
@@ -101,8 +102,11 @@ def test_avg_pool_and_gradient(target: str, order: str, given: str, tmp_path: Pa
             y = pool(tx, kernel, stride, padding, ceil, include, **more)
             dy = random(*y.shape, seed=seed + 100)
             y.backward(torch.tensor(dy))
-            node = node_of(AvgPool(*windows, include, divisor), x)
-            back = node_of(AvgPoolGrad(*windows, include, divisor, shape[2:]), dy)
+            node = node_of(AvgPool(*means), x)
+            back = node_of(
+                AvgPoolGrad(*(*means, shape[2:])),
+                dy,
+            )
             uses.append(use_of(POOLING["avg_pool"], node, laid(x, given), order=order))
             uses.append(use_of(POOLING["avg_pool_grad"], back, laid(dy, given), order=order))
             wanted += [y.detach().numpy(), tx.grad.numpy()]
@@ -125,9 +129,9 @@ def test_values_without_places(tmp_path: Path) -> None:
             uses += [use_of(alone, node, laid(x, order), order=order)]
             uses += [use_of(max_pool, node, laid(x, order), order=order)]
     run_all(uses, tmp_path)
-    for alone, whole in zip(uses[::2], uses[1::2], strict=True):
-        np.testing.assert_array_equal(alone.results[0], whole.results[0])
-        assert (alone.results[1] == 113).all()
+    for values, whole in zip(uses[::2], uses[1::2], strict=True):
+        np.testing.assert_array_equal(values.results[0], whole.results[0])
+        assert (values.results[1] == 113).all()
         assert np.isnan(whole.results[0]).any()
 
 

@@ -125,7 +125,7 @@ class Finish:
             summary=", ".join(dict.fromkeys(x.op.name for x in op.group.body.computed)),
             kind=computed(op.type.dtype),
             parameters=parameters,
-            batch=decomposed["b"],
+            batch=[*writer.distances(), *decomposed["b"]],
             row=decomposed["i"],
             column=decomposed["j"],
             lines=writer.lines.text,

@@ -11,6 +11,7 @@ from graphc.kernels_templates import render, render_block
 
 HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fail": ("fail.c.j2", ()),
+    "opaque": ("opaque.c.j2", ()),
     "nan_reductions": ("nan_reductions.c.j2", ()),
     "shuffled": ("shuffled.c.j2", ()),
     "triangular": ("triangular.c.j2", ()),

@@ -24,6 +24,8 @@ from graphc.lowering.kernel import (
 )
 
 INDICES = "ijklmnopqrstuvwxyz"
+NEAR = 8
+"""Elements between those that are worked on together, above which their distance is hidden."""
 BLOCK = 64
 """Rows that lie side by side in memory and are worked on together."""
 
@@ -31,12 +33,19 @@ START = {"sum": "0", "prod": "1", "any": "0", "all": "1"}
 CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
 
 
-def terms(strides: Sequence[int], names: Sequence[str]) -> str:
-    """The index that is affine in the named loop variables."""
+def terms(
+    strides: Sequence[int], names: Sequence[str], apart: Mapping[int, str] | None = None
+) -> str:
+    """The index that is affine in the named loop variables.
+
+    ``apart`` has the names of strides that are written so, along the last variable.
+    """
     parts = []
-    for stride, name in zip(strides, names, strict=True):
+    for number, (stride, name) in enumerate(zip(strides, names, strict=True), start=1):
         if stride:
-            parts.append(name if stride == 1 else f"{stride} * {name}")
+            last = number == len(strides)
+            factor = apart.get(stride, str(stride)) if apart and last else str(stride)
+            parts.append(name if stride == 1 else f"{factor} * {name}")
     return " + ".join(parts).replace("+ -", "- ") or "0"
 
 
@@ -130,6 +139,8 @@ class Writer:
         self.lines = Lines()
         self.helpers: set[str] = set()
         self.totals: dict[Access, Total] = {}
+        self.apart: dict[int, str] = {}
+        """The names of distances that the compiler is not to know."""
         self.special: dict[int, str] = {}
         """The elements of parameters that are found otherwise than by their strides."""
         axes = kernel.axes
@@ -377,10 +388,21 @@ class Writer:
             strides = list(self.row_strides)
             index = terms(strides, self.indices)
             return f"kept{access.scratch}[{index}{' - begin' if self.is_column else ''}]"
+        self._note_apart(access.strides)
         special = self.special.get(access.parameter)
-        return (
-            special or f"{self.parameters[access.parameter]}[{terms(access.strides, self.indices)}]"
-        )
+        index = terms(access.strides, self.indices, self.apart)
+        return special or f"{self.parameters[access.parameter]}[{index}]"
+
+    def _note_apart(self, strides: Sequence[int]) -> None:
+        """Hide a large distance between elements that are worked on together."""
+        if strides and abs(strides[-1]) > NEAR:
+            stride = strides[-1]
+            self.apart[stride] = f"apart_{'minus_' * (stride < 0)}{abs(stride)}"
+            self.helpers.add("opaque")
+
+    def distances(self) -> list[str]:
+        """The declarations of the distances that are hidden from the compiler."""
+        return [f"const long {name} = opaque({x});" for x, name in self.apart.items()]
 
     def _define(self, value: Value, expression: str) -> None:
         if value.is_row and self.is_column:

@@ -6,9 +6,11 @@ elements are put in another order only where a value comes in or is returned.
 
 from __future__ import annotations
 
+from graphc.backends.native.finished import product_of
 from graphc.backends.native.heavy import preferred
 from graphc.ir.graph import Graph
 from graphc.ir.node import Item, Node
+from graphc.lowering.epilogues import Finished
 from graphc.lowering.views import Order, Result, View, order_of, view_of
 from graphc.ops.composite import Composite
 from graphc.ops.matmul import MatMul
@@ -59,6 +61,9 @@ def _wanted(node: Node, found: dict[Node, View]) -> list[Order | None]:
     if isinstance(op, Fused):
         order = _followed(node, found, op.space)
         return [order if t.shape == op.space else None for t in node.types]
+    if isinstance(op, Finished):
+        order = preferred(product_of(node))[0]
+        return [order if t.shape == op.type.shape else None for t in node.types]
     if isinstance(op, Pool | Concat | Pad | Place):
         order = _followed(node, found, None)
         return [order if order and len(order) == t.rank else None for t in node.types]

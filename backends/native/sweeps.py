@@ -162,6 +162,7 @@ class Emission:
                 if isinstance(x, Reduction) and x.result is not None:
                     self._total(x)
         self.writer.write()
+        self.opening += self.writer.distances()
         lines = [*self.before.text, *self.writer.lines.text]
         text = self._function(self.name, self._summary(), self.opening, lines)
         stages = [Stage(self.name, self.tasks)]

@@ -161,7 +161,7 @@ def random_permutation(name: str, setting: Setting) -> Made:
     if 0 in y.shape:
         return NOTHING
     (size,) = y.shape
-    arrays = Arrays(size, 64)
+    arrays = Arrays(size, 32)
     values = [f"{a} | (uint64_t){b} << 32" for a, b in ("ab", "cd")]
     keys = Stream("uint64_t", values, f"{size} keys: word 2i + 2^32 word 2i + 1.")
     state = "const int64_t *restrict state"
@@ -181,7 +181,7 @@ def random_permutation(name: str, setting: Setting) -> Made:
         target=Pointer("y").moved(step, "i").element,
     )
     stages = (Stage(f"{name}_keys", tasks), Stage(name, 1))
-    return Made(text, stages, (size * 8, arrays.nbytes), helpers=frozenset({"ordered_64"}))
+    return Made(text, stages, (size * 8, arrays.nbytes), helpers=frozenset({"ordered_32"}))
 
 
 def advance(name: str, setting: Setting) -> Made:

@@ -24,7 +24,7 @@ from graphc.kernels_templates import render
 from graphc.ops.reduce import ArgMax, ArgMin
 from graphc.ops.sort import Ordered, Sort, TopK
 
-FEW = 32
+FEW = 128
 """Elements up to which the first ones are kept in order as they are found."""
 BLOCK = 64
 """Elements that are compared with the last of these at once."""

@@ -11,9 +11,9 @@ from graphc.backends.native.attention_matrices import (
     Options,
     Product,
     Tiling,
+    element_of_rows,
     heads_of,
     kind_of,
-    place,
     power_facts,
     square,
     tasks_of,
@@ -87,8 +87,7 @@ def attention(name: str, setting: Setting) -> Made:
     )  # fmt: skip
     output = Matrix("output", setting.results[0], tiling.lanes)
     statistics = setting.results[1]
-    at = place(statistics.shape[:-1], statistics.strides[:-1])
-    place_of_row = f"statistics[{at} + (q0 + i) * {statistics.strides[-1]}]"
+    place_of_row = f"statistics[{element_of_rows(statistics, '(q0 + i)')}]"
     item = 8 if kind == "double" else 4
     (turned,), square_text = square(name, setting, tiling.lanes, q)
     text = render(

@@ -10,9 +10,9 @@ from graphc.backends.native.attention_matrices import (
     Options,
     Product,
     Tiling,
+    element_of_rows,
     heads_of,
     kind_of,
-    place,
     power_facts,
     square,
     tasks_of,
@@ -115,8 +115,6 @@ class Gradient:
             f"const {kind} *restrict statistics",
             f"const {dy.type} *restrict dy",
         ]
-        where = f"{place(self.statistics.shape[:-1], self.statistics.strides[:-1])} + "
-        where += f"(q0 + i) * {self.statistics.strides[-1]}"
         scale = number(self.statistics.dtype, options.scale)
         text = render(
             "attention_grad.c.j2",
@@ -151,7 +149,7 @@ class Gradient:
             of_query=of_query,
             of_key=of_key,
             of_value=of_value,
-            statistics=f"statistics[{where}]",
+            statistics=f"statistics[{element_of_rows(self.statistics, '(q0 + i)')}]",
             product=f"{output.element('(q0 + i)', 'j')} * {dy.element('(q0 + i)', 'j')}",
             scale=scale,
             infinity=number(self.statistics.dtype, inf),

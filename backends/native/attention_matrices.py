@@ -38,8 +38,12 @@ def place(extents: Shape, strides: Shape) -> str:
         number += f" % {extent}" if i else ""
         below *= extent
         if stride:
-            terms.append(f"{number} * {stride}" if stride != 1 else number)
+            terms.append(_times(number, stride))
     return " + ".join(terms) or "0"
+
+
+def _times(index: str, stride: int) -> str:
+    return index if stride == 1 else f"{index} * {stride}"
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Matrix:
 
     def _index(self, row: str, column: str) -> str:
         first, second = self.operand.strides[-2:]
-        return f"{row} * {first} + {column}" + (f" * {second}" if second != 1 else "")
+        return f"{_times(row, first)} + {_times(column, second)}"
 
     @property
     def is_computed(self) -> bool:
@@ -248,7 +252,8 @@ class Options:
         shape = (*(1,) * missing, *mask.shape)
         strides = (*(0,) * missing, *mask.strides)
         strides = tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
-        at = f"{place(lead, strides[:-2])} + {query} * {strides[-2]} + s * {strides[-1]}"
+        at = f"{place(lead, strides[:-2])} + "
+        at += f"{_times(query, strides[-2])} + {_times('s', strides[-1])}"
         value = load(mask.dtype, f"mask[{at}]")
         first = setting.operands[0].dtype
         wide = float32 if is_low(first) else first
@@ -293,3 +298,8 @@ def power_facts(kind: str) -> dict[str, object]:
     facts = next(x for x in TYPES if x["t"] == kind)
     lowest = "-87.0f" if kind == "float" else "-708.0"
     return {**facts, "lowest": lowest, "polynomial": polynomial("p", "r", EXP[kind], kind)}
+
+
+def element_of_rows(x: Operand, row: str) -> str:
+    """The place of a head's element in an array that has one for each row."""
+    return f"{place(x.shape[:-1], x.strides[:-1])} + {_times(row, x.strides[-1])}"

@@ -29,7 +29,7 @@ def find(name: str) -> Backend:
     ``native:TARGET`` is the native backend for one instruction set, such as ``native:avx2``.
     """
     if name == "auto":
-        name = "numpy"
+        name = _automatic()
     if name in OWN:
         return import_module(f"graphc.backends.{name}").BACKEND  # type: ignore[no-any-return]
     if name.startswith("native:"):

@@ -211,12 +211,12 @@ def _summary(what: str, layout: Layout) -> str:
     return f"The {what} of windows of {kernel}, {shape} to {found}, {side} side by side."
 
 
-def max_pool(name: str, setting: Setting, wanted: tuple[bool, ...] = (True, True)) -> Made:
-    """The largest elements of windows, and their places unless these are not ``wanted``."""
+def max_pool(name: str, setting: Setting) -> Made:
+    """The largest elements of windows, and their places if something reads them."""
     layout = _layout(setting)
     if 0 in layout.y.shape:
         return NOTHING
-    body = _largest(name, layout, wanted[1])
+    body = _largest(name, layout, not setting.read or setting.read[1])
     return _pool(name, layout, body, _summary("largest", layout), ("", ""))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from graphc.backends.native.made import Made, Setting
 from graphc.backends.native.pooling import POOLING, max_pool
 from graphc.backends.native.targets import TARGETS, host
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad
@@ -35,6 +35,11 @@ WINDOWS: list[tuple[tuple[int, ...], Any]] = [
     ((1, 33, 5, 6, 6), ((2, 2, 2), (1, 2, 2), (0, 0, 0), (2, 1, 2), False)),
 ]
 MEANS: list[tuple[bool, int | None]] = [(True, None), (False, None), (True, 7)]
+
+
+def without_places(name: str, setting: Setting) -> Made:
+    """Max pooling of which only the values are read."""
+    return max_pool(name, replace(setting, read=(True, False)))
 
 
 def laid(x: Array, order: str) -> Array:
@@ -125,7 +130,7 @@ def test_values_without_places(tmp_path: Path) -> None:
         x.reshape(-1)[::17] = np.nan
         node = node_of(MaxPool(*windows), x)
         for order in ("C", "channels"):
-            alone = partial(max_pool, wanted=(True, False))
+            alone = without_places
             uses += [use_of(alone, node, laid(x, order), order=order)]
             uses += [use_of(max_pool, node, laid(x, order), order=order)]
     run_all(uses, tmp_path)

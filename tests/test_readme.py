@@ -55,7 +55,7 @@ class Block:
         text = str(eval(self.prints, namespace))
         if self.start is not None:
             found = re.search(
-                rf"^( *).*{re.escape(self.start)}.*\n(\1 .*\n| *\n)*", text, re.MULTILINE
+                rf"^( *).*{re.escape(self.start)}.*\n(\1 .*\n| *\n)*(\1}}\n)?", text, re.MULTILINE
             )
             assert found is not None, f"{self.start!r} does not occur in {self.prints}"
             text = dedent(found[0])
@@ -66,13 +66,13 @@ def line_of(text: str, place: int) -> int:
     return text.count("\n", 0, place) + 1
 
 
-def blocks(path: Path, language: str) -> list[Block]:
+def blocks(path: Path, *languages: str) -> list[Block]:
     text = path.read_text(encoding="utf-8")
     found = BLOCK.finditer(text)
     return [
         Block(m["language"], m["text"], m["prints"], m["start"], line_of(text, m.start("text")))
         for m in found
-        if m["language"] == language
+        if m["language"] in languages
     ]
 
 
@@ -82,7 +82,7 @@ def run_snippets(path: Path) -> Iterator[tuple[Block, str]]:
     A block is a file of its own to what it runs: generated text names the block's own lines.
     """
     namespace: dict[str, Any] = {"__name__": "readme"}
-    for block in blocks(path, "python"):
+    for block in blocks(path, "python", "c"):
         if block.prints is not None:
             yield block, block.shown(namespace)
             continue

@@ -135,19 +135,20 @@ def reference(
     case: Case, query: Array, key: Array, value: Array, mask: Array | None, dy: Array
 ) -> tuple[Array, ...]:
     """Output, logarithms of the sums, and the gradients, in float64."""
-    wide = [x if x is None or x.dtype == bool else x.astype(np.float64) for x in (mask, dy)]
-    q, k, v = (x.astype(np.float64) for x in (query, key, value))
+    q, k, v, flow = (x.astype(np.float64) for x in (query, key, value, dy))
     scores = q @ k.swapaxes(-1, -2) * case.scale
     if case.causal:
         scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
-    if mask is not None:
-        scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + wide[0]
+    if mask is not None and mask.dtype == bool:
+        scores = np.where(mask, scores, -np.inf)
+    elif mask is not None:
+        scores = scores + mask.astype(np.float64)
     largest = scores.max(-1, keepdims=True)
     largest[np.isneginf(largest)] = 0
     powers = np.exp(scores - largest)
     total = powers.sum(-1, keepdims=True)
     total[total == 0] = 1
-    weights, flow = powers / total, wide[1]
+    weights = powers / total
     slopes = flow @ v.swapaxes(-1, -2)
     slopes = weights * (slopes - (weights * slopes).sum(-1, keepdims=True)) * case.scale
     return (
@@ -157,6 +158,12 @@ def reference(
         slopes.swapaxes(-1, -2) @ q,
         weights.swapaxes(-1, -2) @ flow,
     )
+
+
+def several(found: Node | tuple[Node, ...]) -> tuple[Node, ...]:
+    """The results of a composite."""
+    assert isinstance(found, tuple)
+    return found
 
 
 def given(array: Array | None, label: str) -> Node | None:
@@ -178,13 +185,11 @@ def made(case: Case) -> tuple[list[Use], list[Array]]:
     options: dict[str, Any] = {"causal": case.causal, "scale": case.scale, "dropout": 0.0}
     operands = [*matrices, mask]
     nodes = [given(x, f"x{i}") for i, x in enumerate(operands)]
-    results = attention(*nodes, None, **options)
-    assert isinstance(results, tuple)
+    results = several(attention(*nodes, None, **options))
     forward = results[0].inputs[0]
     types = forward.types
     found = [wanted[0].astype(types[0].dtype.numpy), wanted[1].astype(types[1].dtype.numpy)]
-    flows = attention_grad(*nodes, None, *results, given(dy, "dy"), **options)
-    assert isinstance(flows, tuple)
+    flows = several(attention_grad(*nodes, None, *results, given(dy, "dy"), **options))
     present = [x for x in operands if x is not None]
     return [
         laid(case, "attention", forward, present),
@@ -249,14 +254,15 @@ def test_what_is_not_a_number_is_everywhere_in_its_row(tmp_path: Path) -> None:
     """And an infinite score too, as in the softmax of it."""
     query, key, value = (np.ones((1, 20, 8), np.float32) for _ in range(3))
     query[0, 3, 2], query[0, 5, 0] = np.nan, np.inf
-    node = attention(*map(given, (query, key, value), "qkv"), None, None, **PLAIN)[0].inputs[0]
+    nodes = [given(x, label) for x, label in zip((query, key, value), "qkv", strict=True)]
+    node = several(attention(*nodes, None, None, **PLAIN))[0].inputs[0]
     each = use_of(ATTENTION["attention"], node, query, key, value)
     run_all([each], tmp_path)
     output, statistics = each.results
-    lost = np.isnan(output).all(-1)[0]
-    assert lost.nonzero()[0].tolist() == [3, 5]
-    assert np.isnan(statistics[0]).nonzero()[0].tolist() == [3, 5]
-    assert (output[0, ~lost] == 1).all()
+    lost = np.asarray(np.isnan(output[0]).all(-1))
+    assert np.flatnonzero(lost).tolist() == [3, 5]
+    assert np.flatnonzero(np.isnan(statistics[0])).tolist() == [3, 5]
+    assert (output[0][~lost] == 1).all()
 
 
 PLAIN: dict[str, Any] = {"causal": False, "scale": 1.0, "dropout": 0.0}
@@ -268,11 +274,11 @@ def test_hidden_rows_have_no_weights(tmp_path: Path) -> None:
     mask = np.zeros((40, 40), bool)
     operands = [query, key, value, mask]
     nodes = [given(x, f"x{i}") for i, x in enumerate(operands)]
-    results = attention(*nodes, None, **PLAIN)
+    results = several(attention(*nodes, None, **PLAIN))
     forward = use_of(ATTENTION["attention"], results[0].inputs[0], *operands)
     run_all([forward], tmp_path)
     assert not forward.results[0].any() and not forward.results[1].any()
-    flows = attention_grad(*nodes, None, *results, given(dy, "dy"), **PLAIN)
+    flows = several(attention_grad(*nodes, None, *results, given(dy, "dy"), **PLAIN))
     backward = use_of(
         ATTENTION["attention_grad"], flows[0].inputs[0], *operands, *forward.results, dy
     )
@@ -287,8 +293,8 @@ def claimed(
     masking = None if mask is None else given(np.empty(mask, np.float32), "mask")
     scores = (*shapes[0][:-1], shapes[1][-2])
     drawn = given(np.empty(scores, np.float32), "noise") if noise else None
-    results = attention(*nodes, masking, drawn, **{**PLAIN, "dropout": 0.5 if noise else 0.0})
-    return claims(results[0].inputs[0])
+    options = {**PLAIN, "dropout": 0.5 if noise else 0.0}
+    return claims(several(attention(*nodes, masking, drawn, **options))[0].inputs[0])
 
 
 def test_what_is_claimed() -> None:

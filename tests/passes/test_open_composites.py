@@ -106,7 +106,7 @@ def test_claims_are_of_what_is_named() -> None:
     assert claims(Naming(), node) and claims(Choosing(), node)
     assert not claims(NumpyBackend(), node)
     unnamed = Choosing()
-    unnamed.composites = frozenset()  # type: ignore[misc]
+    unnamed.composites = frozenset()
     assert not claims(unnamed, node)
 
 

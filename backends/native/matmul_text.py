@@ -2,131 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.loops import Lines, terms
 from graphc.backends.native.made import Made, Stage, tasks
-from graphc.backends.native.products import Matrix, Product
+from graphc.backends.native.matmul_blocks import Part, Side, at, distinct, through
+from graphc.backends.native.products import Product
 from graphc.backends.native.tile_text import Inner
-from graphc.backends.native.tiles import Split, Tile, split
+from graphc.backends.native.tiles import Tile
 from graphc.backends.native.types import computed, is_low, store, stored
-from graphc.ir.types import Shape
 from graphc.kernels_templates import render
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows or columns that are covered by tiles of one size."""
-
-    size: int
-    first: int
-    last: int
-
-
-class Side:
-    """The rows or the columns of the result: tiles, and the blocks of tiles that tasks have."""
-
-    def __init__(
-        self, index: str, extent: int, most: int, per_block: int, *, is_even: bool
-    ) -> None:
-        self.index, self.extent = index, extent
-        self.per_block = per_block
-        self.tiles = ceil(extent / most)
-        self.blocks = ceil(self.tiles / per_block)
-        self.even: Split | None = split(extent, most) if is_even else None
-        whole = self.even.whole if self.even else extent // most * most
-        sizes = (self.even.size + 1, self.even.size) if self.even else (most, extent - whole)
-        parts = (Part(sizes[0], 0, whole), Part(sizes[1], whole, extent))
-        self.parts = [x for x in parts if x.last > x.first]
-        self.most = most
-        self.widest = min(extent, per_block * self.parts[0].size)
-        """The most rows or columns of a block."""
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether where a tile begins takes more than a multiplication to say."""
-        return self.even is not None and self.even.larger > 0
-
-    def start(self, name: str, tile: str) -> str:
-        """The first row or column of a tile."""
-        if self.is_mixed:
-            return f"{name}_{'row' if self.index == 'i' else 'column'}({tile})"
-        return f"{self.parts[0].size} * ({tile})"
-
-    def text(self, name: str) -> str:
-        """The function that says where a tile begins."""
-        assert self.even is not None
-        size, larger = self.even.size, self.even.larger
-        word = "row" if self.index == "i" else "column"
-        return render("_tile_start.c.j2", name=name, word=word, size=size, larger=larger)
-
-    def bounds(self, name: str, block: str) -> list[str]:
-        """Declarations of the first row of a task's block and of that after its last."""
-        i, per = self.index, self.per_block
-        lines = [f"const long {i}0 = {self.start(name, f'{per} * ({block})')};"]
-        after = f"{per} * ({block}) + {per}"
-        if self.is_mixed and self.tiles % per:
-            lines.append(f"const long {i}_tile = {after} < {self.tiles} ? {after} : {self.tiles};")
-            lines.append(f"const long {i}1 = {self.start(name, f'{i}_tile')};")
-        elif self.is_mixed:
-            lines.append(f"const long {i}1 = {self.start(name, after)};")
-        else:
-            reach = per * self.parts[0].size
-            end = f"{i}0 + {reach}"
-            if self.blocks * reach > self.extent:
-                end = f"{end} < {self.extent} ? {end} : {self.extent}"
-            lines.append(f"const long {i}1 = {end};")
-        return lines
-
-    @property
-    def begin(self) -> str:
-        """The first row of a block."""
-        return f"{self.index}0" if self.blocks > 1 else "0"
-
-    @property
-    def end(self) -> str:
-        """The row after the last of a block."""
-        return f"{self.index}1" if self.blocks > 1 else str(self.extent)
-
-    def loop(self, part: Part) -> str:
-        """The loop over a block's tiles of one size."""
-        i = self.index
-        if self.blocks == 1:
-            return f"for (long {i} = {part.first}; {i} < {part.last}; {i} += {part.size})"
-        first = f"{i}0"
-        if part.first:
-            first = f"{i}0 > {part.first} ? {i}0 : {part.first}"
-        cut = "" if part.last == self.extent else f" && {i} < {part.last}"
-        return f"for (long {i} = {first}; {i} < {i}1{cut}; {i} += {part.size})"
-
-
-def at(base: str, *parts: tuple[int, str]) -> str:
-    """A pointer moved by strides along indices."""
-    moved = terms([s for s, _ in parts], [n for _, n in parts])
-    return base if moved == "0" else f"{base} + {moved}".replace("+ -", "- ")
-
-
-def through(batch: Shape, strides: Shape, number: str = "entry") -> list[tuple[int, str]]:
-    """The strides through a batch, and the indices as they follow from the number of an entry."""
-    found, inner = [], 1
-    for axis in reversed(range(len(batch))):
-        index = number if inner == 1 else f"({number} / {inner})"
-        found.append((strides[axis], f"({index} % {batch[axis]})" if axis else index))
-        inner *= batch[axis]
-    return found[::-1]
-
-
-def distinct(batch: Shape, matrix: Matrix) -> tuple[Shape, Shape, Shape]:
-    """The batch without dimensions along which a matrix is repeated, the strides through it there,
-    and the steps from a packed matrix to another through the whole batch."""
-    pairs = [(n, s) for n, s in zip(batch, matrix.batch, strict=True) if s]
-    steps, step = [], 1
-    for extent, stride in zip(reversed(batch), reversed(matrix.batch), strict=True):
-        steps.append(step if stride else 0)
-        step *= extent if stride else 1
-    return tuple(n for n, _ in pairs), tuple(s for _, s in pairs), tuple(reversed(steps))
 
 
 class MatmulText:
@@ -199,7 +85,22 @@ class MatmulText:
         if self.pieces > 1:
             what += f", over {tile.depth} terms at a time"
         lines.append(f"{what}; {tile.reason}." if tile.reason else f"{what}.")
+        if not tile.is_dots:
+            lines.append(f"{self._reading()}.")
         return lines
+
+    def _reading(self) -> str:
+        """Where tiles find the operands."""
+        x, tile = self.x, self.tile
+        a = "A is packed first" if tile.pack_a else "A is read where it lies"
+        if not tile.pack_b:
+            return f"{a}, B too" if not tile.pack_a else f"{a}, B is read where it lies"
+        turned = "transposed and " if x.b_along == "depth" else ""
+        if tile.pack_b == "before":
+            blocks = self.rows.blocks
+            used = f", as {blocks} blocks use it" if blocks > 1 else ""
+            return f"{a}, B is {turned}packed first{used}"
+        return f"{a}, a panel of B is {turned}packed just before it is used"
 
     # -- packing before ------------------------------------------------------------------------
 
@@ -225,8 +126,9 @@ class MatmulText:
             total += count * entries
             self.packed.append((f"packed_{letter}", entries * extent * x.depth))
             if len(matrices) > 1:
-                lines.open(f"if (piece < {total})" if number == 0 else "else")
-            of = f"(piece - {begin})" if begin else "piece"
+                lines.open(f"if (piece < {total})" if number == 0 else "} else")
+            of = f"piece - {begin}" if begin else "piece"
+            of = f"({of})" if begin and entries > 1 else of
             if entries > 1:
                 lines.add(f"const long entry = {of} / {count}, tile = {of} % {count};")
             else:
@@ -239,7 +141,9 @@ class MatmulText:
                 (x.depth, side.index),
             )
             self._pack_parts(lines, letter, side, step, along, source, target)
-            if len(matrices) > 1:
+            if len(matrices) > 1 and number == 0:
+                lines.depth -= 1
+            elif number:
                 lines.close()
         each = x.depth * max(tile.rows if tile.pack_a else 0, tile.width)
         parts = tasks(total, each, self.threads)
@@ -372,47 +276,45 @@ class MatmulText:
     def _panels(self, part: Part) -> None:
         """The loop over panels of one width."""
         x, tile, lines = self.x, self.tile, self.lines
-        lines.open(self.columns.loop(part))
+        loop, j = self.columns.loop(part)
+        if loop:
+            lines.open(loop)
         step = part.size
         if tile.pack_b == "within":
             function = self.inner.pack("pack_b", part.size, x.b.row, x.b.column)
-            source = at(self.b, (x.b.column, "j"), self._along_depth(x.b.row))
+            source = at(self.b, (x.b.column, j), self._along_depth(x.b.row))
             lines.add(f"{function}({self.depth}, {source}, panel);")
             panel = "panel"
         elif tile.pack_b:
-            panel = at(self.b, (x.depth, "j"), self._along_depth(part.size))
+            panel = at(self.b, (x.depth, j), self._along_depth(part.size))
         else:
-            panel, step = at(self.b, (x.b.column, "j"), self._along_depth(x.b.row)), x.b.row
+            panel = at(self.b, (x.b.column, j), self._along_depth(x.b.row))
+            step = x.b.row
         for rows in self.rows.parts:
-            lines.add(self.rows.loop(rows))
-            lines.depth += 1
-            lines.add(self._tile(rows.size, part.size, step, panel))
-            lines.depth -= 1
-        lines.close()
+            header, i = self.rows.loop(rows)
+            call = self._tile(rows.size, part.size, step, (i, j), panel)
+            lines.add(*([header, f"    {call}"] if header else [call]))
+        if loop:
+            lines.close()
 
-    def _tile(self, rows: int, width: int, step: int, panel: str) -> str:
-        """The call for a tile."""
-        x, tile = self.x, self.tile
+    def _tile(self, rows: int, width: int, step: int, place: tuple[str, str], panel: str) -> str:
+        """The call for the tile at a place."""
+        x, tile, (i, j) = self.x, self.tile, place
+        strides = (x.c.row, x.c.column) if x.is_stored else (self.columns.widest, 1)
         if x.is_stored:
-            strides = (x.c.row, x.c.column)
-            to = at(self.c, (x.c.row, "i"), (x.c.column, "j"))
+            to = at(self.c, (strides[0], i), (strides[1], j))
         else:
-            strides = (self.columns.widest, 1)
-            to = at(
-                "block",
-                *(
-                    (strides[n], i if s.blocks == 1 else f"({i} - {i}0)")
-                    for n, (i, s) in enumerate((("i", self.rows), ("j", self.columns)))
-                ),
-            )
+            row = i if self.rows.blocks == 1 else f"({i} - i0)"
+            to = at("block", (strides[0], row), (1, j))
+            to += " - j0" if self.columns.blocks > 1 else ""
         if tile.is_dots:
             function = self.inner.dots(rows, width, x.a.row, x.b.column, strides)
-            return f"{function}({self.depth}, {at(self.a, (x.a.row, 'i'))}, {panel}, {to});"
+            return f"{function}({self.depth}, {at(self.a, (x.a.row, i))}, {panel}, {to});"
         if tile.pack_a:
-            a, source = (1, rows), at(self.a, (x.depth, "i"), self._along_depth(rows))
+            a, source = (1, rows), at(self.a, (x.depth, i), self._along_depth(rows))
         else:
             a = (x.a.row, x.a.column)
-            source = at(self.a, (x.a.row, "i"), self._along_depth(x.a.column))
+            source = at(self.a, (x.a.row, i), self._along_depth(x.a.column))
         function = self.inner.tile(rows, width, a, step, strides[0], is_piece=self.pieces > 1)
         more = ", k > 0" if self.pieces > 1 else ""
         return f"{function}({self.depth}, {source}, {panel}, {to}{more});"

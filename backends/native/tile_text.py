@@ -96,6 +96,7 @@ class Inner:
             f"{wish}{width}",
             "_tile_pack.c.j2",
             source=stored(self.dtype),
+            what="rows of A" if wish == "pack_a" else "columns of B",
             width=width,
             step=step,
             along=along,

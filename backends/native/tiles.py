@@ -9,7 +9,7 @@ lie close together if the panel is packed: copied so. A task computes a *block* 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from graphc.backends.native.products import Product
@@ -21,6 +21,8 @@ PER_THREAD = 4
 """Tasks for each thread: who is disturbed takes fewer of them."""
 STACK = 64 * 1024
 """Bytes of a buffer on a task's stack."""
+DEPTH = 1024
+"""The most terms of a sum between two visits of the result."""
 BLOCK = 32 * 1024
 """Bytes of a block that is finished from a buffer: what the first cache holds."""
 NEAR = 512 * 1024
@@ -115,30 +117,30 @@ def vectors(width: int, lanes: int) -> int:
 
 def candidates(x: Product, target: Target, threads: int) -> Iterator[Tile]:
     """Every cut that may be good."""
-    lanes = target.lanes(max(4, x.dtype.itemsize))
+    itemsize = max(4, x.dtype.itemsize)
+    lanes = target.lanes(itemsize)
     for rows, across in _shapes(x, target, lanes):
-        for pack_b in _packings(x):
+        for pack_b in _packings(x, rows):
             for pack_a in _packings_of_a(x):
-                yield from _blocks(
-                    x, Tile(rows, across, lanes, x.depth, 1, 1, 1, pack_a, pack_b), threads
-                )
+                tile = Tile(rows, across, lanes, x.depth, 1, 1, 1, pack_a, pack_b)
+                for depth in _depths(x, tile, itemsize):
+                    yield from _blocks(x, replace(tile, depth=depth), threads)
     if x.a_along == x.b_along == "depth" and x.dtype.itemsize >= 4:
         for rows, across in _dot_shapes(x, target):
-            yield from _blocks(
-                x, Tile(rows, across, lanes, x.depth, 1, 1, 1, is_dots=True), threads
-            )
+            tile = Tile(rows, across, lanes, x.depth, 1, 1, 1, is_dots=True)
+            yield from _blocks(x, tile, threads)
 
 
 def _shapes(x: Product, target: Target, lanes: int) -> Iterator[tuple[int, int]]:
     """Rows and vectors of tiles that fit the registers."""
     # Without fused multiply-add a product takes a register of its own.
     free = target.registers - 1 - (target.name == "portable")
-    for across in range(1, 13):
-        if (across - 1) * lanes >= max(lanes, x.columns):
-            break
+    for across in (1, 2, 3, 4, 6, 8, 12):
         rows = max((r for r in range(1, MANY) if r * across + min(r, across) <= free), default=0)
-        rows = min(rows, x.rows)
-        if rows:
+        is_needed = across == 1 or (across - 1) * lanes < x.columns
+        if across == 1 and x.columns > lanes and x.rows > 1:
+            continue
+        if rows and is_needed and (across <= 4 or rows >= x.rows):
             yield split(x.rows, rows).sizes[0], across
 
 
@@ -149,12 +151,12 @@ def _dot_shapes(x: Product, target: Target) -> Iterator[tuple[int, int]]:
         yield split(x.rows, rows).sizes[0], split(x.columns, across).sizes[0]
 
 
-def _packings(x: Product) -> list[str]:
+def _packings(x: Product, rows: int) -> list[str]:
     if x.dtype.itemsize < 4:
         return ["within", "before"] if x.depth else ["within"]
-    if x.depth == 0:
-        return [""]
     is_direct = x.b_along == "columns"
+    if x.depth == 0 or (is_direct and rows == x.rows):
+        return [""]
     return ["", "within", "before"] if is_direct else ["within", "before"]
 
 
@@ -162,71 +164,57 @@ def _packings_of_a(x: Product) -> list[bool]:
     """Two-byte floats are widened while they are packed."""
     if x.dtype.itemsize < 4:
         return [True]
-    return [False, True] if x.depth else [False]
+    return [False, True] if min(x.rows, x.columns) >= 32 and x.depth else [False]
+
+
+def _depths(x: Product, tile: Tile, itemsize: int) -> list[int]:
+    """How many terms of a sum to take at a time: all, or as many as caches hold."""
+    most = STACK // (tile.width * itemsize) if tile.pack_b == "within" else DEPTH
+    pieces = {max(1, ceil(x.depth / n)) for n in (most, most / 2, most / 4) if n >= 64}
+    return [x.depth if n == 1 else ceil(x.depth / n / 16) * 16 for n in sorted(pieces)]
 
 
 def _blocks(x: Product, tile: Tile, threads: int) -> Iterator[Tile]:
     """The ways to cut a product into blocks of such tiles."""
-    itemsize = max(4, x.dtype.itemsize)
-    depth = x.depth
-    if not tile.is_dots:
-        most = STACK // (tile.width * itemsize) if tile.pack_b == "within" else 1024
-        depth = _even(x.depth, max(16, min(1024, most)))
     across, down = ceil(x.columns / tile.width), ceil(x.rows / tile.rows)
     wanted = 1
     if threads > 1 and x.work >= 2 * WORTH:
         wanted = min(PER_THREAD * threads, x.work // WORTH)
     entries = max(1, x.entries // wanted)
-    each = ceil(wanted * entries / x.entries)
-    for rows in _counts(down):
-        for columns in _counts(across):
-            tasks = ceil(down / rows) * ceil(across / columns)
-            area = min(rows * tile.rows, x.rows) * columns * tile.width * itemsize
-            if not x.is_stored and area > BLOCK and (rows, columns) != (1, 1):
-                continue
-            if tasks >= each or rows == columns == 1:
-                yield _with(tile, depth, rows, columns, entries)
+    each = ceil(wanted / ceil(x.entries / entries))
+    itemsize = max(4, x.dtype.itemsize)
+    for parts in _PARTS:
+        row_tiles = ceil(down / parts)
+        if parts > down:
+            break
+        rows = min(x.rows, row_tiles * tile.rows)
+        columns = max(1, across // ceil(each / ceil(down / row_tiles)))
+        if not x.is_stored:
+            columns = min(columns, max(1, BLOCK // itemsize // rows // tile.width))
+        for panels in {columns, ceil(columns / 2)}:
+            yield replace(tile, row_tiles=row_tiles, panels=panels, entries=entries)
+        if parts >= each and rows * tile.width * itemsize <= BLOCK:
+            break
 
 
-def _with(tile: Tile, depth: int, row_tiles: int, panels: int, entries: int) -> Tile:
-    return Tile(
-        tile.rows,
-        tile.vectors,
-        tile.lanes,
-        depth,
-        row_tiles,
-        panels,
-        entries,
-        tile.pack_a,
-        tile.pack_b,
-        tile.is_dots,
-    )
-
-
-def _even(total: int, most: int) -> int:
-    """The size of even pieces, of which only the last may be smaller."""
-    pieces = max(1, ceil(total / most))
-    return total if pieces == 1 else ceil(total / pieces / 16) * 16
-
-
-def _counts(total: int) -> list[int]:
-    """Sizes of even pieces of a number of tiles."""
-    pieces = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024]
-    return sorted({ceil(total / n) for n in pieces if n <= total} | {1})
+_PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048, 4096)
 
 
 # -- costs -----------------------------------------------------------------------------------------
 
+FIRST = 24 * 1024
+"""Bytes of a panel that stay in the first cache."""
 LATENCY = 4.0
 """Cycles before a sum can be added to again."""
 STAGE = 2500.0
 """Cycles in which threads meet between two stages."""
-COPY, TRANSPOSE, GATHER = 0.08, 0.28, 1.0
+COPY, TRANSPOSE, GATHER = 0.08, 0.18, 1.0
 """Cycles to pack an element: whole vectors, squares that are transposed, one by one."""
 
 
 def cost(x: Product, tile: Tile, target: Target, threads: int) -> float:
     """About how many cycles the product takes."""
+    threads = max(1, min(threads, x.work // WORTH))
     itemsize = max(4, x.dtype.itemsize)
     down, across = ceil(x.rows / tile.rows), ceil(x.columns / tile.width)
     row_blocks, column_blocks = ceil(down / tile.row_tiles), ceil(across / tile.panels)
@@ -274,37 +262,44 @@ def _packing(is_copy: bool, is_transposed: bool, x: Product) -> float:
 def _sums(x: Product, tile: Tile, target: Target) -> float:
     """Cycles of the inner kernels for one entry of the batch."""
     pieces = max(1, ceil(x.depth / max(1, tile.depth)))
-    found = 0.0
+    found, itemsize = 0.0, max(4, x.dtype.itemsize)
     for rows, high in _numbers(split(x.rows, tile.rows)):
         for width, wide in _widths(x.columns, tile):
             steps, each, around = x.depth, 0.0, 0.0
             if tile.is_dots:
-                each = _step(rows, width, target, min(rows, width))
+                each = _step(rows, width, target, tile, itemsize)
                 steps = x.depth // tile.lanes
                 around = 10 + rows * width * (4 + x.depth % tile.lanes)
             else:
                 across = vectors(width, tile.lanes)
-                each = _step(rows, across, target, 1) + _strain(x, tile, rows, target)
+                each = _step(rows, across, target, tile, itemsize) + _strain(x, tile, rows, target)
                 around = 12 + rows * across * 1.5
             found += high * wide * (steps * each + pieces * around)
     return found
 
 
-def _step(rows: int, across: int, target: Target, reads: int) -> float:
+def _step(rows: int, across: int, target: Target, tile: Tile, itemsize: int) -> float:
     """Cycles for one step along the depth: multiply-adds, loads, or waiting for sums."""
     adds = rows * across * (1.0 if target.name == "portable" else 0.5)
-    loads = (rows + across) / 2
-    return max(adds, loads, LATENCY) + 0.15
+    # Vectors of several rows at one place of their cache lines come from one bank.
+    loads = (rows + across) * (1.1 if tile.is_dots else 0.5)
+    # What the first cache does not hold comes from the second one for each tile.
+    read = (rows + across) * tile.lanes if tile.is_dots else tile.width
+    held = rows + across if tile.is_dots else tile.width
+    fetched = read * itemsize / 20 if tile.depth * held * itemsize > FIRST else 0.0
+    return max(adds, loads, LATENCY, fetched) + 0.15
 
 
 def _strain(x: Product, tile: Tile, rows: int, target: Target) -> float:
     """Cycles that a step waits because of how the operands lie."""
     found, itemsize = 0.0, max(4, x.dtype.itemsize)
-    if not tile.pack_b:
+    if not tile.pack_b and x.rows > tile.rows:
         far = x.b.row * itemsize
-        found += (
-            1.0 if x.depth > 64 and far % 1024 == 0 else 0.4 if x.depth > 32 and far > 256 else 0
-        )
+        is_crowded = x.depth > 64 and far % 1024 == 0
+        found += 1.0 if is_crowded else 0.4 if x.depth > 32 and far > 256 else 0.0
+    elif not tile.pack_b and x.b.row > tile.width:
+        # Each row of the panel is somewhere else, and read once.
+        found += 2.0
     if not tile.pack_a and x.a_along != "depth":
         far = x.a.column * itemsize
         found += 0.3 if x.a_along == "rows" else 0.3 * rows
@@ -330,4 +325,6 @@ def _widths(columns: int, tile: Tile) -> list[tuple[int, int]]:
 
 def chosen(x: Product, target: Target, threads: int) -> Tile:
     """The cut that costs least."""
-    return min(candidates(x, target, threads), key=lambda tile: cost(x, tile, target, threads))
+    found = list(candidates(x, target, threads))
+    best = min(found, key=lambda tile: cost(x, tile, target, threads))
+    return replace(best, reason=f"the least cost of {len(found)} ways")

@@ -28,6 +28,10 @@ FEW = 128
 """Elements up to which the first ones are kept in order as they are found."""
 BLOCK = 64
 """Elements that are compared with the last of these at once."""
+ROOM = 256
+"""Elements for which there is room at the least, beside the first ones, before they are ordered."""
+LONG = 8
+"""How often a line has that room, from which this is faster than ordering it whole, as measured."""
 
 
 def sort(name: str, setting: Setting) -> Made:
@@ -46,8 +50,9 @@ def topk(name: str, setting: Setting) -> Made:
     if 0 in x.shape or not op.k:
         return NOTHING
     lines = _Lines(name, setting, op, op.largest, op.k)
-    few = op.k <= FEW and 2 * op.k < x.shape[op.dim]
-    return lines.selected() if few else lines.sorted()
+    if op.k <= FEW and 2 * op.k < x.shape[op.dim]:
+        return lines.selected()
+    return lines.collected() if LONG * lines.room <= x.shape[op.dim] else lines.sorted()
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ class _Lines:
         name = stored(self.dtype)
         is_wide = self.dtype.is_floating_point and not is_low(self.dtype)
         return frozenset({f"bits_of_{name}"} if is_wide else ())
+
+    @property
+    def room(self) -> int:
+        """Elements that are collected before the first ones of them are put in order."""
+        return self.kept + max(self.kept, ROOM)
 
     def _axes(self) -> list[Axis]:
         """The axes across lines: steps of the values, of the operand and of the places."""
@@ -129,6 +139,21 @@ class _Lines:
         text = render("sort.c.j2", **{**facts, "parameters": parameters}, opening=opening)
         helpers = self.helpers | {f"ordered_{arrays.bits}"}
         return Made(text, (Stage(self.name, tasks),), (tasks * arrays.nbytes,), helpers=helpers)
+
+    def collected(self) -> Made:
+        """The first ones of each line, where they are too many to be kept in order."""
+        axes = self._axes()
+        part = cut(axes, self.setting.threads, 2 * self.size)
+        facts = self._facts(axes, part)
+        arrays = Arrays(self.room, 8 * self.dtype.itemsize)
+        tasks, nbytes = part.tasks if part else 1, 3 * arrays.nbytes // 2
+        work = f"work + task * {nbytes}" if part else "work"
+        parameters = [*_listed(facts["parameters"]), "unsigned char *restrict work"]
+        opening = [*(part.lines if part else []), *arrays.lines(work), *arrays.more(work)]
+        more = {"parameters": parameters, "opening": opening, "block": BLOCK, "room": self.room}
+        text = render("topk_many.c.j2", **{**facts, **more})
+        helpers = self.helpers | {f"ordered_{arrays.bits}"}
+        return Made(text, (Stage(self.name, tasks),), (tasks * nbytes,), helpers=helpers)
 
     def selected(self) -> Made:
         """The first few of each line."""

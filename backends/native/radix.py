@@ -63,3 +63,11 @@ class Arrays:
             f"uint32_t *numbers = (void *)({work} + {2 * keys});",
             f"uint32_t *more_numbers = (void *)({work} + {2 * keys + numbers});",
         ]
+
+    def more(self, work: str) -> list[str]:
+        """The declarations of an array of keys and one of numbers that follow them."""
+        keys, _ = self._sizes
+        return [
+            f"uint{self.bits}_t *some = (void *)({work} + {self.nbytes});",
+            f"uint32_t *stood = (void *)({work} + {self.nbytes + keys});",
+        ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +32,7 @@ def render(template_name: str, **variables: object) -> str:
     return environment().get_template(template_name).render(**variables)
 
 
-def render_block(template_name: str, block: str, variables: Mapping[str, object]) -> str:
+def render_block(template_name: str, block: str, **variables: object) -> str:
     """The text of one block of a template."""
     template = environment().get_template(template_name)
-    return "".join(template.blocks[block](template.new_context(dict(variables))))
+    return "".join(template.blocks[block](template.new_context(variables)))

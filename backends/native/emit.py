@@ -176,7 +176,8 @@ class Emission:
                 self.steps.append((note, f"{loop}{x.function}({task}, {given});"))
             return
         name = self.names.new(f"task_{len(self.tasks)}")
-        lines, total = [], 0
+        lines: list[str] = []
+        total = 0
         for x, given, _ in stages:
             task = f"task - {total}" if total else "task"
             total += x.tasks

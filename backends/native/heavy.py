@@ -19,7 +19,8 @@ TABLES = {
     "attention": "attention attention_grad",
     "convolution": "convolution convolution_input_grad convolution_weight_grad",
     "drawing": "advance random_integer random_normal random_permutation random_uniform",
-    "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add scatter_reduce",
+    "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add "
+    "scatter_reduce",
     "linear_algebra": "cholesky determinant eigh inverse log_determinant pseudo_inverse qr solve "
     "solve_triangular svd",
     "matmul": "matmul",

@@ -51,7 +51,7 @@ def helper(name: str) -> str:
     if name in HELPERS:
         return render(HELPERS[name][0])
     function = FUNCTIONS[name]
-    return render_block(function.template, function.block, function.variables)
+    return render_block(function.template, function.block, **function.variables)
 
 
 __all__ = ["FUNCTIONS", "HELPERS", "helper", "prelude"]

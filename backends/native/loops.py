@@ -1,4 +1,4 @@
-"""The C statements of a kernel's loops: rows, sweeps over their elements, and what is done for each."""
+"""The C statements of a kernel's loops: rows, sweeps over their elements, what is done for each."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def terms(
     ``apart`` has the names of strides that are written so, along the last variable.
     """
     parts = []
-    for number, (stride, name) in enumerate(zip(strides, names, strict=True), start=1):
+    for place, (stride, name) in enumerate(zip(strides, names, strict=True), start=1):
         if stride:
-            last = number == len(strides)
+            last = place == len(strides)
             factor = apart.get(stride, str(stride)) if apart and last else str(stride)
             parts.append(name if stride == 1 else f"{factor} * {name}")
     return " + ".join(parts).replace("+ -", "- ") or "0"
@@ -363,7 +363,7 @@ class Writer:
         self.lines.close()
 
     def _row_values(self) -> dict[tuple[str, DType], None]:
-        values = {}
+        values: dict[tuple[str, DType], None] = {}
         for sweep in self.kernel.sweeps:
             for x in (*sweep.row, *sweep.body):
                 if not isinstance(x, Store | Keep) and x.value.is_row:

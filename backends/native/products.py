@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphc.backends.native.made import Operand, Setting
@@ -137,16 +136,13 @@ def _merged(x: Product) -> Product:
             dims[-1] = (dims[-1][0] * extent, strides)
         else:
             dims.append((extent, strides))
-    return replace(x, **_batch(x, dims))
-
-
-def _batch(x: Product, dims: Sequence[tuple[int, tuple[int, int, int]]]) -> dict[str, object]:
-    return {
-        "batch": tuple(n for n, _ in dims),
-        "a": replace(x.a, batch=tuple(s[0] for _, s in dims)),
-        "b": replace(x.b, batch=tuple(s[1] for _, s in dims)),
-        "c": replace(x.c, batch=tuple(s[2] for _, s in dims)),
-    }
+    return replace(
+        x,
+        batch=tuple(n for n, _ in dims),
+        a=replace(x.a, batch=tuple(s[0] for _, s in dims)),
+        b=replace(x.b, batch=tuple(s[1] for _, s in dims)),
+        c=replace(x.c, batch=tuple(s[2] for _, s in dims)),
+    )
 
 
 def _folded(x: Product) -> Product:

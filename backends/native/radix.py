@@ -35,7 +35,7 @@ def key(name: str, dtype: DType, *, descending: bool) -> str:
         "invert": "~" if descending else "",
         "order": "descending" if descending else "ascending",
     }
-    return render_block("key.c.j2", block, given).strip("\n")
+    return render_block("key.c.j2", block, **given).strip("\n")
 
 
 @dataclass(frozen=True)

@@ -33,26 +33,24 @@ def shortcut(step: Step, fail: Callable[[int, int], None], call: Call) -> Shortc
 
     objects = (call.tensor, call.storage, *NAMES, True, False, None, (), MISSED)
     words = [_setting(*x) for x in call.settings]
-    return Shortcut(
-        *runtime.runtime().library.graphc_shortcut(
-            (step, call, objects, explained),
-            step,
-            _words(objects, object()),
-            call.changes.buffer_info()[0],
-            call.watches_gradients,
-            call.runs.buffer_info()[0],
-            (ctypes.c_void_p * (3 * len(words)))(*chain.from_iterable(words)),
-            len(call.settings),
-            _words(call.arguments, None),
-            len(call.arguments),
-            _words(call.prototypes),
-            (ctypes.c_int64 * 3)(*slots),
-            call.returns,
-            call.finish,
-            explained,
-        ),
-        _method,
+    way, opening = runtime.runtime().library.graphc_shortcut(
+        (step, call, objects, explained),
+        step,
+        _words(objects, object()),
+        call.changes.buffer_info()[0],
+        call.watches_gradients,
+        call.runs.buffer_info()[0],
+        (ctypes.c_void_p * (3 * len(words)))(*chain.from_iterable(words)),
+        len(call.settings),
+        _words(call.arguments, None),
+        len(call.arguments),
+        _words(call.prototypes),
+        (ctypes.c_int64 * 3)(*slots),
+        call.returns,
+        call.finish,
+        explained,
     )
+    return Shortcut(way, opening, _method)
 
 
 def _method(kind: type, way: str, look: str) -> Any:

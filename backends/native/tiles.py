@@ -190,6 +190,8 @@ def _blocks(x: Product, tile: Tile, threads: int) -> Iterator[Tile]:
         rows = min(x.rows, row_tiles * tile.rows)
         columns = max(1, across // ceil(each / ceil(down / row_tiles)))
         if not x.is_stored:
+            if rows * tile.width * itemsize > BLOCK and row_tiles > 1:
+                continue
             columns = min(columns, max(1, BLOCK // itemsize // rows // tile.width))
         for panels in {columns, ceil(columns / 2)}:
             yield replace(tile, row_tiles=row_tiles, panels=panels, entries=entries)
@@ -197,7 +199,7 @@ def _blocks(x: Product, tile: Tile, threads: int) -> Iterator[Tile]:
             break
 
 
-_PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048, 4096)
+_PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, *(1 << n for n in range(7, 40)))
 
 
 # -- costs -----------------------------------------------------------------------------------------
@@ -226,7 +228,10 @@ def cost(x: Product, tile: Tile, target: Target, threads: int) -> float:
     # What a block reads comes from the third cache once, and A again for each panel if it is large.
     block += (rows + columns) * x.depth * itemsize / 24
     if rows * tile.depth * itemsize > NEAR and not tile.is_dots:
-        block += rows * x.depth * tile.panels * itemsize / 24
+        block += rows * x.depth * tile.panels * itemsize / 48
+    # A block's sums are taken up again, and stored, for each further piece of the depth.
+    again = 0 if tile.is_dots else max(0, ceil(x.depth / max(1, tile.depth)) - 1)
+    block += again * rows * columns * itemsize / 12
     if not x.is_stored:
         block += rows * columns * 0.15 + rows * 4
     if tile.pack_b == "within":
@@ -262,35 +267,42 @@ def _packing(is_copy: bool, is_transposed: bool, x: Product) -> float:
 def _sums(x: Product, tile: Tile, target: Target) -> float:
     """Cycles of the inner kernels for one entry of the batch."""
     pieces = max(1, ceil(x.depth / max(1, tile.depth)))
-    found, itemsize = 0.0, max(4, x.dtype.itemsize)
+    found, itemsize, is_again = 0.0, max(4, x.dtype.itemsize), x.rows > tile.rows
     for rows, high in _numbers(split(x.rows, tile.rows)):
         for width, wide in _widths(x.columns, tile):
             steps, each, around = x.depth, 0.0, 0.0
             if tile.is_dots:
-                each = _step(rows, width, target, tile, itemsize)
+                each = _step(rows, width, target, tile, itemsize, is_again=is_again)
                 steps = x.depth // tile.lanes
                 around = 10 + rows * width * (4 + x.depth % tile.lanes)
             else:
                 across = vectors(width, tile.lanes)
-                each = _step(rows, across, target, tile, itemsize) + _strain(x, tile, rows, target)
+                each = _step(rows, across, target, tile, itemsize, is_again=is_again)
+                each += _strain(x, tile, rows)
                 around = 12 + rows * across * 1.5
             found += high * wide * (steps * each + pieces * around)
     return found
 
 
-def _step(rows: int, across: int, target: Target, tile: Tile, itemsize: int) -> float:
-    """Cycles for one step along the depth: multiply-adds, loads, or waiting for sums."""
+def _step(
+    rows: int, across: int, target: Target, tile: Tile, itemsize: int, *, is_again: bool
+) -> float:
+    """Cycles for one step along the depth: multiply-adds, loads, or waiting for sums.
+
+    ``is_again``: whether there are more tiles above each other, which read a panel again.
+    """
     adds = rows * across * (1.0 if target.name == "portable" else 0.5)
     # Vectors of several rows at one place of their cache lines come from one bank.
     loads = (rows + across) * (1.1 if tile.is_dots else 0.5)
     # What the first cache does not hold comes from the second one for each tile.
     read = (rows + across) * tile.lanes if tile.is_dots else tile.width
     held = rows + across if tile.is_dots else tile.width
-    fetched = read * itemsize / 20 if tile.depth * held * itemsize > FIRST else 0.0
+    is_again = is_again and tile.depth * held * itemsize > FIRST
+    fetched = read * itemsize / 20 if is_again else 0.0
     return max(adds, loads, LATENCY, fetched) + 0.15
 
 
-def _strain(x: Product, tile: Tile, rows: int, target: Target) -> float:
+def _strain(x: Product, tile: Tile, rows: int) -> float:
     """Cycles that a step waits because of how the operands lie."""
     found, itemsize = 0.0, max(4, x.dtype.itemsize)
     if not tile.pack_b and x.rows > tile.rows:

@@ -60,7 +60,7 @@ def number(dtype: DType, value: bool | int | float) -> str:
         if text in ("inf", "-inf"):
             return text.replace("inf", f"__builtin_inf{suffix}()")
         if text == "nan":
-            return f"__builtin_nan{suffix}(\"\")"
+            return f'__builtin_nan{suffix}("")'
         return text + suffix
     if dtype.name == "int64":
         return "INT64_MIN" if value == -(2**63) else f"INT64_C({int(value)})"

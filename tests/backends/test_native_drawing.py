@@ -64,7 +64,7 @@ def test_normal_numbers(target: str, dtype: str, tmp_path: Path) -> None:
     for found, state, offset in drawn(RandomNormal, dtype, tmp_path, target):
         right = np.empty_like(found)
         run(special.normal("kernel", found.size, dtype, offset=offset), state, right)
-        eps = np.finfo(dtype).eps
+        eps = float(np.finfo(dtype).eps)
         np.testing.assert_allclose(found, right, 16 * eps, 16 * eps)
     assert abs(found.mean()) < 0.02
     assert abs(found.std() - 1) < 0.02

@@ -17,7 +17,8 @@ Function = Callable[..., Any]
 
 def normal(*shape: int) -> graphc.Tensor:
     rng = np.random.default_rng(sum(shape))
-    return graphc.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+    found: graphc.Tensor = graphc.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+    return found
 
 
 def gradient(function: Function) -> Function:
@@ -78,7 +79,9 @@ def test_large_spaces(name: str, threads: int) -> None:
     wanted = graphc.compile(function, backend="numpy")(x)
     for a, b, c in zip(_all(found), _all(again), _all(wanted), strict=True):
         assert np.array_equal(a, b), "the same program gives the same bits"
-        np.testing.assert_allclose(a, c, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(c).max(initial=0))))
+        np.testing.assert_allclose(
+            a, c, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(c).max(initial=0)))
+        )
 
 
 def _all(results: Any) -> list[np.ndarray[Any, Any]]:

@@ -25,6 +25,7 @@ from graphc.ir.types import TensorType
 from graphc.ops.matmul import MatMul
 from tests.backends.native_alone import Array, compiled, operand_of, source
 from tests.backends.native_samples import Use, check_samples, run_all
+from tests.backends.native_sanitized import sanitized
 
 HERE = list(dict.fromkeys([host().name, "portable"]))
 ROUNDING = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -183,6 +184,20 @@ def test_nothing_to_add(target: str, tmp_path: Path) -> None:
         assert each.made("kernel", host()).stages == ()
 
 
+@pytest.mark.parametrize("target", HERE)
+def test_memory_is_respected(target: str, tmp_path: Path) -> None:
+    """Vectors reach no further than the arrays, which are as large as they must be."""
+    uses = []
+    for seed, (m, k, n) in enumerate(SIZES[::2]):
+        for first, second in product(("row", "column"), repeat=2):
+            x, y = random("float32", m, k, seed=seed), random("float32", k, n, seed=seed + 100)
+            uses.append(use(laid(x, first), laid(y, second)))
+    for each, runs in zip(uses, sanitized(uses, tmp_path, TARGETS[target]), strict=True):
+        for (found,) in runs:
+            each.results[0][...] = found
+            check(each)
+
+
 # -- every way to cut ------------------------------------------------------------------------------
 
 
@@ -226,6 +241,21 @@ def test_cuts_fit(target: str) -> None:
         assert tile.pack_b != "within" or tile.width * tile.depth * 4 <= 64 * 1024
         made = each.made("kernel", TARGETS[target])
         assert made.stages[-1].tasks >= 8
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("m", "n"), [(100_000, 3), (5000, 700), (3, 100_000), (1_000_000, 1)])
+def test_buffers_fit_the_stack(m: int, n: int, target: str) -> None:
+    """However long a side is, the buffer of a block that is finished stays small."""
+    x, y = np.broadcast_to(np.float32(1), (m, 9)), np.broadcast_to(np.float32(1), (9, n))
+    z = operand_of(np.broadcast_to(np.float32(0), (m, n)))
+    setting = Setting(node_of(x, y), (operand_of(x), operand_of(y)), (z,), 2, TARGETS[target])
+    found = product_of(setting, is_finished=True)
+    tiles = list(candidates(found, TARGETS[target], 2))
+    assert tiles
+    for tile in tiles:
+        rows = min(found.rows, tile.rows * tile.row_tiles)
+        assert rows * tile.width * tile.panels * 4 <= 64 * 1024
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,8 @@ def test_copies_of_views(target: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", HERE)
 def test_reshapes(target: str, tmp_path: Path) -> None:
     """Where the operand's strides allow none, and where neither side's do."""
-    uses, wanted = [], []
+    uses: list[Use] = []
+    wanted: list[Array] = []
     for dtype in SIZES:
         x = numbers(dtype, 60, 70, 12)
         turned = x.transpose(1, 2, 0)

@@ -13,7 +13,7 @@ import pytest
 from graphc.backends.native.ordering import ORDERING
 from graphc.backends.native.targets import TARGETS
 from graphc.ops.reduce import ArgMax, ArgMin
-from graphc.ops.sort import Sort, TopK
+from graphc.ops.sort import Ordered, Sort, TopK
 from graphc.testing.table import NUMBERS
 from tests.backends.native_alone import Array
 from tests.backends.native_samples import Use, check_samples, run_all, use_of
@@ -43,7 +43,8 @@ def in_order(x: Array, dim: int, *, descending: bool) -> Array:
     if not descending:
         return np.argsort(keys, axis=dim, kind="stable")
     size = x.shape[dim]
-    return size - 1 - np.flip(np.argsort(np.flip(keys, dim), axis=dim, kind="stable"), dim)
+    places: Array = size - 1 - np.flip(np.argsort(np.flip(keys, dim), axis=dim, kind="stable"), dim)
+    return places
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -96,6 +97,7 @@ def test_large(target: str, tmp_path: Path) -> None:
     assert not any(run_all(uses, tmp_path, TARGETS[target]))
     for each, right in zip(uses, wanted, strict=True):
         np.testing.assert_array_equal(each.results[1], right, err_msg=str(each.node))
+        assert isinstance(each.node.op, Ordered)
         values = np.take_along_axis(x, right, each.node.op.dim)
         np.testing.assert_array_equal(each.results[0], values)
 

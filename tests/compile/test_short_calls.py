@@ -288,7 +288,7 @@ def test_what_is_pending_is_computed_before_it_is_overwritten() -> None:
         before = trained.model[0].weight * 2
         trained.step(x, y)
         found.append(before.detach().numpy())
-    np.testing.assert_allclose(*found, rtol=1e-5)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
 
 
 def test_a_step_counts_as_a_write_to_what_it_writes_to() -> None:
@@ -455,7 +455,8 @@ def test_a_short_call_costs_less_than_a_microsecond_over_the_program() -> None:
     fast = Trained(True)
     x, y = batch(0)
     settled(fast.step, x, y)
-    found = fast.step.last
+    step: Any = fast.step
+    found = step.last
     arrays = x._storage.array, y._storage.array
     call = min(timeit.repeat(lambda: fast.step(x, y), number=200, repeat=100)) / 200
     program = min(timeit.repeat(lambda: found.step(*arrays), number=200, repeat=100)) / 200

@@ -32,7 +32,8 @@ def training(model: nn.Module, x: graphc.Tensor, y: graphc.Tensor, optimizer: An
 
     compiled = graphc.compile(step, backend="numpy")
     compiled(x, y)
-    return compiled.graph
+    graph: Graph = compiled.graph
+    return graph
 
 
 def mlp() -> Graph:
@@ -124,13 +125,13 @@ def test_what_is_read_has_not_been_written_over(name: str) -> None:
 
 
 def test_products_take_in_what_follows() -> None:
-    """Bias and activation, and the optimizer's update of a weight, are done where the product is."""
+    """Bias and activation, and the update of a weight, are done where the product is."""
     memory = lowered("mlp")
     products = [x for x in memory.schedule.order if x.op.name == "matmul"]
-    finished = [x for x in memory.schedule.order if isinstance(x.op, Finished)]
-    members = {tuple(y.op.name for y in x.op.group.body.computed) for x in finished}
+    finished = [x.op for x in memory.schedule.order if isinstance(x.op, Finished)]
+    members = [{y.op.name for y in op.group.body.computed} for op in finished]
     assert any("erf" in names for names in members)
-    updates = [x for x in finished if "sqrt" in {y.op.name for y in x.op.group.body.computed}]
+    updates = [names for names in members if "sqrt" in names]
     assert len(updates) == 3, "each weight is updated where its gradient is computed"
     assert len(products) <= 4
 

@@ -50,7 +50,7 @@ class Tuner:
         key = f"{processor()}; {self.target.name}; {self.threads} threads; {_described(x)}"
         if key in known:
             return Tile(**known[key])
-        if time.monotonic() > self.deadline:
+        if time.monotonic() > self.deadline or _is_reversed(x):
             return chosen(x, self.target, self.threads)
         found = self._measured(x)
         _remember(key, found)
@@ -73,6 +73,12 @@ class Tuner:
         return replace(tiles[best], reason=reason)
 
 
+def _is_reversed(x: Product) -> bool:
+    """Whether an operand lies before its first element."""
+    strides = (s for m in (x.a, x.b, x.c) for s in (*m.batch, m.row, m.column))
+    return any(s < 0 for s in strides)
+
+
 def _described(x: Product) -> str:
     """A product's shape, strides and type, as a key."""
     parts = (x.batch, x.rows, x.columns, x.depth, x.a, x.b, x.c, x.dtype.name)
@@ -82,7 +88,9 @@ def _described(x: Product) -> str:
 def _times(made: Sequence[Made], x: Product, target: Target) -> list[float]:
     """Seconds that each candidate takes, on one thread."""
     library = _compiled(made, target)
-    sizes = [_reach(x, side) * x.dtype.itemsize for side in ("a", "b", "c")]
+    # A function takes the operands as the node has them.
+    sides = ("b", "a", "c") if x.is_swapped else ("a", "b", "c")
+    sizes = [_reach(x, side) * x.dtype.itemsize for side in sides]
     arrays = [np.zeros(n + 64, np.uint8) for n in sizes]
     calls: list[Callable[[], None]] = []
     for i, one in enumerate(made):

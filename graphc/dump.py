@@ -49,7 +49,8 @@ def _write(work: Path, program: Program) -> None:
     sources = program.sources
     put(f"program.{sources.language}", sources.text)
     for kernel in sources.kernels:
-        put(f"kernels/{kernel.name}.{sources.language}", f"# {kernel.origin}\n{kernel.text}")
+        comment = f"# {kernel.origin}" if sources.language == "py" else f"/* {kernel.origin} */"
+        put(f"kernels/{kernel.name}.{sources.language}", f"{comment}\n{kernel.text}")
     put("memory.txt", memory_report(program))
     put("graph.svg", drawing(program.graph))
 

@@ -10,6 +10,7 @@ import graphc.passes.fuse  # noqa: F401
 from graphc.backends.numpy import heavy, spelling
 from graphc.ir.dtype import DType
 from graphc.ir.node import Op
+from graphc.lowering.epilogues import Finished
 from graphc.ops.composite import COMPOSITES
 from graphc.ops.elementwise import Cast, Elementwise, Where
 from graphc.ops.movement import View
@@ -22,6 +23,7 @@ STRUCTURE = {
     "input": "a program's own operands: every sample has some",
     "item": "taken from each op of several results",
     "fused": "made by a pass from primitives, and rendered as these are",
+    Finished.name: "made by lowering from a product and a fused group",
 }
 """Ops without a row, and what tests them."""
 STATEMENTS = {"argmax", "argmin", "concat", "matmul", "pad", "place"}

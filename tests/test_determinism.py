@@ -63,7 +63,8 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_text_of_a_program_is_the_same(name: str, dumps: list[Path]) -> None:
     first, *others = (digests(folder / name) for folder in dumps)
-    assert {"program.py", "plain.txt", "07-fuse.txt", "memory.txt", "graph.svg"} <= first.keys()
+    assert any(name.startswith("program.") for name in first)
+    assert {"plain.txt", "07-fuse.txt", "memory.txt", "graph.svg"} <= first.keys()
     assert sum(path.startswith("kernels") for path in first) > 5
     assert len(others) == len(SEEDS)
     for other in others:
@@ -76,4 +77,4 @@ def test_no_text_says_where_or_when_it_was_written(name: str, dumps: list[Path])
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             assert str(ROOT) not in text and str(dumps[0]) not in text
-            assert not re.search(r"\b0x[0-9a-f]{8,}\b|\b20\d\d-\d\d-\d\d\b", text), path
+            assert not re.search(r"\b0x[57][0-9a-f]{11}\b|\b20\d\d-\d\d-\d\d\b", text), path

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -117,8 +119,6 @@ def draw(shape: Shape, seed: int, dtype: str = "float32") -> Array:
 
 def node_dtype(name: str) -> Any:
     """The numpy type of this name; numpy knows bfloat16 only by its class."""
-    import ml_dtypes
-
     return ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name)
 
 
@@ -204,8 +204,6 @@ def test_the_order_of_tasks_does_not_matter(tmp_path: Path) -> None:
 
 
 def _run_in_order(use: Use, folder: Path, backwards: bool) -> None:
-    import ctypes
-
     made = use.made("kernel", host())
     assert all(stage.tasks > 1 for stage in made.stages if stage.function == "kernel")
     text = text_of([made], [len(use.operands) + 1])

@@ -28,7 +28,8 @@ def normal(*shape: int) -> graphc.Tensor:
 
 
 def product(x: graphc.Tensor, y: graphc.Tensor) -> graphc.Tensor:
-    return graphc.relu(x @ y)
+    found: graphc.Tensor = graphc.relu(x @ y)
+    return found
 
 
 @pytest.mark.parametrize("is_swapped", [False, True])

@@ -77,4 +77,7 @@ def test_no_text_says_where_or_when_it_was_written(name: str, dumps: list[Path])
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             assert str(ROOT) not in text and str(dumps[0]) not in text
-            assert not re.search(r"\b0x[57][0-9a-f]{11}\b|\b20\d\d-\d\d-\d\d\b", text), path
+            assert not re.search(r"\b20\d\d-\d\d-\d\d\b", text), path
+            # In C the bits of a number are a number; where Python's objects lie has twelve digits.
+            digits = "{12}" if path.suffix == ".c" else "{8,}"
+            assert not re.search(rf"\b0x[0-9a-f]{digits}\b", text), path

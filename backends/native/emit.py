@@ -11,7 +11,7 @@ from graphc.backends.native.estimate import operations
 from graphc.backends.native.executable import Interface
 from graphc.backends.native.finished import finished
 from graphc.backends.native.heavy import can_finish, maker_of
-from graphc.backends.native.library import prelude
+from graphc.backends.native.library import FUNCTIONS, prelude
 from graphc.backends.native.made import Made, Operand, Setting, Stage
 from graphc.backends.native.memory import Memory
 from graphc.backends.native.orders import chosen_orders
@@ -36,7 +36,7 @@ WORDS = (
     "volatile while states arrays value pool reserve release y0 y1 j0 j1 jn yn gamma div index",
     "exp log pow sin cos tan tanh sqrt abs floor ceil round main free malloc time random old",
 )
-RESERVED = frozenset(word for line in WORDS for word in line.split())
+RESERVED = frozenset(word for line in WORDS for word in line.split()) | FUNCTIONS.keys()
 """Words of C and names of its library that a value of the program must not have."""
 PLACEHOLDER = "graphc_kernel_name"
 PHASE = 40_000

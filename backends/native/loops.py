@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import gcd, prod
 
 from graphc.backends.native.spelling import scalar
-from graphc.backends.native.types import computed, is_low, load, number, store, stored
+from graphc.backends.native.types import computed, is_low, load, number, store
 from graphc.ir.dtype import DType, Scalar
 from graphc.lowering.kernel import (
     Access,
@@ -467,6 +467,3 @@ class Writer:
         total = self.totals[x.result]
         place = f"{total.name}[{terms(total.strides, self.indices)}]"
         self._take(x.op, x.value.dtype, place, value)
-
-
-__all__ = ["BLOCK", "Total", "Writer", "combined", "start_of", "stored", "terms"]

@@ -305,6 +305,3 @@ def overwrites(kernel: Kernel, result: int, operand: int) -> bool:
             elif isinstance(x, Store) and x.target.parameter == result and written < 0:
                 written, target = number, x.target.strides
     return written >= last_read and written >= 0 and reads <= {target}
-
-
-__all__ = ["Emission", "Operand", "number_of", "overwrites", "partition", "sweeps"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import re
 from dataclasses import dataclass, field
 from math import prod
 
@@ -20,6 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Input, Node
 from graphc.ir.types import Shape, TensorType
 from graphc.kernels_templates import render
+from graphc.lowering.names import Names
 from graphc.lowering.schedule import arena
 from graphc.lowering.views import Result
 from graphc.ops.creation import Arange
@@ -50,25 +50,6 @@ RESERVED = frozenset(
 
 
 @dataclass
-class Names:
-    """Names for the generated source, each given once."""
-
-    taken: set[str] = field(default_factory=lambda: set(RESERVED))
-
-    def new(self, wish: str) -> str:
-        """``wish`` as an identifier that nothing else has."""
-        base = re.sub(r"\W+", "_", wish).strip("_") or "x"
-        if base[0].isdigit() or keyword.iskeyword(base):
-            base = f"x_{base}"
-        name, count = base, 1
-        while name in self.taken:
-            count += 1
-            name = f"{base}_{count}"
-        self.taken.add(name)
-        return name
-
-
-@dataclass
 class Section:
     """A part of the step: a long one is cut, for Python compiles long functions slowly."""
 
@@ -94,7 +75,7 @@ class Emission:
         self.graph = graph
         self.threads = threads
         self.schedule, self.layouts = scheduled(graph)
-        self.names = Names()
+        self.names = Names(RESERVED, keyword.kwlist)
         self.result_names: dict[Result, str] = {}
         self.early: dict[Result, bool] = {}
         """Whether a result's memory is there when the program is bound."""

@@ -9,7 +9,8 @@ from math import prod
 from graphc.ir.graph import Graph, reuse
 from graphc.ir.node import Item, Node, Op, make_input
 from graphc.ir.types import Shape, TensorType, Types
-from graphc.ops.movement import Reshape, reshape
+from graphc.lowering.regroup import regrouped
+from graphc.ops.movement import Reshape
 from graphc.ops.reduce import Reduce
 from graphc.passes.fuse import Fused
 
@@ -160,7 +161,8 @@ def _parts(node: Node) -> tuple[Node, ...]:
     op = node.op
     assert isinstance(op, Fused)
     plain = [x for x in op.body.outputs if not isinstance(x.op, Reduce)]
-    first = _group(node, op, tuple(plain), op.body.inputs, node.inputs)
+    made = regrouped(node, op.body.inputs, node.inputs, tuple(plain))
+    first = [made] if len(plain) == 1 else [Item(i)(made) for i in range(len(plain))]
     found = dict(zip(plain, first, strict=True))
     for output in op.body.outputs:
         if isinstance(output.op, Reduce):
@@ -184,29 +186,3 @@ def _parts(node: Node) -> tuple[Node, ...]:
                 origin=output.origin,
             )
     return tuple(found[x] for x in op.body.outputs)
-
-
-def _group(
-    node: Node,
-    op: Fused,
-    outputs: tuple[Node, ...],
-    inputs: tuple[Node, ...],
-    operands: tuple[Node, ...],
-) -> list[Node]:
-    """The results of a group with fewer results."""
-    body = Graph(inputs, outputs, name="fused")
-    used = set(body.nodes)
-    kept = [i for i, x in enumerate(inputs) if x in used]
-    body = Graph(tuple(inputs[i] for i in kept), outputs, name="fused")
-    types = tuple(x.type for x in outputs)
-    made = Node(
-        Fused(body, op.space, ()),
-        tuple(operands[i] for i in kept),
-        types if len(types) > 1 else types[0],
-        requires_grad=False,
-        device=node.device,
-        origin=node.origin,
-    )
-    if len(types) == 1:
-        return [reshape(made, outputs[0].shape)]
-    return [Item(i)(made) for i in range(len(types))]

@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph, reuse
 from graphc.ir.node import Const, Item, Node, make_input
 from graphc.ir.types import TensorType
 from graphc.lowering.nests import cost
+from graphc.lowering.regroup import regrouped
 from graphc.ops.movement import Reshape, reshape
 from graphc.ops.reduce import Reduce
 from graphc.passes.fuse import Fused
@@ -224,7 +225,7 @@ class _Rewiring:
             if member.inputs:
                 inside[member] = reuse(member, tuple(inside.get(x, x) for x in member.inputs))
         outputs = tuple(inside.get(x, x) for x in (*op.body.outputs, *change.stored))
-        return _group(node, op, parameters, outputs)
+        return regrouped(node, parameters.inputs, parameters.arguments, outputs)
 
     def _copied(self, group: Node, member: Node, parameters: _Parameters) -> Node:
         """A member of a group, computed from what that one stores or reads."""
@@ -277,19 +278,6 @@ class _Parameters:
         return self.known[key]
 
 
-def _group(node: Node, op: Fused, parameters: _Parameters, outputs: tuple[Node, ...]) -> Node:
-    body = Graph(tuple(parameters.inputs), outputs, name=op.body.name)
-    types = tuple(x.type for x in outputs)
-    return Node(
-        Fused(body, op.space, op.reduced),
-        tuple(parameters.arguments),
-        types if len(types) > 1 else types[0],
-        requires_grad=False,
-        device=node.device,
-        origin=node.origin,
-    )
-
-
 def without_unread(graph: Graph) -> Graph:
     """The graph whose groups have no results that nothing reads."""
     kept: dict[Node, list[int]] = {}
@@ -316,15 +304,4 @@ def _fewer_results(node: Node, operands: tuple[Node, ...], kept: list[int]) -> N
     op = node.op
     assert isinstance(op, Fused)
     outputs = tuple(op.body.outputs[i] for i in kept)
-    used = set(Graph(op.body.inputs, outputs).nodes)
-    read = [i for i, x in enumerate(op.body.inputs) if x in used]
-    body = Graph(tuple(op.body.inputs[i] for i in read), outputs, name=op.body.name)
-    types = tuple(x.type for x in outputs)
-    return Node(
-        Fused(body, op.space, op.reduced),
-        tuple(operands[i] for i in read),
-        types if len(types) > 1 else types[0],
-        requires_grad=False,
-        device=node.device,
-        origin=node.origin,
-    )
+    return regrouped(node, op.body.inputs, operands, outputs)

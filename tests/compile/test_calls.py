@@ -384,7 +384,7 @@ def test_a_compiled_function_within_another() -> None:
         assert outer(torch.ones(2)).tolist() == [6.0, 6.0]
     assert inner.calls == 2
     assert fast.compilations == []
-    assert outer.source().count("def step(") == 1
+    assert outer.source().count("static void step(") == 1
     again = torch.compile(torch.compile(frozen_linear()))
     assert again(torch.ones(1, 2)).shape == (1, 2)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import equality
 from benchmarks.compare import difference, update_difference
 from benchmarks.runners.graphc_common import build
 from benchmarks.workloads import WORKLOADS
@@ -108,6 +109,30 @@ def test_a_reset_takes_the_step_back(name: str) -> None:
     job.reset()
     for again, before in zip(job.result(job.step()), first, strict=True):
         np.testing.assert_array_equal(again, before)
+
+
+def test_equality() -> None:
+    pytest.importorskip("torch")
+    given = ("--workloads", "mlp_seed", "--steps", "3", "--backend", "numpy")
+    shown = module("benchmarks.equality", *given)
+    assert "graphc / torch f64: above 0.001 at no step" in shown
+    assert len([line for line in shown.splitlines() if line[:4].strip() in ("1", "2", "3")]) == 3
+
+
+def test_what_parts_early_is_no_rounding() -> None:
+    truth = np.ones(10)
+    wrong, rounded = np.ones(10), np.ones(10)
+    wrong[2:] += 0.1
+    rounded[4:] += 0.1
+    losses = {"graphc": wrong, "torch f32": rounded, "torch f64": truth}
+    apart = equality.differences(losses)
+    assert equality.parted(apart["graphc / torch f64"], 1e-3) == 3
+    assert equality.parted(apart["graphc / torch f32"], 1e-3) == 3
+    assert equality.is_rounding(apart, 1e-3, 10)
+    losses["torch f32"] = truth
+    assert not equality.is_rounding(equality.differences(losses), 1e-3, 10)
+    losses |= {"graphc": truth * np.nan, "torch f32": rounded}
+    assert not equality.is_rounding(equality.differences(losses), 1e-3, 10)
 
 
 def test_cold_start() -> None:

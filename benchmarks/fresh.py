@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks import machine
@@ -35,9 +35,9 @@ def rounds(codes: dict[str, str], repeats: int, threads: int) -> Iterator[tuple[
                 yield name, found
 
 
-def once(code: str, threads: int) -> Figures | None:
-    """What the program prints, in a process of its own."""
-    environment = machine.environment(threads)
+def once(code: str, threads: int, variables: Mapping[str, str] | None = None) -> Figures | None:
+    """What the program prints, in a process of its own with these environment variables."""
+    environment = {**machine.environment(threads), **(variables or {})}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     begin = time.time()
     done = subprocess.run(

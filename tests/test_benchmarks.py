@@ -144,6 +144,18 @@ def test_cold_start() -> None:
     assert 0 < imported < ready
 
 
+def test_first_step() -> None:
+    given = ("--workloads", "mlp_seed", "--runners", "graphc_native,numpy_hand", "--repeats", "1")
+    title, *rows = module("benchmarks.first_step", *given).splitlines()
+    assert title.split()[0] == "mlp_seed"
+    assert [row.split()[0] for row in rows] == ["graphc_native", "numpy_hand"]
+    for row in rows:
+        cold, warm, cold_build, warm_build = map(float, row.split()[1:5])
+        assert 0 <= cold_build < cold
+        assert 0 <= warm_build < warm
+    assert [row.split()[5:7] for row in rows][1] == ["1.00", "1.00"]
+
+
 def test_compile_time() -> None:
     programs = "gpt_nano_train,elementwise_100,matmul_100"
     shown = module("benchmarks.compile_time", "--repeats", "1", "--programs", programs)

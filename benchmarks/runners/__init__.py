@@ -10,7 +10,7 @@
 
     cache_env(folder) -> dict                                                          (optional)
         Environment variables that put the framework's compile cache into `folder`, for the cold
-        and warm figures of benchmarks.cold_start.
+        and warm figures of benchmarks.first_step.
 
     TUNES = True                                                                       (optional)
         build() times candidates, so it too must have the machine to itself.

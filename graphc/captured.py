@@ -34,6 +34,7 @@ class Hyperparameter:
             value = value[part]
         if value != self.value:
             self.storage.array[...] = self.value = value
+            self.storage.root.writes += 1
         return found
 
 

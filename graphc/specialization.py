@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from graphc.backend import Backend
@@ -50,12 +50,22 @@ class Specialization:
     @cached_property
     def program(self) -> Program:
         """The compiled program; of a result that its caller differentiates, only for show."""
-        return Program(self.captured.graph, self.backend)
+        backend = self.backend
+        if not self.gradients and hasattr(backend, "preparing"):
+            # Where there are gradients, somebody will change the parameters after each call.
+            backend = backend.preparing()
+        return Program(self.captured.graph, backend)
 
     @cached_property
     def step(self) -> Any:
         """The program over the memory of its state."""
-        return self.program.executable.bind([s.array for s in self.captured.state])
+        executable, state = self.program.executable, self.captured.state
+        arrays = [s.array for s in state]
+        numbers = getattr(executable, "settled", ())
+        if not numbers:
+            return executable.bind(arrays)
+        bind: Any = executable.bind
+        return bind(arrays, partial(_changes, [state[i] for i in numbers]))
 
     @property
     def arena_bytes(self) -> int:
@@ -177,6 +187,12 @@ class Specialization:
         if captured.effects:
             bump_epoch()
         return mapped(change, captured.results)
+
+
+def _changes(state: Sequence[Storage]) -> tuple[tuple[int, int] | None, ...] | None:
+    """Other numbers than before if the state may have changed since; None if nobody knows."""
+    found = tuple([x.changes for x in state])
+    return None if None in found else found
 
 
 def missed(*args: Any) -> Any:

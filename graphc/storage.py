@@ -35,7 +35,17 @@ class Runs:
 class Storage:
     """An array, and a count of the writes to it that all views of it share."""
 
-    __slots__ = ("_root", "array", "device", "holders", "shared", "type", "writers", "writes")
+    __slots__ = (
+        "_root",
+        "array",
+        "device",
+        "handed",
+        "holders",
+        "shared",
+        "type",
+        "writers",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -58,6 +68,8 @@ class Storage:
         """The counts of programs each run of which writes to it."""
         self.shared = False
         """Whether the array was made outside, where somebody may hold it and write to it."""
+        self.handed = 0
+        """How often the memory was handed out."""
         self.holders: tuple[weakref.ref[Any], ...] = ()
         """Arrays over this memory that were handed out, and handles on it that are no views."""
 
@@ -125,9 +137,16 @@ class Storage:
         """The memory as an array for somebody outside."""
         owned = np.asarray(_Owner(self.array))
         root = self.root
+        root.handed += 1
         root._alive()
         root.holders = (*root.holders, weakref.ref(owned))
         return owned.view(self.array.dtype)
+
+    @property
+    def changes(self) -> tuple[int, int] | None:
+        """Other numbers than before if it may have been written to since; None if it may be now."""
+        # Who was handed the memory may have written to it, and be gone.
+        return None if self.exposed else (self.version, self.root.handed)
 
     def snapshot(self) -> Array:
         """The array as it is now, copied only if somebody outside could still write to it.

@@ -16,16 +16,27 @@ COMPOSITES = frozenset({"attention", "attention_grad"})
 class NativeBackend:
     """Programs for one instruction set; by default the best that this machine has."""
 
-    def __init__(self, name: str, target: Target, *, is_tuned: bool = False) -> None:
+    def __init__(
+        self, name: str, target: Target, *, is_tuned: bool = False, prepares: bool = False
+    ) -> None:
         self.name = name
         self.target = target
         self.composites = COMPOSITES
         self.is_tuned = is_tuned
         """Whether kernels are chosen by measuring them."""
+        self.prepares = prepares
+        """Whether programs may compute once what follows from state that no step changes."""
 
     def tuned(self) -> NativeBackend:
         """The same with kernels chosen by measuring candidates, which is done once per machine."""
-        return NativeBackend(self.name, self.target, is_tuned=True)
+        return NativeBackend(self.name, self.target, is_tuned=True, prepares=self.prepares)
+
+    def preparing(self) -> NativeBackend:
+        """The same with programs that compute once what follows from state that no step changes.
+
+        Who binds such a program tells it of changes (see ``NativeExecutable.bind``).
+        """
+        return NativeBackend(self.name, self.target, is_tuned=self.is_tuned, prepares=True)
 
     def claims(self, node: Node) -> bool:
         """Whether there is a kernel for a use of a composite."""
@@ -42,7 +53,7 @@ class NativeBackend:
             from graphc.backends.native.tuning import Tuner
 
             tuner = Tuner(self.target, Threads.count)
-        return emit(graph, Threads.count, self.target, tuner)
+        return emit(graph, Threads.count, self.target, tuner, prepares=self.prepares)
 
     def build(self, sources: Sources) -> Executable:
         """The program, compiled and loaded."""

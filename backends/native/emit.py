@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import groupby
 
 from graphc.backend import Kernel as Text
@@ -26,6 +27,7 @@ from graphc.kernels_templates import render
 from graphc.lowering.epilogues import Finished, finish_products
 from graphc.lowering.names import Names
 from graphc.lowering.recompute import recompute
+from graphc.lowering.settled import set_apart, settled
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 
@@ -41,31 +43,51 @@ RESERVED = frozenset(word for line in WORDS for word in line.split()) | FUNCTION
 PLACEHOLDER = "graphc_kernel_name"
 PHASE = 40_000
 """Operations of a phase below which handing them out costs more than it saves."""
+WORTH = 64 * 1024
+"""Bytes of state from which on it is worth looking whether it has changed."""
 LIGHT = 20_000
 """Multiplications and additions of a step below which nothing else can be done meanwhile."""
 
 
-def emit(graph: Graph, threads: int, target: Target, tuner: Tuner | None = None) -> Sources:
+def emit(
+    graph: Graph,
+    threads: int,
+    target: Target,
+    tuner: Tuner | None = None,
+    *,
+    prepares: bool = False,
+) -> Sources:
     """The program as one C file; the same graph, thread count and target give the same text.
 
-    With a ``tuner`` the text depends on what it has measured.
+    With a ``tuner`` the text depends on what it has measured. ``prepares``: whether what follows
+    from state that the steps leave as it is may be computed once, before them.
     """
-    return Emission(graph, threads, target, tuner).sources()
+    return Emission(graph, threads, target, tuner, prepares=prepares).sources()
 
 
 class Emission:
     """The state of one emission."""
 
     def __init__(
-        self, graph: Graph, threads: int, target: Target, tuner: Tuner | None = None
+        self,
+        graph: Graph,
+        threads: int,
+        target: Target,
+        tuner: Tuner | None = None,
+        *,
+        prepares: bool = False,
     ) -> None:
         self.tuner = tuner
+        prepares = prepares and _settled_bytes(graph) >= WORTH
+        if prepares:
+            graph = set_apart(graph)
         graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph, self.threads, self.target = graph, threads, target
-        self.memory = Memory(graph, chosen_orders(graph))
+        known = settled(graph) if prepares else frozenset()
+        self.memory = Memory(graph, chosen_orders(graph), known)
         self.names = Names(RESERVED)
-        self.functions: dict[str, tuple[str, Made]] = {}
-        """By its text without a name: each kernel's name and what it is."""
+        self.functions: dict[tuple[str, tuple[int, ...]], tuple[str, Made]] = {}
+        """By its text without a name, and what it keeps: each kernel's name and what it is."""
         self.texts: list[Text] = []
         self.definitions: list[Definition] = []
         self.helpers: set[str] = set()
@@ -73,6 +95,8 @@ class Emission:
         self.constants: dict[str, str] = {}
         self.tasks: list[tuple[str, list[str]]] = []
         self.steps: list[tuple[str, str]] = []
+        self.before: list[tuple[str, str]] = []
+        """The statements of what is prepared."""
         self.work = 0
 
     def sources(self) -> Sources:
@@ -80,8 +104,13 @@ class Emission:
         memory, graph = self.memory, self.graph
         memory.name(self.names)
         kernels = [(kernel, *self._kernel(kernel)) for kernel in memory.schedule.order]
-        memory.plan({kernel: list(made.workspace) for kernel, _, made in kernels})
-        for _, members in groupby(kernels, key=lambda x: memory.phases[x[0]]):
+        memory.plan(
+            {kernel: made for kernel, _, made in kernels},
+            frozenset(k for k, _, x in kernels if memory.can_prepare(k) and not x.errors),
+        )
+        self._prepare(kernels)
+        left = [x for x in kernels if x[0] not in memory.prepared]
+        for _, members in groupby(left, key=lambda x: memory.phases[x[0]]):
             self._run(list(members))
         self._copy_out()
         self._update()
@@ -97,6 +126,9 @@ class Emission:
             threads=self.threads,
             target=self.target.name,
             written_inputs=tuple(i for i, x in enumerate(graph.inputs) if x in written),
+            settled=tuple(i for i, x in enumerate(graph.state) if x in memory.settled)
+            if self.before
+            else (),
         )
         facts: dict[str, object] = {
             "native": interface,
@@ -114,7 +146,16 @@ class Emission:
         operands = tuple(self.memory.operand(x) for x in kernel.inputs)
         results = tuple(self.memory.result(kernel, i) for i in range(len(kernel.types)))
         read = tuple((kernel, i) in self.memory.read for i in range(len(kernel.types)))
-        setting = Setting(kernel, operands, results, self.threads, self.target, read, self.tuner)
+        setting = Setting(
+            kernel,
+            operands,
+            results,
+            self.threads,
+            self.target,
+            read,
+            tuple(x in self.memory.settled for x in kernel.inputs),
+            self.tuner,
+        )
         ramps = self.memory.ramps(kernel)
         if isinstance(kernel.op, Fused):
             made = sweeps(PLACEHOLDER, setting, ramps, self.memory.is_aliased(kernel))
@@ -126,14 +167,17 @@ class Emission:
         return self._named(made, _function(kernel), str(kernel.origin))
 
     def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
-        found = self.functions.get(made.text)
+        key = (made.text, made.kept)
+        found = self.functions.get(key)
         if found is not None:
             return found
         name = self.names.new(f"{wish}_{len(self.functions)}")
         text = made.text.replace(PLACEHOLDER, name).strip("\n")
-        stages = tuple(Stage(x.function.replace(PLACEHOLDER, name), x.tasks) for x in made.stages)
-        named = Made(text, stages, made.workspace, made.errors, made.helpers)
-        self.functions[made.text] = (name, named)
+        stages = tuple(
+            replace(x, function=x.function.replace(PLACEHOLDER, name)) for x in made.stages
+        )
+        named = replace(made, text=text, stages=stages)
+        self.functions[key] = (name, named)
         self.helpers |= made.helpers | ({"fail"} if made.errors else set())
         self.definitions.append(Definition(text, named))
         alone = prelude(made.helpers | ({"fail"} if made.errors else set()))
@@ -145,23 +189,39 @@ class Emission:
     def _run(self, members: list[tuple[Node, str, Made]]) -> None:
         """Run the kernels of a phase: the first stages of all at once, then the second ones."""
         calls = [
-            (kernel, made, self._arguments(kernel, name, made)) for kernel, name, made in members
+            (
+                [x for x in made.stages if not x.prepares],
+                self._arguments(kernel, name, made),
+                _described(kernel),
+            )
+            for kernel, name, made in members
         ]
         work = sum(operations(kernel) for kernel, _, _ in members)
-        for turn in range(max(len(made.stages) for _, made, _ in calls)):
+        for turn in range(max(len(found) for found, _, _ in calls)):
             stages = [
-                (made.stages[turn], arguments, _described(kernel) if turn == 0 else "")
-                for kernel, made, arguments in calls
-                if turn < len(made.stages) and made.stages[turn].tasks
+                (found[turn], arguments, note if turn == 0 else "")
+                for found, arguments, note in calls
+                if turn < len(found) and found[turn].tasks
             ]
             self._stage(stages, is_light=work < PHASE)
+
+    def _prepare(self, kernels: list[tuple[Node, str, Made]]) -> None:
+        """Run, before all steps, what need not run at each."""
+        steps, self.steps = self.steps, self.before
+        for kernel, name, made in kernels:
+            is_whole = kernel in self.memory.prepared
+            arguments = self._arguments(kernel, name, made) if is_whole or made.kept else ""
+            for stage in made.stages:
+                if stage.tasks and (is_whole or stage.prepares):
+                    self._stage([(stage, arguments, _described(kernel))], is_light=False)
+        self.steps = steps
 
     def _arguments(self, kernel: Node, name: str, made: Made) -> str:
         """What a kernel's functions are called with."""
         arguments = [self._pointer(x, kernel) for x in kernel.inputs]
         arguments += [self.memory.pointer((kernel, i)) for i in range(len(kernel.types))]
         for i in range(len(made.workspace)):
-            arguments.append(f"(void *)(arena + {self.memory.workspace(kernel, i)})")
+            arguments.append(f"(void *)({self.memory.workspace(kernel, i)})")
         if made.errors:
             arguments.append(str(len(self.errors)))
             self.errors += [(error, message, name) for error, message in made.errors]
@@ -270,6 +330,8 @@ class Emission:
                 f"static {text.replace('NAME', name)}" for text, name in self.constants.items()
             ],
             arena=max(64, memory.arena_bytes),
+            prepared=memory.prepared_bytes,
+            before=self.before,
             values=memory.values(),
             kernels=kernels,
             tasks=self.tasks,
@@ -277,6 +339,12 @@ class Emission:
             threads=bool(self.tasks),
             checks=bool(self.errors),
         )
+
+
+def _settled_bytes(graph: Graph) -> int:
+    """Bytes of the state that no step changes."""
+    written = {target for target, _ in graph.updates}
+    return sum(x.type.nbytes for x in graph.state if x not in written)
 
 
 def copied(source: Operand, threads: int, target: Target, node: Node) -> Made:

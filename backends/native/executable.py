@@ -45,6 +45,8 @@ class Interface:
     target: str
     written_inputs: tuple[int, ...] = ()
     """Numbers of the input arrays that the step writes to."""
+    settled: tuple[int, ...] = ()
+    """Numbers of the state arrays from which something is prepared before the steps."""
 
 
 class Loaded:
@@ -62,6 +64,10 @@ class Loaded:
             raise GraphcRuntimeError(f"the compiled program cannot be loaded: {said}")
         self.program: Any = None
         self.lock = Exclusion()
+        self.prepared: object = None
+        """What the program's prepared values follow from: whose state, and as of which changes."""
+        self.preparing = Exclusion()
+        self.handle = handle
         if shared.is_fast:
             self.program = shared.library.graphc_program(handle)
             return
@@ -101,11 +107,22 @@ class NativeExecutable:
                 found = LOADED[build.key] = LOADED.get(build.key) or Loaded(path)
         self.loaded = found
 
-    def bind(self, state: Sequence[Any]) -> Step:
-        """The step over these arrays."""
+    @property
+    def settled(self) -> tuple[int, ...]:
+        """Numbers of the state arrays whose changes the program must be told of, by ``changes``."""
+        return self.interface.settled
+
+    def bind(self, state: Sequence[Any], changes: Callable[[], object] = lambda: None) -> Step:
+        """The step over these arrays.
+
+        ``changes()`` is equal to what it was before if the arrays of which the numbers are in
+        ``settled`` have not been written to since, and None where nobody knows.
+        """
         laid = [x if _is_ready(x) else _whole(x) for x in state]
         make = _function if runtime.runtime().is_fast else _Fallback
         step: Step = make(self.loaded, self.interface, laid)
+        if self.interface.settled:
+            step = _Prepared(self.loaded, self.interface, laid, step, changes)
         apart = [
             (kept, copy, number in self.interface.written)
             for number, (kept, copy) in enumerate(zip(state, laid, strict=True))
@@ -116,6 +133,35 @@ class NativeExecutable:
     def shortcut(self, step: Step, call: Call) -> Shortcut | None:
         """The short way into a step that ``bind`` gave, if there can be one."""
         return shortcut(step, partial(_fail, self.interface), call)
+
+
+class _Prepared:
+    """A step before which what is prepared is computed anew if the state has changed."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        interface: Interface,
+        state: Sequence[Array],
+        step: Step,
+        changes: Callable[[], object],
+    ) -> None:
+        self.loaded, self.step, self.changes = loaded, step, changes
+        self.threads, self.kept = interface.threads, state
+        self.state, self.mark = _addresses(state), object()
+        self.prepare = ctypes.CDLL(None, handle=loaded.handle).graphc_prepare
+        self.prepare.argtypes = [ctypes.c_void_p]
+        self.prepare.restype = None
+
+    def __call__(self, *inputs: Array) -> list[Array]:
+        # The memory is the library's, so that of another step over other state may be there.
+        with self.loaded.preparing:
+            now = self.changes()
+            if now is None or self.loaded.prepared != (self.mark, now):
+                runtime.runtime().library.graphc_threads(self.threads)
+                self.prepare(self.state)
+                self.loaded.prepared = (self.mark, now)
+            return self.step(*inputs)
 
 
 def _over_copies(

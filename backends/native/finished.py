@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.backends.native.epilogue import Epilogue
@@ -182,7 +182,8 @@ def finished(name: str, setting: Setting, ramps: Sequence[Ramp | None]) -> Made:
         (result,),
         setting.threads,
         setting.target,
+        settled=setting.settled[: op.arity],
         tuner=setting.tuner,
     )
     made = finishing(finish.product)(name, alone, epilogue)
-    return Made(made.text, made.stages, made.workspace, made.errors, made.helpers | helpers)
+    return replace(made, helpers=made.helpers | helpers)

@@ -47,6 +47,9 @@ class Setting:
     target: Target
     read: tuple[bool, ...] = ()
     """Which results something reads; all of them if empty. Others need not be computed."""
+    settled: tuple[bool, ...] = ()
+    """Which operands are the same at every step until somebody changes the state between two; none
+    if empty. What is made of these alone can be made in a preparing stage."""
     tuner: Tuner | None = None
     """Who measures how a product is best cut, where that was asked for."""
 
@@ -58,6 +61,9 @@ class Stage:
     function: str
     tasks: int
     """It is called for each task from 0 on."""
+    prepares: bool = False
+    """Whether it reads nothing but settled operands and writes nothing but the kernel's ``kept``
+    workspaces, so that it need run again only when the state has been changed."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class Made:
     """The exception's name, such as IndexError, and its message, with {} for the value."""
     helpers: frozenset[str] = field(default_factory=frozenset)
     """Names of the shared functions that the text calls (see ``library``)."""
+    kept: tuple[int, ...] = ()
+    """Numbers of the workspaces that preparing stages fill and that no other stage writes to."""
 
 
 Maker = Callable[..., Made]
@@ -86,6 +94,11 @@ Those of products take an epilogue as a third argument."""
 
 SMALL = 16 * 1024
 """Elements of elementwise work below which splitting costs more than it saves."""
+
+
+def is_settled(setting: Setting, number: int) -> bool:
+    """Whether an operand is the same at every step."""
+    return bool(setting.settled) and setting.settled[number]
 
 
 def tasks(count: int, each: int, threads: int, *, per_thread: int = 4) -> int:

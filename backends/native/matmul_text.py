@@ -55,12 +55,23 @@ class MatmulText:
             lines=self.lines.text,
         )
         stage = Stage(self.name, self.groups * self.rows.blocks * self.columns.blocks)
-        before = [Stage(f"{self.name}_pack", pack_tasks)] if pack else []
+        before = [Stage(f"{self.name}_pack", pack_tasks, self.is_prepared)] if pack else []
         itemsize = max(4, x.dtype.itemsize)
         work = tuple(max(64, count * itemsize) for _, count in self.packed)
         return Made(
-            text, (*before, stage), work, helpers=frozenset(self.helpers | self.inner.helpers)
+            text,
+            (*before, stage),
+            work,
+            helpers=frozenset(self.helpers | self.inner.helpers),
+            kept=tuple(range(len(work))) if self.is_prepared else (),
         )
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether all that is packed before is settled."""
+        x, tile = self.x, self.tile
+        packed = [x.a.is_settled] * tile.pack_a + [x.b.is_settled] * (tile.pack_b == "before")
+        return bool(packed) and all(packed)
 
     def _parameters(self) -> list[str]:
         found = [f"const {self.stored} *a", f"const {self.stored} *b"]
@@ -124,7 +135,8 @@ class MatmulText:
                 entries *= n
             begin = total
             total += count * entries
-            self.packed.append((f"packed_{letter}", entries * extent * x.depth))
+            reach, per = (self.reach_a, tile.depth) if letter == "a" else (x.depth, x.depth)
+            self.packed.append((f"packed_{letter}", entries * extent * reach))
             if len(matrices) > 1:
                 lines.open(f"if (piece < {total})" if number == 0 else "} else")
             of = f"piece - {begin}" if begin else "piece"
@@ -137,8 +149,8 @@ class MatmulText:
             source = at(letter, *through(batch, strides), (along, side.index))
             target = at(
                 f"packed_{letter}",
-                (extent * x.depth, "entry") if entries > 1 else (0, ""),
-                (x.depth, side.index),
+                (extent * reach, "entry") if entries > 1 else (0, ""),
+                (per, side.index),
             )
             self._pack_parts(lines, letter, side, step, along, source, target)
             if len(matrices) > 1 and number == 0:
@@ -162,15 +174,37 @@ class MatmulText:
     def _pack_parts(
         self, lines: Lines, letter: str, side: Side, step: int, along: int, source: str, target: str
     ) -> None:
+        # The rows that a block reads for one piece of the depth lie together, else they would be so
+        # far apart that a cache with few places for each address holds few of them.
+        is_cut = letter == "a" and self.pieces > 1
+        if is_cut:
+            lines.open(f"for (long k = 0; k < {self.x.depth}; k += {self.tile.depth})")
+            self._rest(lines)
+            source, target = at(source, (step, "k")), at(target, (side.extent, "k"))
         for number, part in enumerate(side.parts):
             function = self.inner.pack(f"pack_{letter}", part.size, step, along)
-            call = f"{function}({self.x.depth}, {source}, {target});"
+            depth = self.depth if is_cut else self.x.depth
+            call = f"{function}({depth}, {source}, {target});"
             if len(side.parts) == 1:
                 lines.add(call)
             elif number == 0:
                 lines.add(f"if ({side.index} < {part.last})", f"    {call}")
             else:
                 lines.add("else", f"    {call}")
+        if is_cut:
+            lines.close()
+
+    def _rest(self, lines: Lines) -> None:
+        """The declaration of a piece's depth, if the last has less of it."""
+        most = self.tile.depth
+        if self.x.depth % most:
+            lines.add(f"const long rest = {self.x.depth} - k;")
+            lines.add(f"const long depth = rest < {most} ? rest : {most};")
+
+    @property
+    def reach_a(self) -> int:
+        """Elements for each row of packed A: pieces of the depth, as if all had one length."""
+        return self.pieces * self.tile.depth
 
     # -- a task --------------------------------------------------------------------------------
 
@@ -202,10 +236,7 @@ class MatmulText:
             lines.add(f"{self.kind} panel[{size}] __attribute__((aligned(64)));")
         if self.pieces > 1:
             lines.open(f"for (long k = 0; k < {x.depth}; k += {tile.depth})")
-            rest = x.depth % tile.depth
-            if rest:
-                lines.add(f"const long rest = {x.depth} - k;")
-                lines.add(f"const long depth = rest < {tile.depth} ? rest : {tile.depth};")
+            self._rest(lines)
         for part in columns.parts:
             self._panels(part)
         if self.pieces > 1:
@@ -239,7 +270,7 @@ class MatmulText:
             self.b = "packed_b" if tile.pack_b == "before" else "b"
             return
         for letter, matrix, is_packed, size in (
-            ("a", x.a, tile.pack_a, x.rows * x.depth),
+            ("a", x.a, tile.pack_a, x.rows * self.reach_a),
             ("b", x.b, tile.pack_b == "before", x.columns * x.depth),
             ("c", x.c, False, 0),
         ):
@@ -311,7 +342,7 @@ class MatmulText:
             function = self.inner.dots(rows, width, x.a.row, x.b.column, strides)
             return f"{function}({self.depth}, {at(self.a, (x.a.row, i))}, {panel}, {to});"
         if tile.pack_a:
-            a, source = (1, rows), at(self.a, (x.depth, i), self._along_depth(rows))
+            a, source = (1, rows), at(self.a, (tile.depth, i), self._along_depth(x.rows))
         else:
             a = (x.a.row, x.a.column)
             source = at(self.a, (x.a.row, i), self._along_depth(x.a.column))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphc.backends.native.finished import Finish
-from graphc.backends.native.made import Operand
+from graphc.backends.native.made import Made, Operand
 from graphc.backends.native.sweeps import lowered_node, overwrites, ramp_of
 from graphc.backends.native.types import stored
 from graphc.ir.graph import Graph
@@ -18,14 +18,21 @@ from graphc.lowering.schedule import arena, schedule
 from graphc.lowering.views import Order, Result, View, dense, is_kernel, views
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
-from graphc.passes.plan_memory import Plan
+from graphc.passes.plan_memory import Plan, padded
 
 
 class Memory:
     """The views of a graph's values, the order of its kernels, and the plan of its arena."""
 
-    def __init__(self, graph: Graph, orders: Mapping[Result, Order]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        orders: Mapping[Result, Order],
+        settled: frozenset[Node] = frozenset(),
+    ) -> None:
         self.graph, self.orders = graph, orders
+        self.settled = settled
+        """Nodes whose values need not be computed again at each step."""
         self.views = views(graph, orders)
         self.given = frozenset((*graph.inputs, *graph.state))
         kernels = [x for x in graph.nodes if is_kernel(x, self.views)]
@@ -36,6 +43,10 @@ class Memory:
         self.lowered: dict[Node, Kernel] = {}
         self.schedule = schedule(graph, self._placed(), kernels, self._overwrites)
         self.phases = phases(self.schedule)
+        self.prepared: frozenset[Node] = frozenset()
+        """Kernels that do not run at each step; their results lie in memory of their own."""
+        self.prepared_bytes = 0
+        self._kept: dict[object, int] = {}
         self.names: dict[Result, str] = {}
         self.output_names: list[str] = []
         self._plan: Plan | None = None
@@ -53,7 +64,8 @@ class Memory:
         return {x: v for x, v in self.views.items() if not isinstance(v.owner[0].op, Const)}
 
     def _overwrites(self, kernel: Node, result: int, slot: int) -> bool:
-        if kernel.inputs[slot].dtype is not kernel.types[result].dtype:
+        operand = kernel.inputs[slot]
+        if operand.dtype is not kernel.types[result].dtype or operand in self.settled:
             return False
         if isinstance(kernel.op, Finished):
             return self._finish_overwrites(kernel, result, slot)
@@ -132,9 +144,32 @@ class Memory:
                 suffix = f"_{i}" if len(kernel.types) > 1 else ""
                 self.names[kernel, i] = names.new(f"t{number}{suffix}")
 
-    def plan(self, workspace: dict[Node, list[int]]) -> None:
-        """Lay out the arena, in which kernels of one phase do not share bytes."""
-        self._plan = arena(self.schedule, workspace, self.phases)
+    def can_prepare(self, kernel: Node) -> bool:
+        """Whether a kernel need not run at each step: its results are settled and stay here."""
+        schedule = self.schedule
+        results = [(kernel, i) for i in range(len(kernel.types))]
+        return kernel in self.settled and not any(
+            x in schedule.in_output or x in schedule.in_state for x in results
+        )
+
+    def plan(self, made: Mapping[Node, Made], prepared: frozenset[Node] = frozenset()) -> None:
+        """Lay out the arena, in which kernels of one phase do not share bytes, and the memory of
+        what is prepared, where nothing does."""
+        self.prepared = prepared
+        workspace: dict[Node, list[int]] = {}
+        for kernel, one in made.items():
+            kept = range(len(one.workspace)) if kernel in prepared else one.kept
+            for i in kept:
+                self._keep((kernel, "workspace", i), one.workspace[i])
+            workspace[kernel] = [0 if i in kept else n for i, n in enumerate(one.workspace)]
+            if kernel in prepared:
+                for i, type_ in enumerate(kernel.types):
+                    self._keep((kernel, i), type_.nbytes)
+        self._plan = arena(self.schedule, workspace, self.phases, prepared)
+
+    def _keep(self, key: object, nbytes: int) -> None:
+        self._kept[key] = self.prepared_bytes
+        self.prepared_bytes += padded(nbytes)
 
     @property
     def planned(self) -> Plan:
@@ -149,9 +184,12 @@ class Memory:
     def live_peak(self) -> int:
         return self.planned.live_peak
 
-    def workspace(self, kernel: Node, number: int) -> int:
-        """The offset of a kernel's workspace in the arena."""
-        return self.planned.offsets[kernel, "workspace", number]
+    def workspace(self, kernel: Node, number: int) -> str:
+        """The address of a kernel's workspace."""
+        key = (kernel, "workspace", number)
+        if key in self._kept:
+            return f"prepared + {self._kept[key]}"
+        return f"arena + {self.planned.offsets[key]}"
 
     def pointer(self, owner: Result) -> str:
         """The C name of the memory that a result has."""
@@ -170,17 +208,21 @@ class Memory:
         pairs = zip(self.graph.outputs, self.output_names, strict=True)
         return [(stored(x.dtype), name, str(x.type)) for x, name in pairs]
 
-    def values(self) -> list[tuple[str, str, int, str]]:
-        """The name, C type, offset and comment of each value in the arena."""
+    def values(self) -> list[tuple[str, str, str, str]]:
+        """The name, C type, address and comment of each value in the arena, or prepared."""
         found = []
         for kernel in self.schedule.order:
             for i, type_ in enumerate(kernel.types):
                 key = (kernel, i)
-                if key in self.planned.offsets:
-                    offset = self.planned.offsets[key]
-                    order = self.orders.get(key)
-                    note = f"{type_}" + (f", in memory by dimensions {order}" if order else "")
-                    found.append((self.names[key], stored(type_.dtype), offset, note))
+                if key in self._kept:
+                    place = f"prepared + {self._kept[key]}"
+                elif key in self.planned.offsets:
+                    place = f"arena + {self.planned.offsets[key]}"
+                else:
+                    continue
+                order = self.orders.get(key)
+                note = f"{type_}" + (f", in memory by dimensions {order}" if order else "")
+                found.append((self.names[key], stored(type_.dtype), place, note))
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.backends.native.made import Operand, Setting
+from graphc.backends.native.made import Operand, Setting, is_settled
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
 
@@ -16,11 +16,13 @@ class Matrix:
     batch: Shape
     row: int
     column: int
+    is_settled: bool = False
+    """Whether the matrices are the same at every step."""
 
     @property
     def transposed(self) -> Matrix:
         """The same matrices with rows and columns exchanged."""
-        return Matrix(self.batch, self.column, self.row)
+        return replace(self, row=self.column, column=self.row)
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ def product_of(setting: Setting, *, is_finished: bool) -> Product:
         rows=x.shape[-2],
         columns=y.shape[-1],
         depth=x.shape[-1],
-        a=_matrix(x, batch),
-        b=_matrix(y, batch),
+        a=replace(_matrix(x, batch), is_settled=is_settled(setting, 0)),
+        b=replace(_matrix(y, batch), is_settled=is_settled(setting, 1)),
         c=_matrix(z, batch),
         dtype=x.dtype,
         is_finished=is_finished,

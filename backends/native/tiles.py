@@ -210,6 +210,9 @@ LATENCY = 4.0
 """Cycles before a sum can be added to again."""
 STAGE = 2500.0
 """Cycles in which threads meet between two stages."""
+ONCE = 0.2
+"""What the memory of a packed operand is worth, where it need not be packed at each step, of what
+the packing would cost."""
 COPY, TRANSPOSE, GATHER = 0.08, 0.18, 1.0
 """Cycles to pack an element: whole vectors, squares that are transposed, one by one."""
 
@@ -229,6 +232,9 @@ def cost(x: Product, tile: Tile, target: Target, threads: int) -> float:
     block += (rows + columns) * x.depth * itemsize / 24
     if rows * tile.depth * itemsize > NEAR and not tile.is_dots:
         block += rows * x.depth * tile.panels * itemsize / 48
+    # Rows that lie as they were are fetched ahead; packed ones, once they are too many, less so.
+    if tile.pack_a and x.a_along == "depth" and x.rows * x.depth * itemsize > NEAR:
+        block += rows * x.depth * tile.panels * itemsize / 32
     # A block's sums are taken up again, and stored, for each further piece of the depth.
     again = 0 if tile.is_dots else max(0, ceil(x.depth / max(1, tile.depth)) - 1)
     block += again * rows * columns * itemsize / 12
@@ -250,10 +256,10 @@ def _before(x: Product, tile: Tile) -> float:
     found = 0.0
     if tile.pack_a:
         each = _packing(x.a_along == "rows", x.a_along == "depth", x) + 0.15
-        found += 60 + x.entries * x.rows * x.depth * each
+        found += (60 + x.entries * x.rows * x.depth * each) * (ONCE if x.a.is_settled else 1)
     if tile.pack_b == "before":
         each = _packing(x.b_along == "columns", x.b_along == "depth", x) + 0.15
-        found += 60 + x.entries * x.columns * x.depth * each
+        found += (60 + x.entries * x.columns * x.depth * each) * (ONCE if x.b.is_settled else 1)
     return found
 
 

@@ -32,6 +32,9 @@ ROUNDS = 5
 """How often each candidate is timed, in turn with the others; its best time counts."""
 SLICE = 2e-3
 """Seconds of each timing at least."""
+BYTE = 0x3F
+"""What operands are filled with: floats of every kind below one. Memory that was never written to
+would be one page of zeros for all, which the first cache holds."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -91,10 +94,10 @@ def _times(made: Sequence[Made], x: Product, target: Target) -> list[float]:
     # A function takes the operands as the node has them.
     sides = ("b", "a", "c") if x.is_swapped else ("a", "b", "c")
     sizes = [_reach(x, side) * x.dtype.itemsize for side in sides]
-    arrays = [np.zeros(n + 64, np.uint8) for n in sizes]
+    arrays = [np.full(n + 64, BYTE, np.uint8) for n in sizes]
     calls: list[Callable[[], None]] = []
     for i, one in enumerate(made):
-        work = [np.zeros(n + 64, np.uint8) for n in one.workspace]
+        work = [np.full(n + 64, BYTE, np.uint8) for n in one.workspace]
         addresses = [-(-array.ctypes.data // 64) * 64 for array in (*arrays, *work)]
         calls.append(_Call(library, f"run_{i}", addresses, [*arrays, *work]))
     best = [float("inf")] * len(calls)

@@ -177,17 +177,21 @@ def arena(
     made: Schedule,
     workspace: Mapping[Node, Sequence[int]],
     when: Mapping[Node, int] | None = None,
+    apart: frozenset[Node] = frozenset(),
 ) -> Plan:
     """Offsets for every result in the arena and for each kernel's workspace, given in bytes.
 
     A result has its key in the plan, a workspace the key (kernel, "workspace", number). Kernels
-    run one after the other unless ``when`` has equal numbers for them.
+    run one after the other unless ``when`` has equal numbers for them. Those ``apart`` have their
+    memory elsewhere.
     """
     root: dict[Result, Result] = {}
     first: dict[Result, int] = {}
     last: dict[Result, int] = {}
     intervals: list[Interval] = []
     for place, kernel in enumerate(made.order):
+        if kernel in apart:
+            continue
         position = place if when is None else when[kernel]
         for number, nbytes in enumerate(workspace.get(kernel, ())):
             key = (kernel, "workspace", number)

@@ -19,7 +19,7 @@ Make = Callable[[Any], Any]
 
 def network(seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    # Without a bias before the norm: its gradient is zero but for rounding, which Adam would scale up.
+    # No bias before the norm: its gradient is zero but for rounding, which Adam would scale up.
     return nn.Sequential(
         nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.25), nn.Linear(8, 2)
     )

@@ -46,7 +46,11 @@ class Executable(Protocol):
 
 
 class Backend(Protocol):
-    """A target: what `graphc.backends.<name>` offers as ``BACKEND``."""
+    """A target: what `graphc.backends.<name>` offers as ``BACKEND``.
+
+    One whose texts take long to write may keep them: by a method ``recalled(graph, write)`` that
+    gives what ``write()`` gives for the graph as it was recorded, before any pass.
+    """
 
     name: str
     composites: frozenset[str]

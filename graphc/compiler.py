@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from traceback import extract_tb
 from typing import Any
 
@@ -51,9 +51,18 @@ class Program:
     def __init__(self, graph: Graph, backend: Backend) -> None:
         self.recorded = graph
         self.backend = backend
-        self.graph = run(graph, pipeline(backend))
-        self.sources: Sources = backend.emit(self.graph)
+        recalled = getattr(backend, "recalled", None)
+        write = self._write
+        self.sources: Sources = write() if recalled is None else recalled(graph, write)
         self.executable: Executable = backend.build(self.sources)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph after all passes."""
+        return run(self.recorded, pipeline(self.backend))
+
+    def _write(self) -> Sources:
+        return self.backend.emit(self.graph)
 
     def failure(self, error: Exception) -> Exception:
         """The error of a step, with the line of the user's program that it comes from."""
@@ -80,26 +89,32 @@ PATIENCE = 10
 class LazyProgram:
     """A program of the plain, lazy loop: it finds its memory in the leaves of a trace.
 
-    The first runs are the work of numpy, which needs no compiler. What comes again and again, such
-    as the step of a training loop, is then compiled for the backend that ``auto`` takes.
+    The first runs are the work of numpy, which needs no compiler, and of no program at all where
+    nothing is computed. What comes again and again, such as the step of a training loop, is then
+    compiled for the backend that ``auto`` takes.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.program = Program(graph, load_backend("numpy"))
+        self.recorded = graph
+        self.program: Program | None = None
         self.runs = 0
         self.inputs = graph.inputs
         self.state = graph.state
-        live = dict.fromkeys(self.program.graph.nodes)
-        self.reads = tuple(x for x in (*graph.inputs, *graph.state) if x in live)
-        self.arena_bytes = self.program.sources.arena_bytes
+        self.arena_bytes = 0
         self._bound: list[Any] = []
         self._step: Step | None = None
+        if graph.computed or graph.updates or not set(graph.outputs) <= {*self.inputs, *self.state}:
+            self._compile(load_backend("numpy"))
+        live = dict.fromkeys(graph.nodes if self.program is None else self.program.graph.nodes)
+        self.reads = tuple(x for x in (*graph.inputs, *graph.state) if x in live)
 
     def __call__(self, leaves: Mapping[Node, Any]) -> list[Any]:
         """Run over the arrays of ``leaves``; state is updated in place."""
         self.runs += 1
         if self.runs == PATIENCE + 1:
             self._hasten()
+        if self.program is None:
+            return [leaves[x].array.copy() for x in self.recorded.outputs]
         state = [leaves[x].array for x in self.state]
         bound = self._bound
         if self._step is None or any(a is not b for a, b in zip(state, bound, strict=True)):
@@ -113,7 +128,10 @@ class LazyProgram:
     def _hasten(self) -> None:
         """Compile the program for the fastest backend."""
         backend = load_backend()
-        if backend is not self.program.backend:
-            self.program = Program(self.program.recorded, backend)
-            self.arena_bytes = self.program.sources.arena_bytes
-            self._bound, self._step = [], None
+        if self.program is None or backend is not self.program.backend:
+            self._compile(backend)
+
+    def _compile(self, backend: Backend) -> None:
+        self.program = Program(self.recorded, backend)
+        self.arena_bytes = self.program.sources.arena_bytes
+        self._bound, self._step = [], None

@@ -1,7 +1,8 @@
 """Compiled programs on disk, by what they were compiled from: any number of processes share them.
 
 An entry is a shared object ``KEY.so``, beside it the sum of its bytes, by which a broken one is
-known, and the source. Each file appears whole, by a rename.
+known, and the source; or the text of a program as it was emitted, ``KEY.sources``. Each file
+appears whole, by a rename.
 """
 
 from __future__ import annotations

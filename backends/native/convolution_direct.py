@@ -31,7 +31,7 @@ from graphc.backends.native.convolution_pieces import (
 )
 from graphc.backends.native.convolution_tiles import Split, Terms, Tile, split, tile_for, tiles
 from graphc.backends.native.epilogue import Epilogue
-from graphc.backends.native.made import SMALL, Made, Setting, Stage, tasks
+from graphc.backends.native.made import SMALL, Made, Setting, Stage, is_settled, tasks
 from graphc.backends.native.types import computed, is_low, stored
 from graphc.kernels_templates import render
 
@@ -59,6 +59,7 @@ class Direct:
         self.name, self.setting, self.extents, self.lines = name, setting, extents, lines
         self.epilogue, self.gradient = epilogue, gradient
         self.given, self.weights = (values(x) for x in setting.operands)
+        self.settled = is_settled(setting, 1)
         self.result = values(setting.results[0])
         self.dtype = setting.results[0].dtype
         self.kind = computed(self.dtype)
@@ -127,12 +128,22 @@ class Direct:
             parameters="".join(f", {x}" for x in self._parameters()),
             pads=pads,
             packs=packs,
+            settled=self.settled,
             given=self._names(),
             items=(items, count),
         )
-        stages = Stage(f"{self.name}_prepare", (pads[1] if pads else 0) + packs[1])
-        work = (stages, Stage(self.name, count))
-        return Made(text, work, self._workspace(), helpers=helpers_of(self.dtype))
+        work = self._workspace()
+        stages = [Stage(f"{self.name}_prepare", (pads[1] if pads else 0) + packs[1])]
+        if self.settled:
+            stages = [Stage(f"{self.name}_prepare", pads[1])] if pads else []
+            stages.append(Stage(f"{self.name}_weights", packs[1], prepares=True))
+        return Made(
+            text,
+            (*stages, Stage(self.name, count)),
+            work,
+            helpers=helpers_of(self.dtype),
+            kept=(len(work) - 1,) if self.settled else (),
+        )
 
     def _names(self) -> tuple[str, str]:
         return ("dy" if self.gradient else "x"), "w"

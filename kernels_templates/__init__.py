@@ -17,6 +17,8 @@ def environment() -> Environment:
     """The one environment of every template: an undefined variable is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from graphc.kernels_templates.bytecode import Bytecode
+
     return Environment(
         loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
@@ -24,6 +26,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
+        bytecode_cache=Bytecode(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from graphc.backend import Backend, Executable, Sources
 from graphc.backends.native.targets import TARGETS, Target, host
@@ -53,7 +54,7 @@ class NativeBackend:
         # What was measured may be measured anew; a class made from this one may write otherwise.
         if self.is_tuned or type(self) is not NativeBackend:
             return write()
-        return recalled(graph, Threads.count, self.target, write)
+        return recalled(graph, Threads.count, self.target, partial(_written, write))
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""
@@ -71,6 +72,14 @@ class NativeBackend:
         from graphc.backends.native.executable import NativeExecutable
 
         return NativeExecutable(sources)
+
+
+def _written(write: Callable[[], Sources]) -> Sources:
+    """What ``write`` gives; what all programs need is compiled meanwhile."""
+    from graphc.backends.native.runtime import begin_beside
+
+    begin_beside()
+    return write()
 
 
 def for_target(name: str) -> Backend:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from graphc.backends.native import cache as disk
 from graphc.backends.native.flags import FLAGS, SHARED
+from graphc.backends.native.locks import Exclusion
 from graphc.errors import GraphcRuntimeError
 
 NAMES = ("cc", "gcc", "clang")
@@ -39,6 +40,9 @@ typedef float pair __attribute__((vector_size(8)));
 int32_t graphc_sample(float x) { pair y = {x, sqrtf(x)}; y = y * y; return (int32_t)(y[0] + y[1]); }
 """
 """A program that compiles where everything is there that generated programs need."""
+
+
+SEARCHING = Exclusion()
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def candidates(path: str) -> Iterator[Candidate]:
 
 def compiler() -> Compiler:
     """The compiler to use. Raises where none works."""
-    found, reasons = _search(os.environ.get("PATH", os.defpath))
+    found, reasons = _found()
     if found is None:
         failures = "".join(f"\n  {reason}" for reason in reasons)
         raise GraphcRuntimeError(
@@ -110,10 +114,16 @@ def compiler() -> Compiler:
 
 def explanation() -> tuple[bool, str]:
     """Whether a compiler works, and which one, or why none does."""
-    found, reasons = _search(os.environ.get("PATH", os.defpath))
+    found, reasons = _found()
     if found is None:
         return False, "; ".join(("no C compiler", *reasons, ADVICE))
     return True, "; ".join((f"{found.name}: {found.version}", *reasons))
+
+
+def _found() -> tuple[Compiler | None, tuple[str, ...]]:
+    """What a search on the PATH finds; threads that ask at once search once."""
+    with SEARCHING:
+        return _search(os.environ.get("PATH", os.defpath))
 
 
 @cache

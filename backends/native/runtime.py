@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import sys
 import sysconfig
+from contextlib import suppress
 from functools import cache
+from threading import Thread
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import QUICK
 from graphc.backends.native.locks import Exclusion
+from graphc.errors import GraphcRuntimeError
 from graphc.kernels_templates import FOLDER, render
 
 FUNCTIONS = (
@@ -81,6 +84,16 @@ def begin() -> None:
     """Let the library be compiled, if need be, while other work is done."""
     with LOCK:
         _build().begin()
+
+
+def begin_beside() -> None:
+    """The same in a thread of its own, since finding a compiler that works takes time as well."""
+    Thread(target=_begin_quietly).start()
+
+
+def _begin_quietly() -> None:
+    with suppress(GraphcRuntimeError, OSError):  # it is raised where a program is built
+        begin()
 
 
 class Runtime:

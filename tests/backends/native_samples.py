@@ -33,13 +33,19 @@ class Use:
     operands: Sequence[Array]
     results: Sequence[Array]
     threads: int = 2
+    settled: tuple[bool, ...] = ()
 
     def made(self, name: str, target: Target) -> Made:
         """The kernel."""
         given = [operand_of(x) for x in (*self.operands, *self.results)]
         count = len(self.operands)
         setting = Setting(
-            self.node, tuple(given[:count]), tuple(given[count:]), self.threads, target
+            self.node,
+            tuple(given[:count]),
+            tuple(given[count:]),
+            self.threads,
+            target,
+            settled=self.settled,
         )
         return self.maker(name, setting)
 

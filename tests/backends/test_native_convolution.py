@@ -203,6 +203,37 @@ def test_the_order_of_tasks_does_not_matter(tmp_path: Path) -> None:
             np.testing.assert_array_equal(both[0], both[1])
 
 
+def test_settled_weights_are_packed_apart(tmp_path: Path) -> None:
+    """What is made of them reads nothing else, and nothing after it reads them."""
+    for number, setting in enumerate(SETTINGS[:-1]):
+        for op, *shapes in list(ops(*setting))[:2]:
+            a, b = (draw(shape, number + i) for i, shape in enumerate(shapes))
+            use = use_of(CONVOLUTION[op.name], node_of(op, a, b), a, b)
+            use = replace(use, settled=(False, True))
+            _run_prepared(use, tmp_path)
+            check_sums(op, a, b, use.results[0], wanted(op, a, b))
+
+
+def _run_prepared(use: Use, folder: Path) -> None:
+    """Run what prepares without the first operand and the result, and the rest without weights."""
+    made = use.made("kernel", host())
+    first = [x for x in made.stages if x.prepares]
+    rest = [x for x in made.stages if not x.prepares]
+    assert first and made.kept
+    count = len(use.operands) + 1
+    text = text_of([replace(made, stages=tuple(x)) for x in (first, rest)], [count] * 2)
+    text = text.replace(made.text, "", 1)
+    library = library_of(text, folder, host())
+    work = [np.full(n + 64, 255, np.uint8) for n in made.workspace]
+    spaces = [-(-x.ctypes.data // 64) * 64 for x in work]
+    x, w, y = (each.ctypes.data for each in (*use.operands, *use.results))
+    library.run0((ctypes.c_void_p * (count + len(work)))(None, w, None, *spaces))
+    for i, each in enumerate(work):
+        if i not in made.kept:
+            each[...] = 255
+    library.run1((ctypes.c_void_p * (count + len(work)))(x, None, y, *spaces))
+
+
 def _run_in_order(use: Use, folder: Path, backwards: bool) -> None:
     made = use.made("kernel", host())
     assert all(stage.tasks > 1 for stage in made.stages if stage.function == "kernel")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 
 from graphc.backends.native.products import Product
@@ -341,8 +342,9 @@ def _widths(columns: int, tile: Tile) -> list[tuple[int, int]]:
     return [(tile.width, whole)] * (whole > 0) + [(rest, 1)] * (rest > 0)
 
 
+@lru_cache(maxsize=1024)
 def chosen(x: Product, target: Target, threads: int) -> Tile:
-    """The cut that costs least."""
+    """The cut that costs least; it is looked for once, for models repeat their layers."""
     found = list(candidates(x, target, threads))
     best = min(found, key=lambda tile: cost(x, tile, target, threads))
     return replace(best, reason=f"the least cost of {len(found)} ways")

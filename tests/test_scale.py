@@ -12,7 +12,10 @@ import pytest
 
 import graphc as torch
 from graphc.backends.numpy.emit import Emission
+from graphc.capture import capture
+from graphc.compiler import load_backend, pipeline
 from graphc.ir.node import Input
+from graphc.passes import run
 from graphc.passes.plan_memory import ALIGNMENT
 from graphc.recording import session
 from graphc.threads import get_num_threads
@@ -57,9 +60,9 @@ def shallow() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("shallow")
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_chain_of_twenty_thousand_operations(compiled: bool) -> None:
-    run = torch.compile(chain(LENGTH), backend="numpy") if compiled else chain(LENGTH)
+@pytest.mark.parametrize("backend", ["", "numpy", "native"])
+def test_a_chain_of_twenty_thousand_operations(backend: str) -> None:
+    run = torch.compile(chain(LENGTH), backend=backend) if backend else chain(LENGTH)
     expected, _ = by_hand(LENGTH, given())
     with torch.no_grad():
         for _ in range(2):
@@ -67,8 +70,8 @@ def test_a_chain_of_twenty_thousand_operations(compiled: bool) -> None:
 
 
 @pytest.mark.usefixtures("shallow")
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_chain_of_twenty_thousand_operations_backward(compiled: bool) -> None:
+@pytest.mark.parametrize("backend", ["", "numpy", "native"])
+def test_a_chain_of_twenty_thousand_operations_backward(backend: str) -> None:
     forward = chain(LENGTH)
 
     def step(x: Any) -> Any:
@@ -76,7 +79,7 @@ def test_a_chain_of_twenty_thousand_operations_backward(compiled: bool) -> None:
         (slope,) = torch.autograd.grad(y.sum(), x)
         return y, slope
 
-    run = torch.compile(step, backend="numpy") if compiled else step
+    run = torch.compile(step, backend=backend) if backend else step
     x = torch.tensor(given(), requires_grad=True)
     y, slope = run(x)
     values, slopes = by_hand(LENGTH, given())
@@ -105,19 +108,22 @@ def work(function: Callable[[], Any]) -> int:
     return counter.calls
 
 
-@pytest.mark.parametrize("kind", ["elementwise", "matmul"])
-def test_work_grows_as_the_length_does(kind: str) -> None:
+def products(length: int) -> Callable[[Any], Any]:
+    """A function of so many matrix products."""
     w = torch.tensor(np.eye(5, dtype=np.float32))
 
-    def products(length: int) -> Callable[[Any], Any]:
-        def run(x: Any) -> Any:
-            for _ in range(length):
-                x = x @ w
-            return x
+    def run(x: Any) -> Any:
+        for _ in range(length):
+            x = x @ w
+        return x
 
-        return run
+    return run
 
-    make = chain if kind == "elementwise" else products
+
+@pytest.mark.parametrize("name", ["numpy", "native"])
+@pytest.mark.parametrize("make", [chain, products])
+def test_work_grows_as_the_length_does(make: Callable[[int], Any], name: str) -> None:
+    backend = load_backend(name)
 
     def compiled(length: int) -> Callable[[], Any]:
         forward = make(length)
@@ -125,14 +131,42 @@ def test_work_grows_as_the_length_does(kind: str) -> None:
         def step(x: Any) -> Any:
             return torch.autograd.grad(forward(x).sum(), x)
 
-        return lambda: torch.compile(step, backend="numpy")(
-            torch.tensor(given(), requires_grad=True)
-        )
+        def write() -> None:
+            x = torch.tensor(given(), requires_grad=True)
+            graph = capture(step, (x,), {}, {}).graph
+            backend.emit(run(graph, pipeline(backend)))
+
+        return write
 
     compiled(100)()
     counts = [work(compiled(length)) for length in (500, 1000, 2000)]
     for shorter, longer in pairwise(counts):
         assert longer < 2.3 * shorter, counts
+
+
+def functions_of(text: str) -> list[list[str]]:
+    """The lines of each function of a C file."""
+    found: list[list[str]] = []
+    inside = False
+    for line in text.splitlines():
+        if line.endswith(") {") and not line.startswith(" "):
+            found.append([])
+            inside = True
+        if inside:
+            found[-1].append(line)
+        inside = inside and line != "}"
+    return found
+
+
+@pytest.mark.parametrize("make", [chain, products])
+def test_no_function_is_too_long_for_a_compiler(make: Callable[[int], Any]) -> None:
+    """Compilers take more than twice as long for a function that is twice as long."""
+    compiled = torch.compile(make(2_000), backend="native:portable")
+    compiled.specialize(torch.tensor(given()))
+    functions = functions_of(compiled.source())
+    assert max(map(len, functions)) < 250
+    calls = [sum("sin_float(" in line for line in lines) for lines in functions]
+    assert max(calls) <= 40
 
 
 def lower_bound(emission: Emission) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from itertools import groupby
 
 from graphc.backend import Kernel as Text
@@ -45,6 +46,10 @@ PHASE = 40_000
 """Operations of a phase below which handing them out costs more than it saves."""
 WORTH = 64 * 1024
 """Bytes of state from which on it is worth looking whether it has changed."""
+SECTION = 40
+"""Statements of a function that is one of several which make up a long step."""
+LONG_STEP = 200
+"""Statements from which a step is cut up, for twice as many take a compiler four times as long."""
 LIGHT = 20_000
 """Multiplications and additions of a step below which nothing else can be done meanwhile."""
 
@@ -314,6 +319,15 @@ class Emission:
 
     # -- text ----------------------------------------------------------------------------------
 
+    @cached_property
+    def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The functions that make up the step, itself the last, with their statements."""
+        if len(self.steps) <= LONG_STEP:
+            return [("step", self.steps)]
+        parts = [self.steps[i : i + SECTION] for i in range(0, len(self.steps), SECTION)]
+        named = [(self.names.new(f"step_{i}"), part) for i, part in enumerate(parts)]
+        return [*named, ("step", [("", f"{name}();") for name, _ in named])]
+
     def _render(self, kernels: Iterable[str], helpers: Iterable[str]) -> str:
         memory = self.memory
         return render(
@@ -335,7 +349,7 @@ class Emission:
             values=memory.values(),
             kernels=kernels,
             tasks=self.tasks,
-            steps=self.steps,
+            sections=self.sections,
             threads=bool(self.tasks),
             checks=bool(self.errors),
         )

@@ -7,9 +7,9 @@ from math import prod
 from graphc.backends.native.finished import product_of
 from graphc.ir.node import Node
 from graphc.lowering.epilogues import Finished
-from graphc.lowering.nests import cost
 from graphc.ops.convolution import ConvolutionInputGrad, ConvolutionWeightGrad, Window
 from graphc.ops.matmul import MatMul
+from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
 
 

@@ -22,9 +22,10 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Const, Node
 from graphc.kernels_templates import render
 from graphc.lowering.kernel import Access, Kernel, Load, Ramp, Reduction, Source, Step, Store
-from graphc.lowering.nests import cost, lowered
+from graphc.lowering.nests import lowered
 from graphc.lowering.views import View
 from graphc.ops.creation import Arange
+from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
 
 

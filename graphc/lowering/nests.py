@@ -28,29 +28,11 @@ from graphc.lowering.kernel import (
 from graphc.ops.elementwise import Div, Mul
 from graphc.ops.reduce import Reduce
 from graphc.ops.transcendental import Reciprocal
+from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
-
-COSTS = {
-    **dict.fromkeys(("div", "sqrt", "rsqrt", "reciprocal", "floor_divide", "remainder", "fmod"), 5),
-    **dict.fromkeys(
-        (
-            *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan"),
-            *("tanh", "sigmoid", "erf", "erfc", "erfinv", "pow", "atan2", "hypot", "logaddexp"),
-            *("sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh"),
-            *("lgamma", "digamma"),
-        ),
-        15,
-    ),
-}
-"""What an element of an operation costs, in additions; those not named cost one."""
 
 KEEP = 6
 """The cost above which a value is kept for a later sweep rather than computed again."""
-
-
-def cost(node: Node) -> int:
-    """About how many additions one element of the node takes."""
-    return COSTS.get(node.op.name, 1)
 
 
 @dataclass(frozen=True)

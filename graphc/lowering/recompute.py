@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from graphc.ir.graph import Graph, reuse
 from graphc.ir.node import Const, Item, Node, make_input
 from graphc.ir.types import TensorType
-from graphc.lowering.nests import cost
 from graphc.lowering.regroup import regrouped
 from graphc.ops.movement import Reshape, reshape
 from graphc.ops.reduce import Reduce
+from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
 
 CHEAP = 1

@@ -10,9 +10,9 @@ from math import prod
 
 from graphc.ir.graph import Graph, reuse
 from graphc.ir.node import Const, Node, make_input
-from graphc.lowering.nests import cost
 from graphc.lowering.regroup import regrouped
 from graphc.ops.reduce import Reduce
+from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
 
 FEWER = 4

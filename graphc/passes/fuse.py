@@ -16,8 +16,6 @@ from graphc.passes.groups import (
     Grouping,
     is_fusible,
     is_reduction,
-    read_by,
-    sources,
 )
 
 
@@ -49,7 +47,7 @@ class Fused(Op, name="fused"):
 def fuse(graph: Graph) -> Graph:
     """The graph with each group of nodes that one kernel can compute as a single node."""
     grouping = Grouping(graph)
-    edges = list(_edges(graph))
+    edges = list(_edges(graph, grouping))
     readers: dict[Node, int] = dict.fromkeys(graph.roots, 2)
     for node in graph.nodes:
         for x in grouping.reads[node]:
@@ -78,11 +76,11 @@ def _join_lone_reductions(graph: Graph, grouping: Grouping) -> None:
                 any(grouping.join_beside(group, grouping.of[node]) for group in others)
 
 
-def _edges(graph: Graph) -> Iterator[tuple[Node, Node]]:
+def _edges(graph: Graph, grouping: Grouping) -> Iterator[tuple[Node, Node]]:
     """Producers and consumers that could share a kernel, each pair once."""
     for consumer in graph.nodes:
         if is_fusible(consumer):
-            for producer in dict.fromkeys(read_by(consumer)):
+            for producer in dict.fromkeys(grouping.reads[consumer]):
                 if is_fusible(producer):
                     yield producer, consumer
 
@@ -147,7 +145,7 @@ def _emit_group(
     arguments: list[Node] = []
     for node in members:
         operands = []
-        for operand, found in zip(node.inputs, sources(node), strict=True):
+        for operand, found in zip(node.inputs, grouping.sources[node], strict=True):
             if found is not None and found[0] in inside:
                 operands.append(inside[found[0]])
             elif isinstance(operand.op, Const):

@@ -17,6 +17,7 @@ from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops.elementwise import Cast, Elementwise, Where
 from graphc.ops.movement import Expand, Reshape
 from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
+from graphc.passes.costs import cost
 
 ROW_LIMIT = 128 * 1024
 """Elements of a row, of all reduced axes together, that a row kernel may hold."""
@@ -24,6 +25,9 @@ WHOLE_LIMIT = 32 * 1024
 """Elements of a space that is one row alone, with nothing left to run in parallel over."""
 MEMBER_LIMIT = 400
 """Nodes of one group, so that a generated function stays one that can be read and compiled."""
+COST_LIMIT = 640
+"""What the nodes of one group may cost together: some forty functions such as sine or tanh, each of
+which is a page of code to a compiler, and far more work than what crosses memory between groups."""
 
 AxisMap = tuple[int | None, ...]
 """For each axis of a value the axis of the space, or None where its extent is one."""
@@ -47,10 +51,11 @@ def is_fusible(node: Node) -> bool:
 class Group:
     """Nodes that become one kernel."""
 
-    __slots__ = ("fusible", "last", "maps", "nodes", "place", "reduced", "space")
+    __slots__ = ("cost", "fusible", "last", "maps", "nodes", "place", "reduced", "space")
 
     def __init__(self, node: Node, index: int) -> None:
         self.nodes = [node]
+        self.cost = cost(node)
         self.last = index
         """The greatest index of a member in the graph's order."""
         self.place = index
@@ -69,6 +74,11 @@ class Group:
         return frozenset(
             a for axis in node.op.axes if (a := maps[axis]) is not None and self.space[a] != 1
         )
+
+    def is_small_with(self, other: Group) -> bool:
+        """Whether both together are as little as one function may be."""
+        members = len(self.nodes) + len(other.nodes)
+        return members <= MEMBER_LIMIT and self.cost + other.cost <= COST_LIMIT
 
 
 def source_of(operand: Node) -> tuple[Node, AxisMap] | None:
@@ -126,12 +136,6 @@ def _narrow(operand: Node, source: tuple[Node, AxisMap] | None) -> Shape:
     return tuple(1 if axis is None else n for axis, n in zip(source[1], operand.shape, strict=True))
 
 
-def read_by(node: Node) -> Iterator[Node]:
-    """The nodes whose values ``node`` reads, through the views that a group absorbs."""
-    for operand, found in zip(node.inputs, sources(node), strict=True):
-        yield operand if found is None else found[0]
-
-
 class Grouping:
     """The groups of a graph; each node is in one, alone at first."""
 
@@ -141,15 +145,19 @@ class Grouping:
         self.of = {node: Group(node, i) for node, i in self.index.items()}
         self.order: list[Group | None] = list(self.of.values())
         """The groups by place, and nothing where groups have become one."""
-        self.reads = {node: tuple(read_by(node)) for node in graph.nodes}
+        self.sources = {node: sources(node) for node in graph.nodes}
+        self.reads = {node: self._read_by(node) for node in graph.nodes}
         """What each node reads; a member of a group reads through views that it can absorb."""
+
+    def _read_by(self, node: Node) -> tuple[Node, ...]:
+        """The nodes whose values ``node`` reads, through the views that a group absorbs."""
+        pairs = zip(node.inputs, self.sources[node], strict=True)
+        return tuple([operand if found is None else found[0] for operand, found in pairs])
 
     def join(self, producer: Node, consumer: Node) -> bool:
         """Merge the groups of two nodes joined by an edge, if one kernel can run both."""
         a, b = self.of[producer], self.of[consumer]
-        if a is b or not (a.fusible and b.fusible):
-            return False
-        if len(a.nodes) + len(b.nodes) > MEMBER_LIMIT:
+        if a is b or not (a.fusible and b.fusible and a.is_small_with(b)):
             return False
         pairs: list[tuple[int, int]] = []
         needed: frozenset[int] = frozenset()
@@ -174,7 +182,7 @@ class Grouping:
 
     def join_beside(self, a: Group, b: Group) -> bool:
         """Merge two groups over one space that read the same value, if neither needs the other."""
-        if a is b or a.space != b.space or len(a.nodes) + len(b.nodes) > MEMBER_LIMIT:
+        if a is b or a.space != b.space or not a.is_small_with(b):
             return False
         a, b = (a, b) if a.place < b.place else (b, a)
         into, none = _Into(a.space), frozenset[int]()
@@ -188,7 +196,7 @@ class Grouping:
     def _crossing(self, a: Group, b: Group) -> Iterator[tuple[Node, Node, AxisMap, int]]:
         """The edges from ``a`` to ``b``, with the axes on which their ends meet."""
         for above in b.nodes:
-            for operand, found in zip(above.inputs, sources(above), strict=True):
+            for operand, found in zip(above.inputs, self.sources[above], strict=True):
                 if found is not None and self.of[found[0]] is a:
                     yield found[0], above, found[1], operand.rank
 
@@ -244,6 +252,7 @@ class Grouping:
                 }
         big.nodes += small.nodes
         big.maps.update(small.maps)
+        big.cost = a.cost + b.cost
         big.space, big.reduced = into.space, frozenset(reduced)
         big.last = max(a.last, b.last)
         for node in small.nodes:

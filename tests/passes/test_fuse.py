@@ -34,6 +34,19 @@ def test_a_chain_is_one_kernel() -> None:
         }""")
 
 
+def test_a_long_chain_is_several_kernels() -> None:
+    def lengths(name: str, count: int) -> list[int]:
+        x = y = given("x", 2, 3)
+        for _ in range(count):
+            y = elementwise(name, y)
+        return [len(kernel.body.computed) for kernel in fused(Graph((x,), (y,)))]
+
+    assert lengths("tanh", 12) == [12]
+    assert lengths("tanh", 100) == [42, 42, 16]
+    assert lengths("neg", 400) == [400]
+    assert lengths("neg", 1000) == [400, 400, 200]
+
+
 def test_softmax_is_one_row_kernel() -> None:
     x = given("x", 8, 16)
     e = elementwise("exp", x - Max((1,))(x))

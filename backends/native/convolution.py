@@ -7,8 +7,10 @@ from math import prod
 from graphc.backends.native.convolution_direct import Direct
 from graphc.backends.native.convolution_geometry import Extents, extents
 from graphc.backends.native.convolution_weights import WeightGrad
+from graphc.backends.native.convolution_winograd import Winograd
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Setting
+from graphc.backends.native.winograd_choice import chosen_form
 from graphc.ir.node import Node
 from graphc.lowering.views import Order
 from graphc.ops.convolution import ConvolutionInputGrad, ConvolutionWeightGrad, Window
@@ -33,7 +35,7 @@ def convolution(name: str, setting: Setting, epilogue: Epilogue | None = None) -
         return Made("", ())
     x, w = setting.operands
     found = _extents(setting, x.shape, w.shape, setting.results[0].shape)
-    return Direct(name, setting, found, found.forward(), epilogue, gradient=False).made()
+    return _made(name, setting, found, epilogue, gradient=False)
 
 
 def input_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) -> Made:
@@ -42,7 +44,17 @@ def input_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) ->
         return Made("", ())
     dy, w = setting.operands
     found = _extents(setting, setting.results[0].shape, w.shape, dy.shape)
-    return Direct(name, setting, found, found.gradient(), epilogue, gradient=True).made()
+    return _made(name, setting, found, epilogue, gradient=True)
+
+
+def _made(
+    name: str, setting: Setting, found: Extents, epilogue: Epilogue | None, *, gradient: bool
+) -> Made:
+    lines = found.gradient() if gradient else found.forward()
+    form = chosen_form(setting, found, lines, gradient=gradient)
+    if form is None:
+        return Direct(name, setting, found, lines, epilogue, gradient=gradient).made()
+    return Winograd(name, setting, found, lines, epilogue, form, gradient=gradient).made()
 
 
 def weight_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) -> Made:

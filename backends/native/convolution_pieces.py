@@ -63,6 +63,8 @@ class Panels:
     phases: Sequence[Phase]
     offsets: Sequence[tuple[int, int]]
     """Where the weights of each phase begin, and the size of one of its panels."""
+    apart: int = 0
+    """Elements from a place in the kernel to the next, where there is one phase; 0: what it has."""
 
 
 def packing(name: str, w: Values, panels: Panels) -> str:
@@ -76,7 +78,7 @@ def packing(name: str, w: Values, panels: Panels) -> str:
         place = f"{name}_taps[tap][0] + panel * {name}_taps[tap][1]"
     else:
         number = f"({taps - 1} - tap)" if panels.turned else "tap"
-        place = f"panel * {panels.offsets[0][1]} + {number} * {depth * lanes}"
+        place = f"panel * {panels.offsets[0][1]} + {number} * {panels.apart or depth * lanes}"
     across, along = reversed(w.strides) if panels.swapped else w.strides
     value = load(w.dtype, "from[at]")
     whole = step == 1 or taps == 1

@@ -4,7 +4,7 @@
 
 Medians of fresh processes that take turns. `capture` runs the Python function on stand-ins, with
 differentiation; `passes` rewrites and verifies the graph; `emit` writes the source; `build` makes
-it ready to run.
+it ready to run, by a C compiler and with an empty cache where the backend is native.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def chain(kind: str, length: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return {"elementwise": elementwise, "matmul": matmul}[kind], arguments
 
 
-def stages(name: str) -> dict[str, float]:
+def stages(name: str, backend_name: str) -> dict[str, float]:
     """Seconds of each stage; what the program computes is checked to be finite."""
     import numpy as np
 
@@ -78,7 +78,7 @@ def stages(name: str) -> dict[str, float]:
 
     kind, _, length = name.rpartition("_")
     function, arguments = chain(kind, int(length)) if length.isdigit() else training_step(name)
-    backend = load_backend("numpy")
+    backend = load_backend(backend_name)
     clock = [time.perf_counter()]
     captured = capture(function, arguments, {}, {})
     clock.append(time.perf_counter())
@@ -97,9 +97,15 @@ def stages(name: str) -> dict[str, float]:
     return {**named, "all": clock[-1] - clock[0], **counts}
 
 
-def code_of(name: str) -> str:
-    imports = "import json\nfrom benchmarks.compile_time import stages\n"
-    return f"{imports}print(json.dumps(stages({name!r})))\n"
+CODE = """
+import json, os
+from tempfile import TemporaryDirectory
+from benchmarks.compile_time import stages
+
+with TemporaryDirectory() as folder:
+    os.environ["GRAPHC_CACHE_DIR"] = folder
+    print(json.dumps(stages({name!r}, {backend!r})))
+"""
 
 
 def row(figures: fresh.Figures) -> dict[str, str]:
@@ -117,11 +123,13 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--programs", default=",".join(PROGRAMS))
+    parser.add_argument("--backend", default="native")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     options = parser.parse_args(arguments)
-    codes = {name: code_of(name) for name in options.programs.split(",")}
+    names = options.programs.split(",")
+    codes = {name: CODE.format(name=name, backend=options.backend) for name in names}
     figures = fresh.medians(codes, options.repeats, options.threads)
     print(fresh.table({name: row(f) for name, f in figures.items()}, "program"))
     if options.json:

@@ -48,8 +48,9 @@ def cache_of(runner: str, folder: str) -> dict[str, str]:
     return found
 
 
-def both(runner: str, workload: str, threads: int) -> Figures | None:
+def both(runner: str, workload: str, options: argparse.Namespace) -> Figures | None:
     """The figures of a process with an empty cache, and of one after it; None if one failed."""
+    threads = options.threads
     code = PROGRAM.format(runner=runner, workload=workload, threads=threads)
     figures: Figures = {}
     with TemporaryDirectory() as folder:
@@ -59,7 +60,7 @@ def both(runner: str, workload: str, threads: int) -> Figures | None:
             print(f"  {runner}: {missing}", file=sys.stderr)
             return None
         for kind in KINDS:
-            found = fresh.once(code, threads, variables)
+            found = fresh.once(code, threads, variables, options.priority)
             if found is None:
                 print(f"  {runner}: failed", file=sys.stderr)
                 return None
@@ -67,15 +68,15 @@ def both(runner: str, workload: str, threads: int) -> Figures | None:
     return figures
 
 
-def measured(runners: list[str], workload: str, repeats: int, threads: int) -> dict[str, Figures]:
+def measured(workload: str, options: argparse.Namespace) -> dict[str, Figures]:
     """The median of each runner's figures over rounds; a runner that fails is left out.
 
     A first round does not count: it leaves the modules' bytecode, as an installation does.
     """
-    taken: dict[str, list[Figures]] = {runner: [] for runner in runners}
-    for number in range(-1, repeats):
+    taken: dict[str, list[Figures]] = {runner: [] for runner in options.runners.split(",")}
+    for number in range(-1, options.repeats):
         for runner in list(taken):
-            found = both(runner, workload, threads)
+            found = both(runner, workload, options)
             if found is None:
                 del taken[runner]
             elif number >= 0:
@@ -109,6 +110,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runners", default=",".join(RUNNERS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    first = "run before all else (needs the right to)"
+    parser.add_argument("--priority", action="store_true", help=first)
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     options = parser.parse_args(arguments)
     names = options.workloads.split(",")
@@ -116,8 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"the workloads are {', '.join(WORKLOADS)}")
     found = {}
     for name in names:
-        runners = options.runners.split(",")
-        found[name] = measured(runners, name, options.repeats, options.threads)
+        found[name] = measured(name, options)
         print(fresh.table(rows(found[name]), name), flush=True)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

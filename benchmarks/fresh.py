@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -35,15 +36,23 @@ def rounds(codes: dict[str, str], repeats: int, threads: int) -> Iterator[tuple[
                 yield name, found
 
 
-def once(code: str, threads: int, variables: Mapping[str, str] | None = None) -> Figures | None:
-    """What the program prints, in a process of its own with these environment variables."""
+def once(
+    code: str,
+    threads: int,
+    variables: Mapping[str, str] | None = None,
+    priority: bool = False,
+) -> Figures | None:
+    """What the program prints, in a process of its own with these environment variables.
+
+    With ``priority`` it and what it starts run before all others, where that is allowed.
+    """
     environment = {**machine.environment(threads), **(variables or {})}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     begin = time.time()
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment,
-        preexec_fn=lambda: machine.keep_to(threads),
+        preexec_fn=lambda: _prepare(threads, priority),
         capture_output=True,
         text=True,
         check=False,
@@ -56,6 +65,13 @@ def once(code: str, threads: int, variables: Mapping[str, str] | None = None) ->
         key.removesuffix("_at"): value - begin if key.endswith("_at") else value
         for key, value in answer.items()
     }
+
+
+def _prepare(threads: int, priority: bool) -> None:
+    machine.keep_to(threads)
+    if priority:
+        os.setsid()  # Linux may schedule sessions as groups
+        machine.set_priority(os.getpid(), -20)
 
 
 def medians(codes: dict[str, str], repeats: int, threads: int) -> dict[str, Figures]:

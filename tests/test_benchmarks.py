@@ -156,12 +156,14 @@ def test_first_step() -> None:
     assert [row.split()[5:7] for row in rows][1] == ["1.00", "1.00"]
 
 
-def test_compile_time() -> None:
+@pytest.mark.parametrize(("backend", "kernels"), [("numpy", "100"), ("native", "1")])
+def test_compile_time(backend: str, kernels: str) -> None:
     programs = "gpt_nano_train,elementwise_100,matmul_100"
-    shown = module("benchmarks.compile_time", "--repeats", "1", "--programs", programs)
+    given = ("--repeats", "1", "--backend", backend, "--programs", programs)
+    shown = module("benchmarks.compile_time", *given)
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines()[1:]}
     assert list(rows) == programs.split(",")
-    assert rows["matmul_100"][1] == "100"
+    assert rows["matmul_100"][1] == kernels
     for row in rows.values():
         assert len(row) == 7
         assert float(row[-1]) > 0

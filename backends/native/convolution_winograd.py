@@ -30,7 +30,7 @@ SUMS = 64 * 1024
 APART = 16
 """Elements between what is transformed for one point and for the next: were they a power of two
 apart, they would share few places of the first cache."""
-TURNED = 512 * 1024
+TURNED = 768 * 1024
 """Bytes of a block of transformed tiles, which stay in the second cache for all panels."""
 
 
@@ -53,8 +53,7 @@ class Cut:
         self.row = -(-self.depth // lanes) * lanes + APART
         self.apart = self.depth * self.tile.columns + APART
         most = SUMS // (self.square * self.tile.columns * 4)
-        near = max(self.tile.rows, TURNED // (self.square * self.row * 4))
-        within = split(total, min(most, near))
+        within = split(total, self._within(total, most))
         self.is_within = within.tiles >= wanted
         """Whether each task transforms the tiles of the operand that it needs."""
         self.blocks: Split = within if self.is_within else split(total, most)
@@ -66,6 +65,15 @@ class Cut:
         each = self.tile.columns * self.depth * self.square
         self.packs = tasks(self.panels, each, threads)
         self.total = total
+
+    def _within(self, total: int, most: int) -> int:
+        """Tiles of a block where a task transforms its own: those of which least is read again."""
+        held, weights = self.square * self.row, self.panels * self.square * self.apart
+        near = max(self.tile.rows, TURNED // (4 * held))
+        if near >= most:
+            return most
+        again = -(-total // near) * weights, -(-total // most) * weights + self.panels * total * held
+        return near if again[0] <= again[1] else most
 
     @property
     def most(self) -> int:

@@ -10,7 +10,8 @@ from graphc.backends.native.convolution_weights import WeightGrad
 from graphc.backends.native.convolution_winograd import Winograd
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Setting
-from graphc.backends.native.winograd_choice import chosen_form
+from graphc.backends.native.winograd_choice import chosen_form, chosen_weights_form
+from graphc.backends.native.winograd_weights import WinogradWeightGrad
 from graphc.ir.node import Node
 from graphc.lowering.views import Order
 from graphc.ops.convolution import ConvolutionInputGrad, ConvolutionWeightGrad, Window
@@ -63,7 +64,10 @@ def weight_grad(name: str, setting: Setting, epilogue: Epilogue | None = None) -
         return Made("", ())
     x, dy = setting.operands
     found = _extents(setting, x.shape, setting.results[0].shape, dy.shape)
-    return WeightGrad(name, setting, found, epilogue).made()
+    form = chosen_weights_form(setting, found)
+    if form is None:
+        return WeightGrad(name, setting, found, epilogue).made()
+    return WinogradWeightGrad(name, setting, found, epilogue, form).made()
 
 
 def _extents(

@@ -20,6 +20,7 @@ from graphc.backends.native.convolution_tiles import Split, Terms, Tile, split, 
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Setting, Stage, is_settled, tasks
 from graphc.backends.native.winograd_forms import Form
+from graphc.backends.native.winograd_pieces import Tiles, prepared, turn
 from graphc.ir.dtype import float32
 from graphc.kernels_templates import render
 
@@ -72,7 +73,10 @@ class Cut:
         near = max(self.tile.rows, TURNED // (4 * held))
         if near >= most:
             return most
-        again = -(-total // near) * weights, -(-total // most) * weights + self.panels * total * held
+        again = (
+            -(-total // near) * weights,
+            -(-total // most) * weights + self.panels * total * held,
+        )
         return near if again[0] <= again[1] else most
 
     @property
@@ -121,9 +125,7 @@ class Winograd:
     def made(self) -> Made:
         """The kernel."""
         cut, form = self.cut, self.form
-        (phase,) = phases(self.lines)
-        begins = [x.base - line.before for x, line in zip(phase.taps, self.lines, strict=True)]
-        x, lanes = self.given, cut.tile.lanes
+        lanes = cut.tile.lanes
         finish = self.epilogue.arguments if self.epilogue is not None else (self._names()[2],)
         text = render(
             "winograd.c.j2",
@@ -145,10 +147,6 @@ class Winograd:
             batch=self.extents.batch,
             grid=cut.grid,
             inner=self.result.inner[1:],
-            extent=x.inner[1:],
-            begin=begins[1:],
-            steps=(x.strides[0], *x.steps[1:], x.strides[1]),
-            together=x.strides[1] == 1 and self.depth % lanes == 0,
             packs=cut.packs,
             prepared=self.prepared,
             turns=cut.turns,
@@ -199,21 +197,21 @@ class Winograd:
 
     def _pieces(self) -> list[str]:
         cut, form, name = self.cut, self.form, self.name
-        words = [
-            ("operand", "The operand's elements", form.points, form.operand),
-            ("weights", "Weights", 3, form.weights),
-            ("result", "Sums at points, to elements of the result", form.points, form.result),
-        ]
+        (phase,) = phases(self.lines)
+        begins = [x.base - line.before for x, line in zip(phase.taps, self.lines, strict=True)]
+        places = Tiles(
+            form.size,
+            form.points,
+            (begins[1], begins[2]),
+            cut.grid,
+            cut.square * cut.row,
+            cut.row,
+        )
+        lanes = cut.tile.lanes
         found = [
-            render(
-                "winograd_turn.c.j2",
-                name=name,
-                word=word,
-                what=what,
-                count=count,
-                formulas=[x.format(*(f"x{i}" for i in range(count))) for x in formulas],
-            )
-            for word, what, count, formulas in words
+            turn(name, "weights", "Weights", 3, form.weights),
+            turn(name, "result", "Sums, to elements of the result", form.points, form.result),
+            prepared(name, "operand", "the operand", self.given, places, form.operand, lanes),
         ]
         terms = Terms([], "0", str(self.depth), 1, cut.tile.columns)
         found.append(self._packing())

@@ -9,6 +9,7 @@ from graphc.backends.native.convolution_geometry import Extents, Line, phases
 from graphc.backends.native.convolution_tiles import tile_for
 from graphc.backends.native.made import Setting, is_settled
 from graphc.backends.native.winograd_forms import FORMS, Form
+from graphc.backends.native.winograd_weights import BLOCK
 from graphc.ir.dtype import float32
 
 TURN = 3.0
@@ -23,6 +24,12 @@ NEAR = 512 * 1024
 """Bytes of weights that are taken to stay in a cache."""
 FETCH = 0.06
 """Cycles for each byte of weights that comes from memory; threads share it."""
+LONG = 1.3
+"""What sums over pixels take of the time that they should, since their terms lie far apart."""
+AGAIN = 3.0
+"""Cycles in which a vector of sums is taken up again and stored."""
+ADD = 0.3
+"""Cycles for each sum of a part that is added to those of the others, and transformed."""
 GAIN = 0.9
 """What the method costs at most, of what the direct form does, where it is taken."""
 
@@ -92,3 +99,39 @@ class Costs:
         if self.is_settled:
             return fetched
         return count * WEIGHT / self.threads + 3 * fetched
+
+
+def chosen_weights_form(setting: Setting, extents: Extents) -> Form | None:
+    """The form that costs least for the gradient of weights, or None where it is the direct one."""
+    if not is_possible(setting, extents, extents.forward()):
+        return None
+    best = min(FORMS, key=lambda form: _weights_cost(setting, extents, form))
+    is_less = _weights_cost(setting, extents, best) < GAIN * _direct_weights_cost(setting, extents)
+    return best if is_less else None
+
+
+def _direct_weights_cost(setting: Setting, extents: Extents) -> float:
+    """About how many cycles the direct form takes."""
+    tile = tile_for(setting.target, 4, extents.outputs)
+    sums = 9 * extents.inputs * ceil(extents.outputs / tile.columns) * tile.columns
+    terms = extents.batch * prod(extents.out)
+    return sums * (terms * LONG / (2 * tile.lanes) + ADD * _distant(sums)) / setting.threads
+
+
+def _weights_cost(setting: Setting, extents: Extents, form: Form) -> float:
+    """About how many cycles a form takes."""
+    tile, square = tile_for(setting.target, 4, extents.outputs), form.points**2
+    columns = ceil(extents.outputs / tile.columns) * tile.columns
+    tiles = extents.batch * prod(ceil(n / form.size) for n in extents.out[1:])
+    sums = square * extents.inputs * columns
+    vectors = ceil(extents.inputs / tile.lanes) + columns // tile.lanes
+    parts = max(1, min(setting.threads, tiles))
+    visits = max(parts, ceil(tiles / BLOCK))
+    found = sums * tiles / (2 * tile.lanes) + tiles * vectors * square * TURN
+    found += sums * _distant(sums) * (visits * AGAIN / tile.lanes + parts * ADD)
+    return found / parts
+
+
+def _distant(sums: int) -> float:
+    """How much longer it takes to visit so many sums, where a near cache does not hold them."""
+    return 1.0 if 4 * sums <= 2 * NEAR else 2.0

@@ -24,6 +24,10 @@ class Form:
     operand: tuple[str, ...]
     weights: tuple[str, ...]
     result: tuple[str, ...]
+    spread: tuple[str, ...]
+    """From the gradient of the result to the points; the adjoint of ``result``."""
+    gathered: tuple[str, ...]
+    """From the points to the gradient of the weights; the adjoint of ``weights``."""
 
     @property
     def points(self) -> int:
@@ -62,7 +66,22 @@ def _large() -> Form:
         f"0.5f * {sums[0]} + 2.0f * {sums[1]}",
         f"{{5}} + {near / 2!r}f * {differences[0]} + {far * 2!r}f * {differences[1]}",
     )
-    return Form(4, operand, weights, result)
+    halves = "{0} + 0.5f * {2}", f"{near!r}f * ({{1}} + 0.5f * {{3}})"
+    twice = "{0} + 2.0f * {2}", f"{far!r}f * ({{1}} + 2.0f * {{3}})"
+    spread = (
+        "{0}",
+        f"({halves[0]}) + {halves[1]}",
+        f"({halves[0]}) - {halves[1]}",
+        f"({twice[0]}) + {twice[1]}",
+        f"({twice[0]}) - {twice[1]}",
+        "{3}",
+    )
+    gathered = (
+        f"{{0}} + {third}f * {sums[0]} + {sixth}f * {sums[1]}",
+        f"{-2 / 3 * near!r}f * {differences[0]} + {far / 6!r}f * {differences[1]}",
+        f"{{5}} + {-1 / 3!r}f * {sums[0]} + {1 / 3!r}f * {sums[1]}",
+    )
+    return Form(4, operand, weights, result, spread, gathered)
 
 
 SMALL_FORM = Form(
@@ -70,6 +89,8 @@ SMALL_FORM = Form(
     ("{0} - {2}", "{1} + {2}", "{2} - {1}", "{1} - {3}"),
     ("{0}", "0.5f * ({0} + {2} + {1})", "0.5f * ({0} + {2} - {1})", "{2}"),
     ("{0} + {1} + {2}", "{1} - {2} - {3}"),
+    ("{0}", "{0} + {1}", "{0} - {1}", "-{1}"),
+    ("{0} + 0.5f * ({1} + {2})", "0.5f * ({1} - {2})", "0.5f * ({1} + {2}) + {3}"),
 )
 LARGE_FORM = _large()
 FORMS = (SMALL_FORM, LARGE_FORM)

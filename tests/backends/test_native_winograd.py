@@ -11,15 +11,22 @@ import pytest
 
 from graphc.backends.native.convolution_direct import Direct
 from graphc.backends.native.convolution_geometry import Extents, Line, extents
+from graphc.backends.native.convolution_weights import WeightGrad
 from graphc.backends.native.convolution_winograd import Winograd
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Maker, Operand, Setting
 from graphc.backends.native.targets import TARGETS
-from graphc.backends.native.winograd_choice import chosen_form
+from graphc.backends.native.winograd_choice import chosen_form, chosen_weights_form
 from graphc.backends.native.winograd_forms import FORMS, LARGE_FORM, SMALL_FORM, Form
+from graphc.backends.native.winograd_weights import WinogradWeightGrad
 from graphc.ir.dtype import float32
 from graphc.lowering.views import dense
-from graphc.ops.convolution import Convolution, ConvolutionInputGrad, Window
+from graphc.ops.convolution import (
+    Convolution,
+    ConvolutionInputGrad,
+    ConvolutionWeightGrad,
+    Window,
+)
 from tests.backends.native_alone import Array
 from tests.backends.native_samples import Use, node_of, run_all, use_of
 from tests.backends.test_native_convolution import (
@@ -66,6 +73,20 @@ def by(form: Form | None) -> Made_by:
         if form is None:
             return Direct(name, setting, found, lines, epilogue, gradient=gradient).made()
         return Winograd(name, setting, found, lines, epilogue, form, gradient=gradient).made()
+
+    return maker
+
+
+def weights_by(form: Form) -> Made_by:
+    """A maker of the gradient of weights by this form."""
+
+    def maker(name: str, setting: Setting, epilogue: Epilogue | None = None) -> Made:
+        (x, dy), (w,) = setting.operands, setting.results
+        op = setting.node.op
+        assert isinstance(op, ConvolutionWeightGrad)
+        shape = setting.node.shape if epilogue is not None else w.shape
+        found = extents(op, x.shape, shape, dy.shape)
+        return WinogradWeightGrad(name, setting, found, epilogue, form).made()
 
     return maker
 
@@ -121,7 +142,7 @@ def test_operands_that_are_views(form: Form, tmp_path: Path) -> None:
         check_tiles(form, op, a, b, each.results[0])
 
 
-def _finishing(form: Form, rows: int, columns: int) -> Maker:
+def _finishing(form: Form, rows: int, columns: int, by: Callable[[Form], Made_by] = by) -> Maker:
     def maker(name: str, setting: Setting) -> Made:
         text = FINISH.format(name=name, rows=rows, columns=columns, kind="float")
         product = setting.node.type
@@ -177,6 +198,72 @@ def test_errors_are_at_most_three_times_those_of_the_direct_form(
     for which, (direct, small, large) in errors.items():
         assert small <= direct, (which, direct, small)
         assert large <= 3 * direct, (which, direct, large)
+
+
+def weight_uses(form: Form, order: str) -> list[tuple[Window, Use]]:
+    """The gradients of the weights of all settings."""
+    found = []
+    for number, (x, w, padding) in enumerate([*SETTINGS, ((40, 7, 12, 9), (18, 7, 3, 3), 1)]):
+        op, *shapes = list(ops(x, w, ((1, 1), (padding, padding), (1, 1), 1)))[2]
+        a, b = (laid(draw(shape, number + 50 * i), order) for i, shape in enumerate(shapes))
+        node = node_of(op, a, b)
+        found.append((op, use_of(weights_by(form), node, a, b, threads=1 + number % 3)))
+    return found
+
+
+@pytest.mark.parametrize("order", ["C", "channels"])
+@pytest.mark.parametrize("target", HERE)
+@SIZES
+def test_weights(form: Form, target: str, order: str, tmp_path: Path) -> None:
+    found = weight_uses(form, order)
+    run_all([each for _, each in found], tmp_path, TARGETS[target])
+    for op, each in found:
+        a, b = each.operands
+        # All sums of a channel with a channel come from the same terms, transformed.
+        sizes = wanted(op, abs(a), abs(b)).max((2, 3), keepdims=True)
+        error = abs(each.results[0] - wanted(op, a, b))
+        assert (error <= 16 * np.finfo(np.float32).eps * sizes).all(), f"off by {error.max()}"
+
+
+@SIZES
+def test_every_weight_is_finished_once(form: Form, tmp_path: Path) -> None:
+    found: list[tuple[Window, Use, Array]] = []
+    for op, use in weight_uses(form, "channels"):
+        rows, columns = use.node.shape[0], int(np.prod(use.node.shape[1:]))
+        out = draw(use.node.shape, 7)
+        operands = [*use.operands, draw((columns,), 8)]
+        maker = _finishing(form, rows, columns, weights_by)
+        found.append((op, Use(maker, use.node, operands, [out], use.threads), out.copy()))
+    run_all([each for _, each, _ in found], tmp_path)
+    for op, each, before in found:
+        a, b, bias = each.operands
+        product = wanted(op, a, b)
+        right = before + np.maximum(product + bias.reshape(product.shape[1:]), 0)
+        np.testing.assert_allclose(each.results[0], right, rtol=3e-4, atol=3e-4)
+
+
+@pytest.mark.parametrize("target", HERE)
+def test_errors_of_weights_are_at_most_three_times_those_of_the_direct_form(
+    target: str, tmp_path: Path
+) -> None:
+    uses = []
+    for channels, size in ((64, 24), (32, 12)):
+        x, dy = (laid(draw((4, channels, size, size), channels + i), "channels") for i in (0, 1))
+        op = ConvolutionWeightGrad((1, 1), (1, 1), (1, 1), 1, (3, 3))
+        makers: list[Maker] = [_direct_weights, *(weights_by(form) for form in FORMS)]
+        uses += [use_of(maker, node_of(op, x, dy), x, dy) for maker in makers]
+    run_all(uses, tmp_path, TARGETS[target])
+    for first in (0, 3):
+        right = wanted(op, *uses[first].operands)
+        direct, *others = (abs(use.results[0] - right).max() for use in uses[first : first + 3])
+        assert max(others) <= 3 * direct, (direct, others)
+
+
+def _direct_weights(name: str, setting: Setting) -> Made:
+    op = setting.node.op
+    assert isinstance(op, Window)
+    x, dy, dw = (each.shape for each in (*setting.operands, *setting.results))
+    return WeightGrad(name, setting, extents(op, x, dw, dy), None).made()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -237,3 +324,18 @@ def test_the_form_that_is_chosen() -> None:
     assert chosen((1, 64, 56, 56), (64, 64, 3, 3), stride=2) is None
     assert chosen((1, 64, 56, 56), (64, 32, 3, 3), groups=2) is None
     assert chosen((1, 64, 56, 56), (64, 64, 5, 5)) is None
+
+
+def test_the_form_that_is_chosen_for_weights() -> None:
+    def chosen(x: Shape, dy: Shape, stride: int = 1) -> Form | None:
+        op = ConvolutionWeightGrad((stride, stride), (1, 1), (1, 1), 1, (3, 3))
+        w = (dy[1], x[1], 3, 3)
+        operands = [Operand(shape, dense(shape), float32) for shape in (x, dy, w)]
+        node = node_of(op, np.empty(x, np.float32), np.empty(dy, np.float32))
+        setting = Setting(node, tuple(operands[:2]), (operands[2],), 2, TARGETS["avx2"])
+        return chosen_weights_form(setting, extents(op, x, w, dy))
+
+    assert chosen((8, 64, 56, 56), (8, 64, 56, 56)) is LARGE_FORM
+    # So many sums take longer to visit than to add up.
+    assert chosen((8, 512, 2, 2), (8, 512, 2, 2)) is None
+    assert chosen((8, 64, 56, 56), (8, 64, 28, 28), stride=2) is None

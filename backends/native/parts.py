@@ -37,6 +37,7 @@ def parts(
     here = [x for x in definitions if x.made.errors]
     files: list[list[Definition]] = [here, *([] for _ in range(count - 1))]
     sizes = [sum(len(x.text) for x in file) for file in files]
+    sizes[0] += len(whole((), ())) // 2  # declarations and calls, which are less work than loops
     for x in sorted(definitions, key=lambda x: -len(x.text)):
         if not x.made.errors:
             smallest = sizes.index(min(sizes))

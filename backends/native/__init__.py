@@ -54,7 +54,13 @@ class NativeBackend:
         # What was measured may be measured anew; a class made from this one may write otherwise.
         if self.is_tuned or type(self) is not NativeBackend:
             return write()
-        return recalled(graph, Threads.count, self.target, partial(_written, write))
+        return recalled(
+            graph,
+            Threads.count,
+            self.target,
+            partial(_written, write),
+            prepares=self.prepares,
+        )
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""

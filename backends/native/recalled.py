@@ -27,10 +27,20 @@ PARTS = (".py", ".j2")
 """Endings of the files that decide what is written."""
 
 
-def recalled(graph: Graph, threads: int, target: Target, write: Callable[[], Sources]) -> Sources:
-    """What ``write`` gives for a recorded graph, from disk where an earlier process left it."""
+def recalled(
+    graph: Graph,
+    threads: int,
+    target: Target,
+    write: Callable[[], Sources],
+    *,
+    prepares: bool = False,
+) -> Sources:
+    """What ``write`` gives for a recorded graph, from disk where an earlier process left it.
+
+    ``prepares``: whether the program may compute once what no step changes.
+    """
     try:
-        key = _key(graph, threads, target, _state(ROOT))
+        key = _key(graph, f"{target.name} {threads} {prepares}", _state(ROOT))
     except (NotEncodable, OSError):
         return write()
     path = disk.folder() / f"{key}.sources"
@@ -42,9 +52,9 @@ def recalled(graph: Graph, threads: int, target: Target, write: Callable[[], Sou
     return found
 
 
-def _key(graph: Graph, threads: int, target: Target, state: str) -> str:
+def _key(graph: Graph, settings: str, state: str) -> str:
     """The name of a program's text: all that it is made from, and by."""
-    machine = f"{target.name} {threads} {os.cpu_count()}"
+    machine = f"{settings} {os.cpu_count()}"
     return disk.key_of((encoded(graph), machine, np.__version__, sys.version, state))
 
 

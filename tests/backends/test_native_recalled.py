@@ -75,6 +75,8 @@ def test_a_text_is_written_once(folder: Path) -> None:
     recalled.recalled(one(), 1, host(), write)
     recalled.recalled(one(), 2, TARGETS["neon"], write)
     assert write.count == 3
+    recalled.recalled(one(), 2, host(), write, prepares=True)
+    assert write.count == 4
 
 
 @pytest.mark.parametrize("broken", [b"", b"short", b"x" * 100])

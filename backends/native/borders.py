@@ -21,8 +21,8 @@ from graphc.backends.native.copying import (
     spelled_shape,
     spelled_strides,
 )
-from graphc.backends.native.loops import INDICES, Lines
 from graphc.backends.native.made import Made, Operand, Setting, Stage
+from graphc.backends.native.statements import INDICES, Lines
 from graphc.backends.native.types import is_low, number, stored
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.types import Shape

@@ -12,8 +12,8 @@ from graphc.backends.native.copying import (
     pointers,
     spelled_shape,
 )
-from graphc.backends.native.loops import INDICES
 from graphc.backends.native.made import Made, Setting, Stage
+from graphc.backends.native.statements import INDICES
 from graphc.backends.native.types import number, stored
 from graphc.kernels_templates import render
 from graphc.ops.indexing import CheckRange

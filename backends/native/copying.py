@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from graphc.backends.native.loops import INDICES, Lines
 from graphc.backends.native.made import SMALL, Made, Setting, Stage
+from graphc.backends.native.statements import INDICES, Lines
 from graphc.backends.native.types import is_low, stored
 from graphc.backends.native.windows import spelled
 from graphc.ir.dtype import DType

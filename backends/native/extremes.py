@@ -16,8 +16,8 @@ from graphc.backends.native.copying import (
     pointers,
     spelled_shape,
 )
-from graphc.backends.native.loops import INDICES
 from graphc.backends.native.made import Made, Setting, Stage
+from graphc.backends.native.statements import INDICES
 from graphc.backends.native.types import computed, load, stored
 from graphc.backends.native.walks import nest
 from graphc.backends.native.windows import conversions, spelled

@@ -15,7 +15,6 @@ from graphc.backends.native.copying import (
     pointers,
     spelled_shape,
 )
-from graphc.backends.native.loops import Lines
 from graphc.backends.native.made import Made, Maker, Setting, Stage
 from graphc.backends.native.scattering import (
     index_put,
@@ -24,6 +23,7 @@ from graphc.backends.native.scattering import (
     scatter_add,
     scatter_reduce,
 )
+from graphc.backends.native.statements import Lines
 from graphc.backends.native.walks import (
     OUT_OF_RANGE,
     Walk,

@@ -18,8 +18,8 @@ from graphc.backends.native.copying import (
     spelled_shape,
     turned_axis,
 )
-from graphc.backends.native.loops import INDICES, Lines
 from graphc.backends.native.made import Made, Operand, Setting, Stage
+from graphc.backends.native.statements import INDICES, Lines
 from graphc.ops.movement import Concat
 
 PAGE = 4096

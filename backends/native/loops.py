@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import gcd, prod
 
 from graphc.backends.native.spelling import scalar
+from graphc.backends.native.statements import CLAUSE, INDICES, Lines, combined, start_of, terms
 from graphc.backends.native.types import computed, is_low, load, number, store
 from graphc.ir.dtype import DType, Scalar
 from graphc.lowering.kernel import (
@@ -23,83 +24,10 @@ from graphc.lowering.kernel import (
     Value,
 )
 
-INDICES = "ijklmnopqrstuvwxyz"
 NEAR = 8
 """Elements between those that are worked on together, above which their distance is hidden."""
 BLOCK = 64
 """Rows that lie side by side in memory and are worked on together."""
-
-START = {"sum": "0", "prod": "1", "any": "0", "all": "1"}
-CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
-
-
-def terms(
-    strides: Sequence[int], names: Sequence[str], apart: Mapping[int, str] | None = None
-) -> str:
-    """The index that is affine in the named loop variables.
-
-    ``apart`` has the names of strides that are written so, along the last variable.
-    """
-    parts = []
-    for place, (stride, name) in enumerate(zip(strides, names, strict=True), start=1):
-        if stride:
-            last = place == len(strides)
-            factor = apart.get(stride, str(stride)) if apart and last else str(stride)
-            parts.append(name if stride == 1 else f"{factor} * {name}")
-    return " + ".join(parts).replace("+ -", "- ") or "0"
-
-
-def start_of(op: str, dtype: DType) -> str:
-    """What a reduction begins with."""
-    if op in START:
-        return START[op]
-    kind = computed(dtype)
-    if kind in ("float", "double"):
-        sign = "-" if op == "max" else ""
-        return f"{sign}__builtin_inf{'f' if kind == 'float' else ''}()"
-    if dtype.name == "bool":
-        return "0" if op == "max" else "1"
-    lowest = {"uint8": "0"}.get(dtype.name, f"INT{8 * dtype.itemsize}_MIN")
-    highest = {"uint8": "UINT8_MAX"}.get(dtype.name, f"INT{8 * dtype.itemsize}_MAX")
-    return lowest if op == "max" else highest
-
-
-def combined(op: str, dtype: DType, total: str, value: str) -> str:
-    """The statement that takes a value into a total; an extreme is nan once a value is."""
-    if op == "sum":
-        return f"{total} = {total} + {value};"
-    if op == "prod":
-        return f"{total} = {total} * {value};"
-    if op in ("any", "all"):
-        return f"{total} = {total} {CLAUSE[op]} ({value} != 0);"
-    sign = ">" if op == "max" else "<"
-    if dtype.is_floating_point:
-        # A nan compares with nothing: it must come in, and stay.
-        return f"{total} = ({value} {sign} {total}) | ({value} != {value}) ? {value} : {total};"
-    return f"{total} = {value} {sign} {total} ? {value} : {total};"
-
-
-@dataclass
-class Lines:
-    """Statements with their indentation."""
-
-    text: list[str] = field(default_factory=list)
-    depth: int = 1
-
-    def add(self, *lines: str) -> None:
-        """Append statements."""
-        self.text += ["    " * self.depth + line if line else "" for line in lines]
-
-    def open(self, line: str) -> None:
-        """Begin a block."""
-        self.add(line + " {")
-        self.depth += 1
-
-    def close(self, count: int = 1) -> None:
-        """End blocks."""
-        for _ in range(count):
-            self.depth -= 1
-            self.add("}")
 
 
 def is_column(kernel: Kernel) -> bool:

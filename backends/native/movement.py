@@ -20,8 +20,8 @@ from graphc.backends.native.copying import (
     spelled_strides,
 )
 from graphc.backends.native.joins import concat
-from graphc.backends.native.loops import Lines
 from graphc.backends.native.made import Made, Maker, Setting, Stage
+from graphc.backends.native.statements import Lines
 from graphc.backends.native.types import computed, number, store, stored
 from graphc.backends.native.windows import conversions
 from graphc.ir.dtype import float64, int64

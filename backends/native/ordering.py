@@ -15,9 +15,9 @@ from graphc.backends.native.copying import (
     spelled_shape,
 )
 from graphc.backends.native.extremes import arg_extreme, headers
-from graphc.backends.native.loops import INDICES
 from graphc.backends.native.made import Made, Maker, Setting, Stage
 from graphc.backends.native.radix import Arrays, key
+from graphc.backends.native.statements import INDICES
 from graphc.backends.native.types import is_low, stored
 from graphc.ir.dtype import DType
 from graphc.kernels_templates import render

@@ -14,8 +14,8 @@ from graphc.backends.native.copying import (
     pointers,
     spelled_shape,
 )
-from graphc.backends.native.loops import INDICES
 from graphc.backends.native.made import Made, Maker, Setting, Stage
+from graphc.backends.native.statements import INDICES
 from graphc.backends.native.types import computed, load, store
 from graphc.backends.native.windows import conversions
 from graphc.kernels_templates import render

@@ -21,8 +21,8 @@ from graphc.backends.native.copying import (
     pointers,
     spelled_shape,
 )
-from graphc.backends.native.loops import Lines
 from graphc.backends.native.made import SMALL, Made, Operand, Setting, Stage
+from graphc.backends.native.statements import Lines
 from graphc.backends.native.types import computed, is_low, load, store
 from graphc.backends.native.walks import (
     OUT_OF_RANGE,

@@ -6,17 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from graphc.backends.native.loops import (
-    BLOCK,
-    Lines,
-    Total,
-    Writer,
-    combined,
-    is_column,
-    start_of,
-    terms,
-)
+from graphc.backends.native.loops import BLOCK, Total, Writer, is_column
 from graphc.backends.native.made import SMALL, Made, Operand, Setting, Stage
+from graphc.backends.native.statements import Lines, combined, start_of, terms
 from graphc.backends.native.types import computed, is_low, store, stored
 from graphc.ir.dtype import DType
 from graphc.ir.node import Const, Node

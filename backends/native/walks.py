@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphc.backends.native.copying import Axis, Cut, Pointer, bounds, merged
-from graphc.backends.native.loops import INDICES, Lines
 from graphc.backends.native.made import Operand
+from graphc.backends.native.statements import INDICES, Lines
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
 

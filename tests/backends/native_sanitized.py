@@ -15,8 +15,15 @@ from graphc.backends.native.targets import Target
 from tests.backends.native_alone import Array
 from tests.backends.native_samples import Use, text_of
 
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
-"""Not fewer optimisations than that, for some of the code is only there after inlining."""
+SANITIZE = (
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "--param=asan-instrumentation-with-call-threshold=0",
+    "-g1",
+    "-O1",
+)
+"""Not fewer optimisations than that, for some of the code is only there after inlining. Checks are
+calls, and of what is there to debug only lines are told, for these take the compiler less long."""
 
 MAIN = r"""
 #include <stdio.h>

@@ -88,13 +88,19 @@ COMBINED = {
     "lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
 }
 """How two lanes of a total become one; an extreme is nan once an element is."""
+OF_INTEGERS = {
+    **COMBINED,
+    "max": "if (lanes[l + half] > lanes[l]) lanes[l] = lanes[l + half];",
+    "min": "if (lanes[l + half] < lanes[l]) lanes[l] = lanes[l + half];",
+}
 
 
 def _lanes() -> Iterator[tuple[str, Function]]:
     """The functions that end a total which was added up in lanes."""
     for kind, size in (("float", 4), ("double", 8), ("int32_t", 4), ("int64_t", 8)):
         for lanes in (128 // size, 64 // size):
-            for what, statement in COMBINED.items():
+            combined = OF_INTEGERS if kind.startswith("int") else COMBINED
+            for what, statement in combined.items():
                 name = f"{what}_of_{lanes}_{kind}"
                 facts = {"t": kind, "lanes": lanes, "what": what, "name": name}
                 yield name, Function("lanes.c.j2", "folded", {**facts, "statement": statement})

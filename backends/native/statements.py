@@ -56,7 +56,7 @@ def combined(op: str, dtype: DType, total: str, value: str) -> str:
     sign = ">" if op == "max" else "<"
     if dtype.is_floating_point:
         # A nan compares with nothing: it must come in, and stay.
-        return f"{total} = ({value} {sign} {total}) | ({value} != {value}) ? {value} : {total};"
+        return f"{total} = (({value} {sign} {total}) | ({value} != {value})) ? {value} : {total};"
     return f"{total} = {value} {sign} {total} ? {value} : {total};"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,10 @@ import graphc
 from graphc import backends
 from graphc.backends.native import cache, compilers
 from graphc.backends.native.build import Build
+from graphc.backends.native.compilers import compiler
 from graphc.backends.native.executable import NativeExecutable
+from graphc.backends.native.flags import FLAGS
+from graphc.backends.native.library import FUNCTIONS, HELPERS, prelude
 from graphc.backends.native.targets import host
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from tests.backends.native_program import executable, run_python, sources, typed
@@ -340,3 +344,12 @@ def test_a_failure_names_the_line_of_the_program() -> None:
     assert float(step(table, graphc.tensor(2))) == 2
     with pytest.raises(IndexError, match=r"(?s)out of .*\n  in .*test_native_build\.py"):
         step(table, graphc.tensor(7))
+
+
+def test_shared_functions_compile_without_warnings(tmp_path: Path) -> None:
+    source = tmp_path / "functions.c"
+    source.write_text(prelude({*HELPERS, *FUNCTIONS}), encoding="utf-8")
+    asked = ("-Wall", "-Wextra", "-Werror", "-Wno-unused", "-Wno-unused-parameter", "-fsyntax-only")
+    command = [*compiler().command, *compiler().spelled(FLAGS), *asked, str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

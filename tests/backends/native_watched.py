@@ -32,8 +32,8 @@ from graphc.lowering.views import Result
 CHECKOUT = Path(__file__).parents[2]
 KIT = ("graphc/testing", "--backend", "native")
 FLAGS = {
-    "address": ("-fsanitize=address,undefined", "-fsanitize-recover=all", "-g", "-O1"),
-    "thread": ("-fsanitize=thread", "-g", "-O1"),
+    "address": ("-fsanitize=address,undefined", "-fsanitize-recover=all", "-g1", "-O1"),
+    "thread": ("-fsanitize=thread", "-g1", "-O1"),
 }
 """Of each kind. What is wrong does not end the process, so that one run finds all there is."""
 LIBRARIES = {"address": ("libasan.so", "libubsan.so"), "thread": ("libtsan.so",)}

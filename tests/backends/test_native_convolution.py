@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -19,11 +16,11 @@ from graphc.backends.native.targets import TARGETS, host
 from graphc.lowering.views import dense
 from graphc.ops.convolution import (
     Convolution,
-    ConvolutionInputGrad,
     ConvolutionWeightGrad,
     Window,
 )
 from tests.backends.native_alone import Array
+from tests.backends.native_convolutions import FINISH, HERE, Shape, draw, laid, ops, wanted
 from tests.backends.native_samples import (
     Use,
     check_samples,
@@ -33,12 +30,6 @@ from tests.backends.native_samples import (
     text_of,
     use_of,
 )
-
-torch = pytest.importorskip("torch", reason="the peers extra compares the kernels with PyTorch")
-
-WIDE = ["avx512", "avx2"] if host().name == "avx512" else [host().name]
-HERE = list(dict.fromkeys([*WIDE, "portable"]))
-Shape = tuple[int, ...]
 
 SETTINGS: list[tuple[Shape, Shape, tuple[Shape, Shape, Shape, int]]] = [
     # x, w; stride, padding, dilation, groups
@@ -64,40 +55,6 @@ SETTINGS: list[tuple[Shape, Shape, tuple[Shape, Shape, Shape, int]]] = [
 ]
 
 
-def laid(x: Array, order: str) -> Array:
-    """The array in C order, or with the channels last in memory."""
-    if order == "C":
-        return np.ascontiguousarray(x)
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
-
-
-def ops(x: Shape, w: Shape, settings: Any) -> Iterator[tuple[Window, Shape, Shape]]:
-    """The three ops of these settings, with the shapes of their operands."""
-    op = Convolution(*settings)
-    y = (x[0], w[0], *op.output_sizes(x[2:], w[2:]))
-    yield op, x, w
-    stride, padding, dilation, groups = settings
-    yield ConvolutionInputGrad(stride, padding, dilation, groups, x[2:]), y, w
-    yield ConvolutionWeightGrad(stride, padding, dilation, groups, w[2:]), x, y
-
-
-def wanted(op: Window, a: Array, b: Array) -> Array:
-    """What PyTorch computes in double precision."""
-    first, second = (torch.from_numpy(np.ascontiguousarray(x, np.float64)) for x in (a, b))
-    settings = (op.stride, op.padding, op.dilation, op.groups)
-    name = f"conv{len(op.stride)}d"
-    if isinstance(op, ConvolutionInputGrad):
-        size = (a.shape[0], b.shape[1] * op.groups, *op.sizes)
-        found = getattr(torch.nn.grad, f"{name}_input")(size, second, first, *settings)
-    elif isinstance(op, ConvolutionWeightGrad):
-        size = (b.shape[1], a.shape[1] // op.groups, *op.kernel)
-        found = getattr(torch.nn.grad, f"{name}_weight")(first, size, second, *settings)
-    else:
-        found = getattr(torch.nn.functional, name)(first, second, None, *settings)
-    array: Array = found.numpy()
-    return array
-
-
 def check_sums(op: Window, a: Array, b: Array, found: Array, right: Array) -> None:
     """Raise an AssertionError where sums are off by more than roundings of their terms."""
     sizes = wanted(op, abs(a.astype(np.float64)), abs(b.astype(np.float64)))
@@ -109,17 +66,6 @@ def check_sums(op: Window, a: Array, b: Array, found: Array, right: Array) -> No
         allowed = allowed + rounding * abs(right) + 2.0**-25
     error = abs(found.astype(np.float64) - right)
     assert (error <= allowed).all(), f"{op}: off by {error.max()}"
-
-
-def draw(shape: Shape, seed: int, dtype: str = "float32") -> Array:
-    """Random numbers."""
-    x = np.random.default_rng(seed).standard_normal(shape)
-    return x.astype(node_dtype(dtype))
-
-
-def node_dtype(name: str) -> Any:
-    """The numpy type of this name; numpy knows bfloat16 only by its class."""
-    return ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name)
 
 
 def uses(dtype: str, order: str) -> list[tuple[Window, Use]]:
@@ -252,18 +198,6 @@ def _run_in_order(use: Use, folder: Path, backwards: bool) -> None:
 
 
 # -- what becomes of finished blocks -------------------------------------------------------------
-
-FINISH = """
-/* Adds max(x + bias, 0) to what is there. */
-static inline void {name}_finish(long b, long i0, long i1, long j0, long j1, const {kind} *block,
-                                 long ld, const {kind} *bias, {kind} *out) {{
-    for (long i = i0; i < i1; i++)
-        for (long j = j0; j < j1; j++) {{
-            const {kind} x = block[(i - i0) * ld + j - j0] + bias[j];
-            out[(b * {rows} + i) * {columns} + j] += x > 0 ? x : 0;
-        }}
-}}
-"""
 
 
 def _finishing(op: Window, rows: int, columns: int, kind: str) -> Maker:

@@ -28,17 +28,9 @@ from graphc.ops.convolution import (
     Window,
 )
 from tests.backends.native_alone import Array
+from tests.backends.native_convolutions import FINISH, HERE, Shape, draw, laid, ops, wanted
 from tests.backends.native_samples import Use, node_of, run_all, use_of
-from tests.backends.test_native_convolution import (
-    FINISH,
-    HERE,
-    draw,
-    laid,
-    ops,
-    wanted,
-)
 
-Shape = tuple[int, ...]
 Made_by = Callable[[str, Setting, Epilogue | None], Made]
 
 SETTINGS: list[tuple[Shape, Shape, int]] = [

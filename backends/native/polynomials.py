@@ -7,6 +7,7 @@ relative, for float and double.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 Coefficients = Mapping[str, Sequence[float]]
 """By the C type in which the value is computed."""
@@ -28,6 +29,59 @@ EXP: Coefficients = {
     ),
 }
 """eʳ = 1 + r + r² · p(r) for |r| up to ln 2 / 2, within 2^-28 and 2^-63."""
+EXP_WIDE: Coefficients = {
+    "float": (0.50000036, 0.16666616, 0.04166117, 0.008335909, 0.0014106173, 0.00019644067),
+    "double": (
+        0.5,
+        0.1666666666666664,
+        0.041666666666666456,
+        0.008333333333340994,
+        0.0013888888888941905,
+        0.00019841269833162248,
+        2.4801587255391168e-05,
+        2.755732333814405e-06,
+        2.755733751126533e-07,
+        2.505102237862649e-08,
+        2.0873324111484094e-09,
+        1.6203265422852403e-10,
+        1.1739422422569559e-11,
+    ),
+}
+"""eʳ = 1 + r + r² · p(r) for |r| up to ln 2, within 2^-26 and 2^-56."""
+EXP_OF_TWICE: Coefficients = {
+    "float": (2.0, 1.3333191, 0.6666488, 0.26791522, 0.08984138),
+    "double": (
+        2.0,
+        1.333333333333335,
+        0.6666666666666692,
+        0.26666666666604477,
+        0.08888888888817806,
+        0.025396825476244143,
+        0.006349206415283681,
+        0.0014109301183145237,
+        0.00028218439851140643,
+        5.1435049668685124e-05,
+        8.580418419573026e-06,
+    ),
+}
+"""e²ʰ = 1 + 2h + h² · p(h) for |h| up to ln 2 / 4, within 2^-27 and 2^-55."""
+TANH: Coefficients = {
+    "float": (-0.33333316, 0.13332544, -0.053847548, 0.021050714, -0.0062428494),
+    "double": (
+        -0.333333333333333,
+        0.1333333333332658,
+        -0.05396825396373725,
+        0.021869488385202845,
+        -0.008863232591034123,
+        0.0035920919280773597,
+        -0.001455542200670706,
+        0.0005884418677752173,
+        -0.00023337493194206115,
+        8.330689526046172e-05,
+        -1.948871449777564e-05,
+    ),
+}
+"""tanh(x) = x + x · z · p(z), z = x², for |x| up to artanh ½, within 2^-29 and 2^-60."""
 EXPM1: Coefficients = {
     "float": (0.5, 0.16666667, 0.04166648, 0.008333282, 0.0013933353, 0.00019909786),
     "double": (
@@ -204,32 +258,16 @@ def constants(values: Sequence[float], kind: str) -> list[str]:
 
 
 def polynomial(name: str, x: str, values: Sequence[float], kind: str) -> list[str]:
-    """C statements that evaluate a polynomial by Estrin's scheme, which leaves no long chain.
+    """C statements that evaluate a polynomial: pairs of its terms, nested in the square of ``x``.
 
-    They define the powers of ``x`` that it takes too: x2, x4 and so on.
+    That leaves a chain half as long as Horner's scheme does, for one multiplication more. They
+    define the square, ``x`` with a 2, too.
     """
-    powers, size = [], 2
-    while size < len(values):
-        factor = x if size == 2 else f"{x}{size // 2}"
-        powers.append(f"{x}{size} = {factor} * {factor}")
-        size *= 2
-    pairs = []
     coefficients = constants(values, kind)
-    for i in range(0, len(values), 2):
-        pair = coefficients[i : i + 2]
-        pairs.append(pair[0] if len(pair) == 1 else f"({pair[0]} + {pair[1]} * {x})")
-    groups = []
-    for i in range(0, len(pairs), 2):
-        group = pairs[i : i + 2]
-        groups.append(group[0] if len(group) == 1 else f"({group[0]} + {group[1]} * {x}2)")
-    lines = [f"const {kind} {', '.join(powers)};"] if powers else []
-    texts = [_nested(groups[i : i + 2], f"{x}4") for i in range(0, len(groups), 2)]
-    first, *rest = [line for line in texts]
-    if not rest:
-        return [*lines, f"const {kind} {name} = {first};"]
-    return [*lines, f"const {kind} {name} = {first}", f"    + {rest[0]} * {x}8;"]
-
-
-def _nested(parts: Sequence[str], factor: str) -> str:
-    """One part, or one plus another times a factor."""
-    return parts[0] if len(parts) == 1 else f"({parts[0]} + {parts[1]} * {factor})"
+    pairs = [coefficients[i : i + 2] for i in range(0, len(values), 2)]
+    texts = [a[0] if len(a) == 1 else f"({a[0]} + {a[1]} * {x})" for a in pairs]
+    lines = [f"const {kind} {x}2 = {x} * {x};"] if len(texts) > 1 else []
+    text = texts.pop()
+    while texts:
+        text = f"({texts.pop()} + {text} * {x}2)"
+    return [*lines, *wrap(f"const {kind} {name} = {text};", 92, subsequent_indent="    ")]

@@ -79,5 +79,5 @@ def test_digits_are_learned() -> None:
     if "def cross_entropy_" in kernel:
         compile(kernel, "the kernel that was shown", "exec")
     else:
-        check = [*compiler().command, *FLAGS, "-fsyntax-only", "-x", "c", "-"]
+        check = [*compiler().command, *compiler().spelled(FLAGS), "-fsyntax-only", "-x", "c", "-"]
         subprocess.run(check, input=kernel, text=True, check=True)

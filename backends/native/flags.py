@@ -10,10 +10,14 @@ FLAGS = (
     "-ffp-contract=fast",
     "-fwrapv",
     "-fopenmp-simd",
+    "-fno-loop-unroll-and-jam",
 )
 """Not -ffast-math: it would let the compiler reorder reductions and drop nan, and, linked into a
 library, switch the whole process to flush-to-zero. ``-fopenmp-simd`` obeys ``#pragma omp simd`` and
-links nothing."""
+links nothing. Loops are not unrolled and jammed, for which the lanes of totals would go to memory
+and back."""
+OF_GCC = ("-fno-loop-unroll-and-jam",)
+"""Those of them that clang does not know, nor need."""
 
 SHARED = ("-shared", "-fPIC", "-pipe", "-w")
 """How a library is made. ``-pipe`` lets the assembler run beside the compiler; warnings are for

@@ -80,18 +80,18 @@ def _all() -> Iterator[tuple[str, Function]]:
 
 
 COMBINED = {
-    "sum": "lanes[l] = lanes[l] + lanes[l + half];",
-    "prod": "lanes[l] = lanes[l] * lanes[l + half];",
-    "max": "if (!(lanes[l + half] <= lanes[l])) "
-    "lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
-    "min": "if (!(lanes[l + half] >= lanes[l])) "
-    "lanes[l] = lanes[l] != lanes[l] ? lanes[l] : lanes[l + half];",
+    "sum": "lanes[l] = lanes[l] + lanes[l + {half}];",
+    "prod": "lanes[l] = lanes[l] * lanes[l + {half}];",
+    "max": "lanes[l] = ((lanes[l] >= lanes[l + {half}]) | (lanes[l] != lanes[l])) "
+    "? lanes[l] : lanes[l + {half}];",
+    "min": "lanes[l] = ((lanes[l] <= lanes[l + {half}]) | (lanes[l] != lanes[l])) "
+    "? lanes[l] : lanes[l + {half}];",
 }
 """How two lanes of a total become one; an extreme is nan once an element is."""
 OF_INTEGERS = {
     **COMBINED,
-    "max": "if (lanes[l + half] > lanes[l]) lanes[l] = lanes[l + half];",
-    "min": "if (lanes[l + half] < lanes[l]) lanes[l] = lanes[l + half];",
+    "max": "lanes[l] = lanes[l] >= lanes[l + {half}] ? lanes[l] : lanes[l + {half}];",
+    "min": "lanes[l] = lanes[l] <= lanes[l + {half}] ? lanes[l] : lanes[l + {half}];",
 }
 
 
@@ -99,10 +99,11 @@ def _lanes() -> Iterator[tuple[str, Function]]:
     """The functions that end a total which was added up in lanes."""
     for kind, size in (("float", 4), ("double", 8), ("int32_t", 4), ("int64_t", 8)):
         for lanes in (128 // size, 64 // size):
+            halves = [lanes >> n for n in range(1, lanes.bit_length())]
             combined = OF_INTEGERS if kind.startswith("int") else COMBINED
             for what, statement in combined.items():
                 name = f"{what}_of_{lanes}_{kind}"
-                facts = {"t": kind, "lanes": lanes, "what": what, "name": name}
+                facts = {"t": kind, "lanes": lanes, "halves": halves, "what": what, "name": name}
                 yield name, Function("lanes.c.j2", "folded", {**facts, "statement": statement})
 
 

@@ -187,8 +187,12 @@ class Writer:
         if not lanes:
             self.lines.add(f"{kind} {x.value.name} = {start};")
             return
-        self.lines.add(f"{kind} {x.value.name}_lanes[{lanes}];")
-        self.lines.add(f"for (long l = 0; l < {lanes}; l++) {x.value.name}_lanes[l] = {start};")
+        name = f"{x.value.name}_lanes"
+        if start == "0":
+            self.lines.add(f"{kind} {name}[{lanes}] = {{0}};")
+            return
+        self.lines.add(f"{kind} {name}[{lanes}];")
+        self.lines.add(f"for (long l = 0; l < {lanes}; l++) {name}[l] = {start};")
 
     def _end_total(self, x: Reduction, lanes: int) -> None:
         if lanes:

@@ -248,6 +248,8 @@ def test_a_program_goes_with_its_last_step(monkeypatch: pytest.MonkeyPatch, tmp_
     """Twelve programs of 16 MB each, their memory written to, one after the other."""
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "graphc"))
     arena = "static unsigned char arena[1 << 24];"
+    runtime.runtime()
+    gc.collect()
     before, memory, files = libraries(), 0, 0
     for number in range(12):
         program = executable(f"memset(arena, {number}, sizeof arena);", (), (SIX,), globals=arena)

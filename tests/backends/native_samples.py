@@ -6,12 +6,15 @@ import ctypes
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc.backends.native.flags import FLAGS
+from graphc.backends.native.heavy import TABLES
 from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Maker, Setting
 from graphc.backends.native.targets import Target, host
@@ -177,3 +180,25 @@ def check_samples(
     for name, sample, each in found:
         check_results(name, sample, each.node, each.results)
     return len(found)
+
+
+# -- the samples of what the backend claims --------------------------------------------------------
+
+
+def claimed_uses(module: str, dtype: str) -> list[tuple[str, Sample, Use]]:
+    """The samples of a module's makers, but those that it leaves to other kernels."""
+    code = import_module(f"graphc.backends.native.{module}")
+    makers: dict[str, Maker] = getattr(code, module.upper())
+    known = {name: maker for name, maker in makers.items() if name in table()}
+    claims = getattr(code, "claims", lambda node: True)
+    return [found for found in sample_uses(known, dtype) if claims(found[2].node)]
+
+
+def samples_by_module(dtypes: Sequence[str]) -> list[tuple[str, str]]:
+    """Each module that makes kernels with each of these element types that its samples have."""
+    found = []
+    for module in filter(lambda x: find_spec(f"graphc.backends.native.{x}"), TABLES):
+        rows = [table()[name] for name in TABLES[module].split() if name in table()]
+        there = {x.name for row in rows for x in row.dtypes}
+        found += [(module, dtype) for dtype in dtypes if dtype in there]
+    return found

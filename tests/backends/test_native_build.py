@@ -160,6 +160,13 @@ def test_a_compiler_of_the_package_ziglang_is_spelled_to() -> None:
     assert compilers.Compiler("cc", ("cc",), "1").spelled(["-O3"]) == ["-O3"]
 
 
+def test_clang_is_not_told_what_only_gcc_knows() -> None:
+    of_gcc = ["-O3", "-fno-loop-unroll-and-jam"]
+    assert compilers.Compiler("cc", ("cc",), "cc (Debian) 12.2.0").spelled(of_gcc) == of_gcc
+    assert compilers.Compiler("cc", ("cc",), "Apple clang version 15").spelled(of_gcc) == ["-O3"]
+    assert compilers.Compiler("ziglang", ("zig", "cc"), "").spelled(of_gcc)[1:] == ["-O3"]
+
+
 # -- compiling -------------------------------------------------------------------------------
 
 

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphc.backends.native.heavy import TABLES
-from graphc.backends.native.made import Made, Maker, Setting, Stage
+from graphc.backends.native.made import Made, Setting, Stage
 from graphc.backends.native.targets import TARGETS, host
 from graphc.ops.pooling import MaxPool
-from graphc.testing.table import Sample, table
-from tests.backends.native_samples import Use, check_results, node_of, sample_uses, use_of
+from graphc.testing.table import Sample
+from tests.backends.native_samples import (
+    Use,
+    check_results,
+    claimed_uses,
+    node_of,
+    samples_by_module,
+    use_of,
+)
 from tests.backends.native_sanitized import sanitized
 
-MODULES = [x for x in TABLES if find_spec(f"graphc.backends.native.{x}")]
 DTYPES = ("float32", "float64", "bfloat16", "int64", "bool")
-
-
-def claimed(module: str, dtype: str) -> list[tuple[str, Sample, Use]]:
-    """The samples of a module's makers, but those that it leaves to other kernels."""
-    code = import_module(f"graphc.backends.native.{module}")
-    makers: dict[str, Maker] = getattr(code, module.upper())
-    known = {name: maker for name, maker in makers.items() if name in table()}
-    claims = getattr(code, "claims", lambda node: True)
-    return [found for found in sample_uses(known, dtype) if claims(found[2].node)]
-
-
-def cases() -> list[tuple[str, str]]:
-    """Each module with each element type of its samples."""
-    found = []
-    for module in MODULES:
-        rows = [table()[name] for name in TABLES[module].split() if name in table()]
-        there = {x.name for row in rows for x in row.dtypes}
-        found += [(module, dtype) for dtype in DTYPES if dtype in there]
-    return found
 
 
 def kernel(use: Use, target: str) -> tuple[str, tuple[int, ...]]:
@@ -51,7 +35,7 @@ def watched(module: str, dtype: str) -> list[tuple[str, list[tuple[str, Sample, 
 
     Those of float32 are there for no instruction set too, where that makes another kernel.
     """
-    samples = claimed(module, dtype)
+    samples = claimed_uses(module, dtype)
     found = [(host().name, samples)]
     if dtype == "float32":
         known = {kernel(use, host().name) for *_, use in samples}
@@ -59,7 +43,7 @@ def watched(module: str, dtype: str) -> list[tuple[str, list[tuple[str, Sample, 
     return [(target, samples) for target, samples in found if samples]
 
 
-@pytest.mark.parametrize(("module", "dtype"), cases())
+@pytest.mark.parametrize(("module", "dtype"), samples_by_module(DTYPES))
 def test_nothing_is_found(module: str, dtype: str, tmp_path: Path) -> None:
     """Arrays and workspaces are exactly as large as they are said to be, and aligned no better."""
     for target, found in watched(module, dtype):

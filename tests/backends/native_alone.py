@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import ml_dtypes  # noqa: F401  numpy learns bfloat16
 import numpy as np
 
+from graphc.backends.native import cache
+from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Maker, Operand, Setting
@@ -73,12 +76,27 @@ def call(
 
 def compiled(text: str, folder: Path, target: Target) -> Any:
     """The function ``run`` of a C file."""
-    number = len(list(folder.glob("*.c")))
-    path, library = folder / f"kernel{number}.c", folder / f"kernel{number}.so"
-    path.write_text(text)
-    command = ["cc", *FLAGS, *target.flags, "-Wall", "-Werror", "-Wno-unused", "-shared", "-fPIC"]
-    subprocess.run([*command, str(path), "-o", str(library), "-lm"], check=True)
-    return ctypes.CDLL(str(library)).run
+    return library_of(text, folder, target).run
 
 
-__all__ = ["call", "compiled", "operand_of", "source", "stored"]
+def library_of(text: str, folder: Path, target: Target) -> Any:
+    """A C file, compiled without a warning, or found where libraries are kept by what made them."""
+    found = compiler()
+    warnings = ("-Wall", "-Werror", "-Wno-unused")
+    flags = [*found.spelled((*FLAGS, *target.flags)), *warnings, "-shared", "-fPIC"]
+    key = cache.key_of((text, *flags, found.identity))
+    path = cache.find(key)
+    if path is None:
+        source = folder / f"kernels{len(list(folder.glob('*.c')))}.c"
+        source.write_text(text)
+        library = cache.building() / "library.so"
+        command = [*found.command, *flags, str(source), "-o", str(library), "-lm"]
+        try:
+            subprocess.run(command, check=True)
+            path = cache.put(key, library)
+        finally:
+            shutil.rmtree(library.parent)
+    return ctypes.CDLL(str(path))
+
+
+__all__ = ["call", "compiled", "library_of", "operand_of", "source", "stored"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.heavy import TABLES
 from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Maker, Setting
@@ -24,7 +22,7 @@ from graphc.ir.types import TensorType
 from graphc.testing.operands import Operand
 from graphc.testing.programs import check, expected, use
 from graphc.testing.table import Sample, samples_of, table
-from tests.backends.native_alone import Array, operand_of
+from tests.backends.native_alone import Array, library_of, operand_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +107,6 @@ def text_of(mades: Sequence[Made], counts: Sequence[int]) -> str:
     parts.append("int64_t failure(void) { int64_t found = failed; failed = 0; return found; }")
     parts.append("int64_t failure_value(void) { return failed_value; }")
     return "\n".join([*parts, ""])
-
-
-def library_of(text: str, folder: Path, target: Target) -> Any:
-    """A C file, compiled."""
-    number = len(list(folder.glob("*.c")))
-    path, library = folder / f"kernels{number}.c", folder / f"kernels{number}.so"
-    path.write_text(text)
-    command = ["cc", *FLAGS, *target.flags, "-Wall", "-Werror", "-Wno-unused", "-shared", "-fPIC"]
-    subprocess.run([*command, str(path), "-o", str(library), "-lm"], check=True)
-    return ctypes.CDLL(str(library))
 
 
 def run_all(uses: Sequence[Use], folder: Path, target: Target | None = None) -> list[str]:

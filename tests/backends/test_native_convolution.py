@@ -19,12 +19,11 @@ from graphc.ops.convolution import (
     ConvolutionWeightGrad,
     Window,
 )
-from tests.backends.native_alone import Array
+from tests.backends.native_alone import Array, library_of
 from tests.backends.native_convolutions import FINISH, HERE, Shape, draw, laid, ops, wanted
 from tests.backends.native_samples import (
     Use,
     check_samples,
-    library_of,
     node_of,
     run_all,
     text_of,

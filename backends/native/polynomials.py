@@ -270,4 +270,5 @@ def polynomial(name: str, x: str, values: Sequence[float], kind: str) -> list[st
     text = texts.pop()
     while texts:
         text = f"({texts.pop()} + {text} * {x}2)"
+    text = text[1:-1] if len(values) > 1 else text
     return [*lines, *wrap(f"const {kind} {name} = {text};", 92, subsequent_indent="    ")]

@@ -24,13 +24,19 @@ class Target:
         return self.width // itemsize
 
 
+WITHOUT_MMX = ("-mno-mmx",)
+"""Of these registers, which are the x87's, gcc may take one for half a vector, and leave it taken:
+what libraries compute by the x87 afterwards is nan."""
+FAMILY = WITHOUT_MMX if platform.machine() in ("x86_64", "AMD64") else ()
+"""What this machine's family of processors needs to be told."""
+
 TARGETS = {
     target.name: target
     for target in (
-        Target("avx512", 64, 32, ("-march=x86-64-v4", "-mprefer-vector-width=512")),
-        Target("avx2", 32, 16, ("-march=x86-64-v3",)),
+        Target("avx512", 64, 32, ("-march=x86-64-v4", "-mprefer-vector-width=512", *WITHOUT_MMX)),
+        Target("avx2", 32, 16, ("-march=x86-64-v3", *WITHOUT_MMX)),
         Target("neon", 16, 32, ("-march=armv8-a",)),
-        Target("portable", 16, 16, ()),
+        Target("portable", 16, 16, FAMILY),
     )
 }
 

@@ -25,6 +25,7 @@ from graphc.lowering.kernel import (
     Sweep,
     Value,
 )
+from graphc.lowering.scratch import shared
 from graphc.ops.elementwise import Div, Mul
 from graphc.ops.reduce import Reduce
 from graphc.ops.transcendental import Reciprocal
@@ -253,7 +254,7 @@ class _Builder:
             for s in range(last + 1)
         ]
         sweeps = [Sweep(tuple(self._row(s)), (*bodies[s], *keeps[s])) for s in range(last + 1)]
-        return Kernel(self.axes, tuple(sweeps), tuple(self.scratch))
+        return shared(Kernel(self.axes, tuple(sweeps), tuple(self.scratch)))
 
     def _value(self, node: Node) -> Value:
         value = self.values[node]

@@ -82,6 +82,10 @@ def number_of(node: Node) -> Const | None:
     return node.op if isinstance(node.op, Const) else None
 
 
+LONG = 64 * SMALL
+"""Elements of light work that take so long that handing out a task costs nothing beside them."""
+
+
 def work(kernel: Kernel) -> int:
     """About how much an element of the space costs, in loads and additions."""
     actions = [x for sweep in kernel.sweeps for x in sweep.body]
@@ -97,7 +101,8 @@ def partition(kernel: Kernel, threads: int) -> Partition | None:
     free = [i for i, axis in enumerate(kernel.axes) if not axis.reduced]
     if not free:
         return None
-    wanted = min(4 * threads, elements // SMALL)
+    # Of long work more pieces, so that no thread waits long for one that another process held up.
+    wanted = max(min(4 * threads, elements // SMALL), min(16 * threads, elements // LONG))
     last = len(space) - 1
     line = BLOCK // 4 if is_column(kernel) else BLOCK
 

@@ -101,7 +101,8 @@ def gelu(input: Node, *, approximate: str = "none") -> Node:
         return input * 0.5 * (elementwise("erf", input * sqrt(0.5)) + 1.0)
     if approximate != "tanh":
         raise GraphcRuntimeError("approximate argument must be either none or tanh.")
-    inner = (input + input * input * input * 0.044715) * sqrt(8 / pi)
+    scale = sqrt(8 / pi)
+    inner = input * (input * input * (0.044715 * scale) + scale)
     # Half of 1 + tanh(z) is sigmoid(2z), which keeps its last places where tanh is near -1.
     return input * elementwise("sigmoid", inner)
 

@@ -232,8 +232,10 @@ def reported() -> str:
     return "\n".join(filter(None, found))
 
 
-def pytest_configure() -> None:
-    watch(os.environ[WATCH])
+def pytest_configure(config: pytest.Config) -> None:
+    """Not in a process that only hands out tests: those it starts are to be watched, too."""
+    if config.getoption("numprocesses", None) is None or hasattr(config, "workerinput"):
+        watch(os.environ[WATCH])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from graphc.backends.native import cache as disk
-from graphc.backends.native.flags import FLAGS, OF_GCC, SHARED
+from graphc.backends.native.flags import FLAGS, SHARED, known_to_clang
 from graphc.backends.native.locks import Exclusion
 from graphc.errors import GraphcRuntimeError
 
@@ -62,7 +62,7 @@ class Compiler:
     def spelled(self, flags: Sequence[str]) -> list[str]:
         """The flags as this compiler wants them."""
         if self.name == ZIG or "clang" in self.version:
-            flags = [flag for flag in flags if flag not in OF_GCC]
+            flags = known_to_clang(flags)
         if self.name != ZIG:
             return list(flags)
         # It names processors in its own way, and takes the machine's own where none is named.
@@ -170,7 +170,7 @@ def _tried(candidate: Candidate) -> tuple[str, str]:
     with tempfile.TemporaryDirectory(prefix="graphc-") as name:
         source, library = Path(name, "sample.c"), Path(name, "sample.so")
         source.write_text(SAMPLE, encoding="utf-8")
-        flags = [flag for flag in (*FLAGS, *SHARED) if flag not in OF_GCC]
+        flags = known_to_clang((*FLAGS, *SHARED))
         command = [*candidate.command, *flags, str(source), "-o", str(library), "-lm"]
         try:
             asked = subprocess.Popen(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 FLAGS = (
     "-std=gnu11",
     "-O3",
@@ -18,6 +20,12 @@ links nothing. Loops are not unrolled and jammed, for which the lanes of totals 
 and back."""
 OF_GCC = ("-fno-loop-unroll-and-jam",)
 """Those of them that clang does not know, nor need."""
+
+
+def known_to_clang(flags: Iterable[str]) -> list[str]:
+    """The flags without those of gcc alone."""
+    return [flag for flag in flags if flag not in OF_GCC]
+
 
 SHARED = ("-shared", "-fPIC", "-pipe", "-w")
 """How a library is made. ``-pipe`` lets the assembler run beside the compiler; warnings are for

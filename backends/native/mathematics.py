@@ -91,6 +91,7 @@ POLYNOMIALS: Mapping[str, tuple[str, Mapping[str, tuple[str, Coefficients]]]] = 
     "power_of_two": (EXPONENTIAL, {}),
     "scaled": (EXPONENTIAL, {}),
     "bounded": (EXPONENTIAL, {}),
+    "split_of": (EXPONENTIAL, {}),
     "exp_rest": (EXPONENTIAL, {"p": ("r", polynomials.EXP_WIDE)}),
     "exp": (EXPONENTIAL, {}),
     "exp2": (EXPONENTIAL, {"p": ("r", polynomials.EXP2)}),

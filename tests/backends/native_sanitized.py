@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.targets import Target
 from tests.backends.native_alone import Array
@@ -112,7 +113,8 @@ def sanitized(uses: Sequence[Use], folder: Path, target: Target) -> list[list[li
     path, binary = folder / "kernels.c", folder / "kernels"
     path.write_text(text)
     (folder / "input").write_bytes(data)
-    command = ["cc", *FLAGS, *target.flags, *SANITIZE, str(path), "-o", str(binary), "-lm"]
+    flags = [*compiler().spelled((*FLAGS, *target.flags)), *SANITIZE]
+    command = [*compiler().command, *flags, str(path), "-o", str(binary), "-lm"]
     subprocess.run(command, check=True)
     run = [str(binary), str(folder / "input"), str(folder / "output")]
     options = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}

@@ -248,6 +248,7 @@ def test_a_program_goes_with_its_last_step(monkeypatch: pytest.MonkeyPatch, tmp_
     """Twelve programs of 16 MB each, their memory written to, one after the other."""
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "graphc"))
     arena = "static unsigned char arena[1 << 24];"
+    # Neither the library that programs share nor what other tests left is to be counted.
     runtime.runtime()
     gc.collect()
     before, memory, files = libraries(), 0, 0

@@ -16,16 +16,17 @@ from tests.backends.native_samples import Use, claimed_uses, samples_by_module, 
 
 WARNINGS = ("-Wall", "-Werror", "-Wno-unused", "-Wno-pass-failed")
 """All but that a loop was not vectorised, which costs time and is not wrong."""
-SYSTEMS = {"neon": "aarch64-linux-gnu"}
-"""What a cross compiler is told of targets that this processor is not of the family of."""
+FAMILIES = {"avx512": "x86_64", "neon": "aarch64"}
+"""The processors that have them."""
 
 
 def command_for(target: Target) -> list[str]:
     """The compiler of a target with its flags, but for files."""
-    if target.name in SYSTEMS and platform.machine() == "x86_64":
+    family = FAMILIES[target.name]
+    if platform.machine() != family:
         pytest.importorskip("ziglang", reason="the extra native brings a cross compiler")
         zig = Compiler("ziglang", (sys.executable, "-m", "ziglang", "cc"), "")
-        made = [*zig.command, "-target", SYSTEMS[target.name]]
+        made = [*zig.command, "-target", f"{family}-linux-gnu"]
         return [*made, *zig.spelled((*FLAGS, *target.flags))]
     found = compiler()
     return [*found.command, *found.spelled((*FLAGS, *target.flags))]

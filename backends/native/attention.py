@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from math import inf
 
+from graphc.backends.c_language.types import number, store
 from graphc.backends.native.attention_gradient import attention_grad
 from graphc.backends.native.attention_matrices import (
     Matrix,
@@ -20,7 +21,6 @@ from graphc.backends.native.attention_matrices import (
     up,
 )
 from graphc.backends.native.made import Made, Maker, Setting, Stage
-from graphc.backends.native.types import number, store
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
 from graphc.lowering.views import Order

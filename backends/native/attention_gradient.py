@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from math import inf
 
+from graphc.backends.c_language.types import number
 from graphc.backends.native.attention_matrices import (
     Matrix,
     Options,
@@ -19,7 +20,6 @@ from graphc.backends.native.attention_matrices import (
     up,
 )
 from graphc.backends.native.made import Made, Setting, Stage
-from graphc.backends.native.types import number
 from graphc.kernels_templates import render
 
 SIDE = 64

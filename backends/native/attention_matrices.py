@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from math import inf, prod
 from typing import Any
 
-from graphc.backends.native.made import Operand, Setting
+from graphc.backends.c_language.types import computed, is_low, load, number, store, stored
+from graphc.backends.native.made import Setting
 from graphc.backends.native.mathematics import TYPES
 from graphc.backends.native.polynomials import EXP, polynomial
 from graphc.backends.native.tile_text import LANE, transposition
-from graphc.backends.native.types import computed, is_low, load, number, store, stored
 from graphc.ir.dtype import bool_, float32
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
+from graphc.lowering.operands import Operand
 from graphc.ops.composite import Composite
 
 VECTORS = 2

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from graphc.backends.c_language.statements import INDICES, Lines
+from graphc.backends.c_language.types import is_low, number, stored
 from graphc.backends.native.copying import (
     NOTHING,
     Axis,
@@ -21,11 +23,10 @@ from graphc.backends.native.copying import (
     spelled_shape,
     spelled_strides,
 )
-from graphc.backends.native.made import Made, Operand, Setting, Stage
-from graphc.backends.native.statements import INDICES, Lines
-from graphc.backends.native.types import is_low, number, stored
+from graphc.backends.native.made import Made, Setting, Stage
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 from graphc.ops.movement import Pad, Place
 
 

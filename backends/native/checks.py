@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from graphc.backends.c_language.statements import INDICES
+from graphc.backends.c_language.types import number, stored
 from graphc.backends.native.copying import (
     NOTHING,
     Axis,
@@ -13,8 +15,6 @@ from graphc.backends.native.copying import (
     spelled_shape,
 )
 from graphc.backends.native.made import Made, Setting, Stage
-from graphc.backends.native.statements import INDICES
-from graphc.backends.native.types import number, stored
 from graphc.kernels_templates import render
 from graphc.ops.indexing import CheckRange
 

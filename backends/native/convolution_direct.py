@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from graphc.backends.c_language.types import computed, is_low, stored
 from graphc.backends.native.convolution_geometry import (
     Extents,
     Line,
@@ -32,7 +33,6 @@ from graphc.backends.native.convolution_pieces import (
 from graphc.backends.native.convolution_tiles import Split, Terms, Tile, split, tile_for, tiles
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import SMALL, Made, Setting, Stage, is_settled, tasks
-from graphc.backends.native.types import computed, is_low, stored
 from graphc.kernels_templates import render
 
 PIECE = 250_000

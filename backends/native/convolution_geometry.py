@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
 
-from graphc.backends.native.made import Operand
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 from graphc.ops.convolution import Window
 
 

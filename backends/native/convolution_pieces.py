@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from graphc.backends.c_language.types import computed, is_low, load, store, stored
 from graphc.backends.native.convolution_geometry import Phase, Source, Values
 from graphc.backends.native.convolution_tiles import Tile
-from graphc.backends.native.types import computed, is_low, load, store, stored
 from graphc.ir.dtype import DType
 from graphc.kernels_templates import render
 

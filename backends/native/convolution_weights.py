@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import prod
 
+from graphc.backends.c_language.types import computed, is_low, stored
 from graphc.backends.native.convolution_geometry import Extents, Source, source, values
 from graphc.backends.native.convolution_pieces import (
     columns_of,
@@ -20,7 +21,6 @@ from graphc.backends.native.convolution_pieces import (
 from graphc.backends.native.convolution_tiles import Split, Terms, Tile, split, tile_for, tiles
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Setting, Stage, tasks
-from graphc.backends.native.types import computed, is_low, stored
 from graphc.kernels_templates import render
 
 PIECE = 250_000

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from graphc.backends.c_language.statements import INDICES, Lines
+from graphc.backends.c_language.types import is_low, stored
 from graphc.backends.native.made import SMALL, Made, Setting, Stage
-from graphc.backends.native.statements import INDICES, Lines
-from graphc.backends.native.types import is_low, stored
 from graphc.backends.native.windows import spelled
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape

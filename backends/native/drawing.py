@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.backends.c_language.types import stored
 from graphc.backends.native.copying import NOTHING, Axis, Pointer, cut, function, pointers
 from graphc.backends.native.made import Made, Maker, Setting, Stage
 from graphc.backends.native.radix import Arrays
-from graphc.backends.native.types import stored
 from graphc.ir.dtype import float32
 from graphc.kernels_templates import render
 from graphc.ops.random import (

@@ -9,24 +9,25 @@ from itertools import groupby
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
+from graphc.backends.c_language.types import number, stored
 from graphc.backends.native.estimate import operations
 from graphc.backends.native.executable import Interface
 from graphc.backends.native.finished import finished
 from graphc.backends.native.heavy import can_finish, maker_of
 from graphc.backends.native.library import FUNCTIONS, prelude
-from graphc.backends.native.made import Made, Operand, Setting, Stage
+from graphc.backends.native.made import Made, Setting, Stage
 from graphc.backends.native.memory import Memory
 from graphc.backends.native.orders import chosen_orders
 from graphc.backends.native.parts import Definition, parts
-from graphc.backends.native.sweeps import number_of, sweeps
+from graphc.backends.native.sweeps import sweeps
 from graphc.backends.native.targets import Target
 from graphc.backends.native.tuning import Tuner
-from graphc.backends.native.types import number, stored
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
 from graphc.lowering.epilogues import Finished, finish_products
 from graphc.lowering.names import Names
+from graphc.lowering.operands import Operand, number_of
 from graphc.lowering.recompute import recompute
 from graphc.lowering.settled import set_apart, settled
 from graphc.ops.creation import Arange

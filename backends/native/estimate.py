@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from graphc.backends.native.finished import product_of
 from graphc.ir.node import Node
 from graphc.lowering.epilogues import Finished
+from graphc.lowering.finishing import product_of
 from graphc.ops.convolution import ConvolutionInputGrad, ConvolutionWeightGrad, Window
 from graphc.ops.matmul import MatMul
 from graphc.passes.costs import cost

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from graphc.backends.c_language.statements import INDICES
+from graphc.backends.c_language.types import computed, load, stored
 from graphc.backends.native.copying import (
     NOTHING,
     Axis,
@@ -17,8 +19,6 @@ from graphc.backends.native.copying import (
     spelled_shape,
 )
 from graphc.backends.native.made import Made, Setting, Stage
-from graphc.backends.native.statements import INDICES
-from graphc.backends.native.types import computed, load, stored
 from graphc.backends.native.walks import nest
 from graphc.backends.native.windows import conversions, spelled
 from graphc.ir.dtype import DType

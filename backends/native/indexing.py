@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from graphc.backends.c_language.statements import Lines
 from graphc.backends.native.checks import check_range
 from graphc.backends.native.copying import (
     NOTHING,
@@ -23,7 +24,6 @@ from graphc.backends.native.scattering import (
     scatter_add,
     scatter_reduce,
 )
-from graphc.backends.native.statements import Lines
 from graphc.backends.native.walks import (
     OUT_OF_RANGE,
     Walk,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from graphc.backends.c_language.statements import INDICES, Lines
 from graphc.backends.native.copying import (
     NOTHING,
     Axis,
@@ -18,8 +19,8 @@ from graphc.backends.native.copying import (
     spelled_shape,
     turned_axis,
 )
-from graphc.backends.native.made import Made, Operand, Setting, Stage
-from graphc.backends.native.statements import INDICES, Lines
+from graphc.backends.native.made import Made, Setting, Stage
+from graphc.lowering.operands import Operand
 from graphc.ops.movement import Concat
 
 PAGE = 4096

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
+from graphc.backend import refusal
+from graphc.backends.c_language.spelling import scalar
 from graphc.backends.native.library_functions import FUNCTIONS
+from graphc.ir.node import Node
 from graphc.kernels_templates import render, render_block
 
 HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -45,6 +48,15 @@ def prelude(helpers: Iterable[str]) -> str:
     return "\n".join([render("_types.c.j2"), *dict.fromkeys(texts.values())])
 
 
+def spelled(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
+    """The C expression of an elementwise primitive, and the shared functions that it calls."""
+    found = scalar(node, operands)
+    if found is None:
+        raise refusal("native", node)
+    text, called = found
+    return text, called & FUNCTIONS.keys()
+
+
 @cache
 def helper(name: str) -> str:
     """The text of one helper."""
@@ -54,4 +66,4 @@ def helper(name: str) -> str:
     return render_block(function.template, function.block, **function.variables)
 
 
-__all__ = ["FUNCTIONS", "HELPERS", "helper", "prelude"]
+__all__ = ["FUNCTIONS", "HELPERS", "helper", "prelude", "spelled"]

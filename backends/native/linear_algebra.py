@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.backends.native.decompositions import eigh, pseudo_inverse, qr, svd
-from graphc.backends.native.made import Made, Maker, Operand, Setting
+from graphc.backends.native.made import Made, Maker, Setting
 from graphc.backends.native.matrices import (
     NAMES,
     Batch,
@@ -15,6 +15,7 @@ from graphc.backends.native.matrices import (
     write,
 )
 from graphc.backends.native.windows import NOTHING, Split, spelled
+from graphc.lowering.operands import Operand
 from graphc.ops.linalg import (
     Cholesky,
     Determinant,

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
-from graphc.backends.native.spelling import scalar
-from graphc.backends.native.statements import CLAUSE, INDICES, Lines, combined, start_of, terms
-from graphc.backends.native.types import computed, is_low, load, number, store
+from graphc.backends.c_language.statements import CLAUSE, INDICES, Lines, combined, start_of, terms
+from graphc.backends.c_language.types import computed, is_low, load, number, store
+from graphc.backends.native.library import spelled
 from graphc.ir.dtype import DType, Scalar
 from graphc.lowering.kernel import (
     Access,
@@ -353,8 +353,8 @@ class Writer:
             elif isinstance(x, Step):
                 types = [y.dtype for y in x.node.inputs]
                 operands = [self._operand(v, t) for v, t in zip(x.operands, types, strict=True)]
-                text, helpers = scalar(x.node, operands)
-                self.helpers |= helpers
+                text, called = spelled(x.node, operands)
+                self.helpers |= called
                 self._define(x.value, text)
             elif isinstance(x, Keep):
                 self.lines.add(f"{self.place(Kept(x.scratch))} = {self._name(x.value)};")

@@ -7,32 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphc.backends.native.targets import Target
-from graphc.ir.dtype import DType
 from graphc.ir.node import Node
-from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 
 if TYPE_CHECKING:
     from graphc.backends.native.tuning import Tuner
-
-
-@dataclass(frozen=True)
-class Operand:
-    """How a kernel finds an operand or a result, of which it is given the first element."""
-
-    shape: Shape
-    strides: Shape
-    """In elements; zero where it is broadcast, negative where it is flipped."""
-    dtype: DType
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie one after the other in C order."""
-        step = 1
-        for extent, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
-            if extent != 1 and stride != step:
-                return False
-            step *= extent
-        return True
 
 
 @dataclass(frozen=True)

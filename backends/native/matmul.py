@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from graphc.backends.c_language.statements import terms
+from graphc.backends.c_language.types import stored
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Maker, Setting, Stage, tasks
 from graphc.backends.native.matmul_blocks import through
 from graphc.backends.native.matmul_text import MatmulText
 from graphc.backends.native.products import Product, product_of
-from graphc.backends.native.statements import terms
 from graphc.backends.native.tiles import Tile, chosen
-from graphc.backends.native.types import stored
 from graphc.kernels_templates import render
 
 MEASURED = 100_000

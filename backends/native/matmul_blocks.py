@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from graphc.backends.c_language.statements import terms
 from graphc.backends.native.products import Matrix
-from graphc.backends.native.statements import terms
 from graphc.backends.native.tiles import Split, split
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render

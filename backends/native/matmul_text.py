@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import ceil
 
+from graphc.backends.c_language.statements import Lines, terms
+from graphc.backends.c_language.types import computed, is_low, store, stored
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Stage, tasks
 from graphc.backends.native.matmul_blocks import Part, Side, at, distinct, through
 from graphc.backends.native.products import Product
-from graphc.backends.native.statements import Lines, terms
 from graphc.backends.native.tile_text import Inner
 from graphc.backends.native.tiles import Tile
-from graphc.backends.native.types import computed, is_low, store, stored
 from graphc.kernels_templates import render
 
 

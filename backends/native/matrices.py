@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from graphc.backends.native.made import Made, Operand, Setting, Stage
-from graphc.backends.native.types import stored
+from graphc.backends.c_language.types import stored
+from graphc.backends.native.made import Made, Setting, Stage
 from graphc.backends.native.windows import Split, numbered, spelled, split
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
+from graphc.lowering.operands import Operand
 
 NAMES = tuple(f"batch{i}" for i in range(64))
 """Of the indices along the axes of a batch."""

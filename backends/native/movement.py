@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
+from graphc.backends.c_language.statements import Lines
+from graphc.backends.c_language.types import computed, number, store, stored
 from graphc.backends.native.borders import pad, place
 from graphc.backends.native.copying import (
     NOTHING,
@@ -21,8 +23,6 @@ from graphc.backends.native.copying import (
 )
 from graphc.backends.native.joins import concat
 from graphc.backends.native.made import Made, Maker, Setting, Stage
-from graphc.backends.native.statements import Lines
-from graphc.backends.native.types import computed, number, store, stored
 from graphc.backends.native.windows import conversions
 from graphc.ir.dtype import float64, int64
 from graphc.lowering.views import dense, reshaped

@@ -6,11 +6,11 @@ elements are put in another order only where a value comes in or is returned.
 
 from __future__ import annotations
 
-from graphc.backends.native.finished import product_of
 from graphc.backends.native.heavy import preferred
 from graphc.ir.graph import Graph
 from graphc.ir.node import Item, Node
 from graphc.lowering.epilogues import Finished
+from graphc.lowering.finishing import product_of
 from graphc.lowering.views import Order, Result, View, order_of, view_of
 from graphc.ops.composite import Composite
 from graphc.ops.matmul import MatMul

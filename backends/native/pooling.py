@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+from graphc.backends.c_language.statements import start_of
+from graphc.backends.c_language.types import computed, load, store, stored
 from graphc.backends.native.made import Made, Maker, Setting, Stage
 from graphc.backends.native.pooling_gradients import avg_pool_grad, max_pool_grad
 from graphc.backends.native.pooling_layout import Layout, flat_strides, taps
-from graphc.backends.native.statements import start_of
-from graphc.backends.native.types import computed, load, store, stored
 from graphc.backends.native.windows import NOTHING, axes_of, conversions, spelled
 from graphc.kernels_templates import render
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, Pool

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from graphc.backends.native.made import Made, Operand, Setting, Stage
-from graphc.backends.native.types import computed, is_low, load, store, stored
+from graphc.backends.c_language.types import computed, is_low, load, store, stored
+from graphc.backends.native.made import Made, Setting, Stage
 from graphc.backends.native.windows import (
     NOTHING,
     Axis,
@@ -19,6 +19,7 @@ from graphc.backends.native.windows import (
 )
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
+from graphc.lowering.operands import Operand
 from graphc.ops.pooling import AvgPoolGrad, MaxPoolGrad
 
 SIDES = (64, 16)

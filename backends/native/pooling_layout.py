@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from graphc.backends.native.made import Operand, Setting
+from graphc.backends.native.made import Setting
 from graphc.backends.native.windows import Axis, Split, by_channels, numbered, spelled, split
 from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 
 UNROLLED = 32
 """Taps up to which they are written out."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.backends.native.made import Operand, Setting, is_settled
+from graphc.backends.native.made import Setting, is_settled
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.backends.native.types import is_low, stored
+from graphc.backends.c_language.types import is_low, stored
 from graphc.ir.dtype import DType
 from graphc.kernels_templates import render_block
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphc.backends.c_language.statements import INDICES
+from graphc.backends.c_language.types import computed, load, store
 from graphc.backends.native.copying import (
     NOTHING,
     Axis,
@@ -15,8 +17,6 @@ from graphc.backends.native.copying import (
     spelled_shape,
 )
 from graphc.backends.native.made import Made, Maker, Setting, Stage
-from graphc.backends.native.statements import INDICES
-from graphc.backends.native.types import computed, load, store
 from graphc.backends.native.windows import conversions
 from graphc.kernels_templates import render
 from graphc.ops.scan import CumProd, CumSum, Scan

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from graphc.backends.c_language.statements import Lines
+from graphc.backends.c_language.types import computed, is_low, load, store
 from graphc.backends.native.copying import (
     Axis,
     Copy,
@@ -21,9 +23,7 @@ from graphc.backends.native.copying import (
     pointers,
     spelled_shape,
 )
-from graphc.backends.native.made import SMALL, Made, Operand, Setting, Stage
-from graphc.backends.native.statements import Lines
-from graphc.backends.native.types import computed, is_low, load, store
+from graphc.backends.native.made import SMALL, Made, Setting, Stage
 from graphc.backends.native.walks import (
     OUT_OF_RANGE,
     Walk,
@@ -36,6 +36,7 @@ from graphc.backends.native.walks import (
 )
 from graphc.backends.native.windows import conversions
 from graphc.ir.dtype import DType
+from graphc.lowering.operands import Operand
 from graphc.ops.indexing import IndexPut, IndexSum, Scatter, ScatterAdd, ScatterReduce
 
 NARROW = 8

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from graphc.backends.c_language.statements import Lines, combined, start_of, terms
+from graphc.backends.c_language.types import computed, is_low, store, stored
 from graphc.backends.native.loops import BLOCK, Total, Writer, is_column
-from graphc.backends.native.made import SMALL, Made, Operand, Setting, Stage
-from graphc.backends.native.statements import Lines, combined, start_of, terms
-from graphc.backends.native.types import computed, is_low, store, stored
+from graphc.backends.native.made import SMALL, Made, Setting, Stage
 from graphc.ir.dtype import DType
-from graphc.ir.node import Const, Node
 from graphc.kernels_templates import render
-from graphc.lowering.kernel import Access, Kernel, Load, Ramp, Reduction, Source, Step, Store
-from graphc.lowering.nests import lowered
-from graphc.lowering.views import View
-from graphc.ops.creation import Arange
+from graphc.lowering.kernel import Kernel, Ramp, Reduction, Step
+from graphc.lowering.operands import lowered_node
 from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
 
@@ -42,44 +39,6 @@ def sweeps(name: str, setting: Setting, ramps: Sequence[Ramp | None], aliased: b
     """
     kernel = lowered_node(setting.node, setting.operands, ramps, setting.results)
     return Emission(name, setting, kernel, aliased).made()
-
-
-def lowered_node(
-    node: Node,
-    operands: Sequence[Operand],
-    ramps: Sequence[Ramp | None],
-    results: Sequence[Operand],
-) -> Kernel:
-    """The loops of a fused node."""
-    op = node.op
-    assert isinstance(op, Fused)
-    sources: list[Source] = []
-    for slot, (x, operand, ramp) in enumerate(zip(node.inputs, operands, ramps, strict=True)):
-        fixed = number_of(x)
-        access = Access(slot, single(operand), operand.dtype)
-        sources.append(fixed.value if fixed is not None else ramp or access)
-    return lowered(op, sources, [single(x) for x in results])
-
-
-def single(operand: Operand) -> tuple[int, ...]:
-    """The strides, zero along axes of extent one."""
-    return tuple(0 if n == 1 else s for n, s in zip(operand.shape, operand.strides, strict=True))
-
-
-def ramp_of(node: Node, view: View) -> Ramp | None:
-    """The range that a node's value is a view of, if it is one."""
-    op = view.owner[0].op
-    if not isinstance(op, Arange):
-        return None
-    strides = tuple(0 if n == 1 else s for n, s in zip(node.shape, view.strides, strict=True))
-    return Ramp(op.start, op.step, view.offset, strides, op.dtype)
-
-
-def number_of(node: Node) -> Const | None:
-    """The number that a value consists of, however broadcast; None if it is no number."""
-    while node.op.name in ("expand", "reshape", "permute", "slice", "flip"):
-        node = node.inputs[0]
-    return node.op if isinstance(node.op, Const) else None
 
 
 LONG = 64 * SMALL
@@ -284,22 +243,3 @@ class Emission:
 
 def _size(dtype: DType) -> int:
     return 4 if is_low(dtype) else dtype.itemsize
-
-
-def overwrites(kernel: Kernel, result: int, operand: int) -> bool:
-    """Whether a result may lie over an operand: each element is read last before it is written.
-
-    Within a sweep every load of an element comes before every store.
-    """
-    last_read, written = -1, -1
-    reads: set[tuple[int, ...]] = set()
-    target: tuple[int, ...] = ()
-    for number, sweep in enumerate(kernel.sweeps):
-        for x in (*sweep.row, *sweep.body):
-            if isinstance(x, Load) and isinstance(x.source, Access):
-                if x.source.parameter == operand:
-                    last_read = number
-                    reads.add(x.source.strides)
-            elif isinstance(x, Store) and x.target.parameter == result and written < 0:
-                written, target = number, x.target.strides
-    return written >= last_read and written >= 0 and reads <= {target}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc.backends.c_language.types import computed, is_low, load, stored
 from graphc.backends.native.tiles import offsets
-from graphc.backends.native.types import computed, is_low, load, stored
 from graphc.ir.dtype import DType
 from graphc.kernels_templates import render
 

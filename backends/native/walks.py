@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from graphc.backends.c_language.statements import INDICES, Lines
 from graphc.backends.native.copying import Axis, Cut, Pointer, bounds, merged
-from graphc.backends.native.made import Operand
-from graphc.backends.native.statements import INDICES, Lines
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
+from graphc.lowering.operands import Operand
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from graphc.backends.native.made import Made, Operand, Setting, tasks
-from graphc.backends.native.types import is_low
+from graphc.backends.c_language.types import is_low
+from graphc.backends.native.made import Made, Setting, tasks
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 from graphc.ops.pooling import Pool
 
 NAMES = "dhw"

@@ -12,15 +12,16 @@ from typing import Any
 import ml_dtypes  # noqa: F401  numpy learns bfloat16
 import numpy as np
 
+from graphc.backends.c_language.types import stored
 from graphc.backends.native import cache
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.library import prelude
-from graphc.backends.native.made import Made, Maker, Operand, Setting
+from graphc.backends.native.made import Made, Maker, Setting
 from graphc.backends.native.targets import Target, host
-from graphc.backends.native.types import stored
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.node import Node
+from graphc.lowering.operands import Operand
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

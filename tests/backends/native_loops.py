@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backends.native.library import prelude
-from graphc.backends.native.spelling import scalar
+from graphc.backends.c_language.types import computed, is_low, load, store, stored
+from graphc.backends.native.library import prelude, spelled
 from graphc.backends.native.targets import TARGETS, Target, host
-from graphc.backends.native.types import computed, is_low, load, store, stored
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, make_input
 from graphc.ir.types import TensorType
@@ -40,7 +39,7 @@ def loop(number: int, node: Node) -> tuple[str, frozenset[str]]:
     """The function ``loop_<number>`` that computes ``node`` for each element."""
     types = [x.dtype for x in node.inputs]
     names = [f"x{i}" for i in range(len(types))]
-    text, helpers = scalar(node, names)
+    text, helpers = spelled(node, names)
     for dtype in (*types, node.dtype):
         if is_low(dtype):
             helpers |= {f"widen_{dtype.name}", f"narrow_{dtype.name}"}

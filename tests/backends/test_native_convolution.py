@@ -11,8 +11,9 @@ import pytest
 
 from graphc.backends.native.convolution import CONVOLUTION, FINISHING, preferred
 from graphc.backends.native.epilogue import Epilogue
-from graphc.backends.native.made import Made, Maker, Operand, Setting
+from graphc.backends.native.made import Made, Maker, Setting
 from graphc.backends.native.targets import TARGETS, host
+from graphc.lowering.operands import Operand
 from graphc.lowering.views import dense
 from graphc.ops.convolution import (
     Convolution,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from graphc.backends.native.flags import FLAGS
+from graphc.backends.native.library import spelled
 from graphc.backends.native.mathematics import ULP
-from graphc.backends.native.spelling import scalar
 from graphc.backends.native.targets import TARGETS, Target, host
 from graphc.errors import GraphcNotImplementedError
 from graphc.ir.dtype import (
@@ -95,7 +95,7 @@ def test_an_unknown_primitive_is_refused() -> None:
         name = "strange"
 
     with pytest.raises(GraphcNotImplementedError, match="strange: the backend 'native'"):
-        scalar(node_of(Strange(), float32), ["x"])
+        spelled(node_of(Strange(), float32), ["x"])
 
 
 PAIRED = ("pow", "hypot")

@@ -14,12 +14,13 @@ from graphc.backends.native.convolution_geometry import Extents, Line, extents
 from graphc.backends.native.convolution_weights import WeightGrad
 from graphc.backends.native.convolution_winograd import Winograd
 from graphc.backends.native.epilogue import Epilogue
-from graphc.backends.native.made import Made, Maker, Operand, Setting
+from graphc.backends.native.made import Made, Maker, Setting
 from graphc.backends.native.targets import TARGETS
 from graphc.backends.native.winograd_choice import chosen_form, chosen_weights_form
 from graphc.backends.native.winograd_forms import FORMS, LARGE_FORM, SMALL_FORM, Form
 from graphc.backends.native.winograd_weights import WinogradWeightGrad
 from graphc.ir.dtype import float32
+from graphc.lowering.operands import Operand
 from graphc.lowering.views import dense
 from graphc.ops.convolution import (
     Convolution,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.backends.native.types import computed
+from graphc.backends.c_language.types import computed
 from graphc.ir.dtype import DType
 
 INDICES = "ijklmnopqrstuvwxyz"

@@ -1,4 +1,4 @@
-"""How C spells each elementwise primitive: an expression of its operands' values.
+"""How C, and CUDA C, spell each elementwise primitive: an expression of its operands' values.
 
 ``{0}``, ``{1}``, ``{2}`` are the operands, ``{t}`` the type in the names of shared functions and
 ``{c}`` the C type. Truth values are 0 or 1 in ``uint8_t``; low-precision floats are ``float`` and
@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphc.backend import refusal
-from graphc.backends.native.library import FUNCTIONS
-from graphc.backends.native.types import computed, is_low
+from graphc.backends.c_language.types import computed, is_low
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 
@@ -120,18 +118,21 @@ ATOM = re.compile(r"[A-Za-z_]\w*|[\w.]+|[A-Za-z_]\w*\([^()]*\)")
 NAME = re.compile(r"[A-Za-z_]\w*(?=\()")
 
 
-def scalar(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
-    """The C expression of a node of an elementwise primitive, and the shared functions it calls."""
+def scalar(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]] | None:
+    """The C expression of a node of an elementwise primitive, and the functions that it calls.
+
+    None where the node is no such primitive.
+    """
     text = _spelled(node)
     if text is None:
-        raise refusal("native", node)
+        return None
     kind = node.inputs[-1].dtype
     suffix = computed(kind) if kind.is_floating_point else kind.name
     given = [x if ATOM.fullmatch(x) else f"({x})" for x in operands]
     text = text.format(*given, t=suffix, c=computed(kind))
     if is_low(node.dtype) and node.op.name not in EXACT:
         text = f"round_{node.dtype.name}({text})"
-    return text, frozenset(x for x in NAME.findall(text) if x in FUNCTIONS)
+    return text, frozenset(NAME.findall(text))
 
 
 def _spelled(node: Node) -> str | None:

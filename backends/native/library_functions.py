@@ -5,39 +5,16 @@ What one of them calls itself is read off its text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
+from graphc.backends.c_language.functions import INTEGERS, Function, each_type
 from graphc.backends.native import mathematics, radix, turning
 from graphc.backends.native.mathematics import TYPES
 
-
-@dataclass(frozen=True)
-class Function:
-    """Where a function's text comes from."""
-
-    template: str
-    block: str
-    variables: Mapping[str, object] = field(default_factory=dict)
-
-
-INTEGERS: tuple[Mapping[str, object], ...] = tuple(
-    {"t": f"{sign}int{bits}", "c": f"{sign}int{bits}_t", "bits": bits, "signed": not sign}
-    for sign, bits in (("u", 8), ("", 8), ("", 16), ("", 32), ("", 64))
-)
 LIBM = (
     *("log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
     *("sinh", "cosh", "asinh", "acosh", "atanh", "erfc"),
 )
-
-
-def _each(
-    template: str, blocks: str, types: Iterable[Mapping[str, object]]
-) -> Iterator[tuple[str, Function]]:
-    """Functions of which there is one for each type, by their names."""
-    for block in blocks.split():
-        for variables in types:
-            yield f"{block}_{variables['t']}", Function(template, block, variables)
 
 
 def _all() -> Iterator[tuple[str, Function]]:
@@ -46,7 +23,7 @@ def _all() -> Iterator[tuple[str, Function]]:
     for kind in ("float16", "bfloat16"):
         for name in ("widen", "narrow", "round", "nextafter"):
             yield f"{name}_{kind}", Function("low_precision.c.j2", f"{name}_{kind}")
-    yield from _each(
+    yield from each_type(
         "math_basic.c.j2",
         "maximum minimum fmax fmin abs sign signbit floor ceil trunc round relu copysign "
         "floor_divide remainder fmod nextafter logaddexp rsqrt int32_of int64_of",
@@ -54,7 +31,7 @@ def _all() -> Iterator[tuple[str, Function]]:
     )
     for kind, ulp in mathematics.ULP["hypot"].items():
         yield f"hypot_{kind}", Function("math_basic.c.j2", f"hypot_{kind}", {"ulp": ulp})
-    yield from _each(
+    yield from each_type(
         "math_integer.c.j2",
         "maximum minimum abs sign pow floor_divide remainder fmod gcd shift_left shift_right",
         INTEGERS,
@@ -73,7 +50,7 @@ def _all() -> Iterator[tuple[str, Function]]:
             )
     for name, template, block, facts in mathematics.functions():
         yield name, Function(template, block, facts)
-    yield from _each("math_special.c.j2", "erfinv lgamma digamma", TYPES)
+    yield from each_type("math_special.c.j2", "erfinv lgamma digamma", TYPES)
     for bits in (8, 16, 32, 64):
         yield f"turn_{bits}", Function("turn.c.j2", "turn", turning.facts(bits))
         yield f"ordered_{bits}", Function("radix.c.j2", "ordered", radix.facts(bits))

@@ -1,0 +1,30 @@
+"""Shared functions of generated programs: where the text of each comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Function:
+    """Where a function's text comes from."""
+
+    template: str
+    block: str
+    variables: Mapping[str, object] = field(default_factory=dict)
+
+
+INTEGERS: tuple[Mapping[str, object], ...] = tuple(
+    {"t": f"{sign}int{bits}", "c": f"{sign}int{bits}_t", "bits": bits, "signed": not sign}
+    for sign, bits in (("u", 8), ("", 8), ("", 16), ("", 32), ("", 64))
+)
+
+
+def each_type(
+    template: str, blocks: str, types: Iterable[Mapping[str, object]]
+) -> Iterator[tuple[str, Function]]:
+    """Functions of which there is one for each type, by their names."""
+    for block in blocks.split():
+        for variables in types:
+            yield f"{block}_{variables['t']}", Function(template, block, variables)

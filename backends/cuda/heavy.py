@@ -1,0 +1,32 @@
+"""Which maker makes the kernel of each primitive that is neither elementwise nor a reduction."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from graphc.backend import refusal
+from graphc.backends.cuda.made import Maker
+from graphc.ir.node import Node
+
+TABLES = {
+    "contraction": "convolution convolution_input_grad convolution_weight_grad matmul",
+    "drawing": "advance random_integer random_normal random_permutation random_uniform",
+    "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add "
+    "scatter_reduce",
+    "movement": "arange concat expand pad place reshape strided",
+    "ordering": "argmax argmin sort topk",
+    "pooling": "avg_pool avg_pool_grad max_pool max_pool_grad",
+    "scans": "cumprod cumsum",
+}
+"""The modules, and the primitives that each has makers for: in a table of the module's name."""
+MODULES = {name: module for module, names in TABLES.items() for name in names.split()}
+
+
+def maker_of(node: Node) -> Maker:
+    """The maker of a node's kernel. Raises where there is none."""
+    name = getattr(node.op, "key", node.op.name)
+    module = MODULES.get(name)
+    if module is None:
+        raise refusal("cuda", node)
+    table = getattr(import_module(f"graphc.backends.cuda.{module}"), module.upper())
+    return table[name]  # type: ignore[no-any-return]

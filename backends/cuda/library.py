@@ -1,0 +1,108 @@
+"""The shared functions of a generated program: those that its kernels call, and what these need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+from graphc.backend import refusal
+from graphc.backends.c_language.functions import INTEGERS, Function, each_type
+from graphc.backends.c_language.spelling import scalar
+from graphc.backends.c_language.statements import combined
+from graphc.backends.c_language.types import computed
+from graphc.ir.dtype import DTYPES
+from graphc.ir.node import Node
+from graphc.kernels_templates import render, render_block
+
+KINDS: tuple[Mapping[str, object], ...] = (
+    {"t": "float", "f": "f", "bits": 32, "one": "1.0f"},
+    {"t": "double", "f": "", "bits": 64, "one": "1.0"},
+)
+LIBM = (
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan"),
+    *("asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc"),
+)
+CALLED = re.compile(r"[A-Za-z_]\w*(?=[(<])")
+
+
+def _all() -> Iterator[tuple[str, Function]]:
+    for name in ("bits_of_float", "float_of_bits", "bits_of_double", "double_of_bits"):
+        yield name, Function("low_precision.cu.j2", name)
+    for kind in ("float16", "bfloat16"):
+        for name in ("widen", "narrow", "round"):
+            yield f"{name}_{kind}", Function("low_precision.cu.j2", f"{name}_{kind}")
+        yield f"nextafter_{kind}", Function("low_precision.cu.j2", "nextafter", {"t": kind})
+    yield from each_type(
+        "math_basic.c.j2",
+        "maximum minimum fmax fmin abs sign signbit floor ceil trunc round relu copysign "
+        "floor_divide remainder fmod nextafter logaddexp int32_of int64_of",
+        KINDS,
+    )
+    yield from each_type("math.cu.j2", "sigmoid rsqrt hypot lgamma", KINDS)
+    yield from each_type("math_special.c.j2", "erfinv digamma", KINDS)
+    yield from each_type(
+        "math_integer.c.j2",
+        "maximum minimum abs sign pow floor_divide remainder fmod gcd shift_left shift_right",
+        INTEGERS,
+    )
+    for names, block in ((LIBM, "unary"), (("pow", "atan2"), "binary")):
+        for name in names:
+            for types in KINDS:
+                facts = {**types, "name": name}
+                yield f"{name}_{types['t']}", Function("math_libm.c.j2", block, facts)
+
+
+HELPERS = {"fail": "fail.cu.j2", "philox": "philox.cu.j2"}
+"""Helpers that have a template of their own."""
+
+
+def _reductions() -> Iterator[tuple[str, Function]]:
+    """The functions that make one total of those of several threads."""
+    for dtype in DTYPES:
+        for op in ("sum", "prod", "max", "min", "any", "all"):
+            kind = computed(dtype)
+            statement = combined(op, dtype, "x", "y")
+            for form in ("rows", "columns"):
+                name = f"{op}_of_{form}_{kind}"
+                facts = {"name": name, "kind": kind, "statement": statement}
+                yield name, Function("reduced.cu.j2", form, facts)
+
+
+FUNCTIONS = {**dict(_reductions()), **dict(_all())}
+
+
+def spelled(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
+    """The expression of an elementwise primitive, and the shared functions that it calls."""
+    found = scalar(node, operands)
+    if found is None:
+        raise refusal("cuda", node)
+    text, called = found
+    return text, called & FUNCTIONS.keys()
+
+
+def prelude(helpers: Iterable[str]) -> str:
+    """The beginning of a generated file: types and the helpers needed, in order."""
+    texts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in texts:
+            return
+        text = helper(name)
+        for other in dict.fromkeys(CALLED.findall(text)):
+            if other in FUNCTIONS and other != name:
+                add(other)
+        texts[name] = text
+
+    for name in sorted(helpers):
+        add(name)
+    return "\n".join([render("_types.cu.j2"), *dict.fromkeys(texts.values())])
+
+
+@cache
+def helper(name: str) -> str:
+    """The text of one helper."""
+    if name in HELPERS:
+        return render(HELPERS[name])
+    function = FUNCTIONS[name]
+    return render_block(function.template, function.block, **function.variables)

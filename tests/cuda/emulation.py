@@ -1,6 +1,6 @@
 """CUDA C compiled by g++ and run on the CPU, as it stands (see ``emulator/cuda.h``).
 
-    module = Module(source)                     # or Module(source, check=True): every access is checked
+    module = Module(source)             # with check=True every access is checked
     module.launch("kernel", grid, block, [x, y])
 
 Arguments are addresses, of memory of the CPU, or numpy arrays, which are passed as addresses.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backends.native import cache as disk
+from graphc.backends import disk
 
 HERE = Path(__file__).resolve().parent / "emulator"
 COMPILER = "g++"
@@ -91,20 +91,20 @@ def translated(source: str) -> str:
     return "\n".join([text, *entries, ""])
 
 
-def _compile(command: Sequence[str], folder: str) -> None:
+def compile_in(folder: str, command: Sequence[str]) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
 
 
 @cache
-def _headers() -> str:
+def digest() -> str:
     """A digest of the emulator's own text."""
     texts = [path.read_bytes() for path in sorted(HERE.iterdir())]
     return sha256(b"".join(texts)).hexdigest()
 
 
-def _kept(name: str, make: Any) -> Path:
+def kept(name: str, make: Any) -> Path:
     """A file of graphc's cache, made if it is not there."""
     path = disk.folder() / name
     if not path.exists():
@@ -113,16 +113,22 @@ def _kept(name: str, make: Any) -> Path:
     return path
 
 
-@cache
-def runtime() -> ctypes.CDLL:
-    """The run time, compiled once and loaded."""
+def runtime_path() -> Path:
+    """The run time, compiled once."""
 
     def make(folder: str) -> Path:
         out = Path(folder, "runtime.so")
-        _compile([COMPILER, *RUNTIME, str(HERE / "runtime.cpp"), "-o", str(out), "-ldl"], folder)
+        source = str(HERE / "runtime.cpp")
+        compile_in(folder, [COMPILER, *RUNTIME, source, "-o", str(out), "-ldl"])
         return out
 
-    found = ctypes.CDLL(str(_kept(f"emulator-{_headers()[:16]}.so", make)), ctypes.RTLD_GLOBAL)
+    return kept(f"emulator-{digest()[:16]}.so", make)
+
+
+@cache
+def runtime() -> ctypes.CDLL:
+    """The run time, loaded."""
+    found = ctypes.CDLL(str(runtime_path()), ctypes.RTLD_GLOBAL)
     found.emulator_last_error.restype = ctypes.c_char_p
     found.emulator_region_add.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     found.emulator_region_del.argtypes = [ctypes.c_void_p]
@@ -133,17 +139,17 @@ def library(source: str, *, check: bool = False) -> Path:
     """The library of a source's kernels."""
     flags = (*KERNELS, *QUIET, *(CHECKED if check else ()))
     text = translated(source)
-    key = sha256("\n".join((text, _headers(), *flags)).encode()).hexdigest()
+    key = sha256("\n".join((text, digest(), *flags)).encode()).hexdigest()
 
     def make(folder: str) -> Path:
         Path(folder, "kernels.cpp").write_text(text, encoding="utf-8")
         include = ["-include", str(HERE / "cuda.h")]
         # Apart, for to link with these flags would bring in libraries that know nothing of fibers.
-        _compile([COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"], folder)
-        _compile([COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"], folder)
+        compile_in(folder, [COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"])
+        compile_in(folder, [COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"])
         return Path(folder, "kernels.so")
 
-    return _kept(f"{key}.emulated.so", make)
+    return kept(f"{key}.emulated.so", make)
 
 
 class Module:

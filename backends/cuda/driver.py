@@ -5,6 +5,7 @@ Contexts are the primary ones, which CUDA's run time uses too: PyTorch and CuPy 
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
 from collections.abc import Iterable
@@ -72,6 +73,8 @@ class Device:
         if not getattr(self._current, "is_set", False):
             self._context.push()
             self._current.is_set = True
+            if threading.current_thread() is threading.main_thread():
+                atexit.register(self._context.pop)  # PyCUDA ends the process otherwise
 
     def allocate(self, nbytes: int, what: str) -> Any:
         """Memory, given back when nobody holds it."""

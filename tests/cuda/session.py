@@ -13,6 +13,8 @@ from pathlib import Path
 from graphc.backends import disk
 from tests.cuda import toolkit
 
+NEEDED = ("pytools", "platformdirs", "mako", "markupsafe", "siphash24", "typing-extensions")
+"""What PyCUDA imports, beside numpy, which is that of this environment."""
 NVCC = """#!/bin/sh
 PYTHONPATH="{path}" exec "{python}" -m tests.cuda.nvcc "$@"
 """
@@ -27,8 +29,8 @@ def environment() -> dict[str, str]:
     packages = folder / f"packages-{toolkit.PYCUDA}-{sys.version_info[0]}{sys.version_info[1]}"
     if not (packages / "pycuda").exists():
         wheel = toolkit.pycuda(found)
-        pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(packages)]
-        subprocess.run([*pip, str(wheel)], check=True)
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(packages)]
+        subprocess.run([*pip, str(wheel), *NEEDED], check=True)
     library = folder / toolkit.driver(found).stem
     library.mkdir(parents=True, exist_ok=True)
     link = library / "libcuda.so.1"
@@ -38,7 +40,6 @@ def environment() -> dict[str, str]:
     compiler = library / "nvcc"
     disk.write(compiler, NVCC.format(path=here, python=sys.executable).encode())
     compiler.chmod(0o755)
-    # What pip brings along, such as numpy, is the one of this environment.
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
         **os.environ,

@@ -106,7 +106,7 @@ class Emission:
         self.errors: list[tuple[str, str, str]] = []
         self.steps: list[Call | Copy] = []
         self.labels: dict[Result, str] = {}
-        self.constants: dict[tuple[DType, Scalar], None] = {}
+        self.constants: dict[tuple[DType, str], Scalar] = {}
         self.arena = 0
         """Bytes of all intermediate values."""
 
@@ -130,7 +130,7 @@ class Emission:
             tuple(i for i, x in enumerate(graph.inputs) if x in written),
             tuple(self.errors),
             tuple(self.steps),
-            tuple(self.constants),
+            tuple((dtype, value) for (dtype, _), value in self.constants.items()),
             self.arena,
         )
         text = render(
@@ -215,8 +215,9 @@ class Emission:
         """Where the first element of an operand lies; numbers and ranges lie nowhere."""
         fixed = number_of(node)
         if fixed is not None:
-            key = (node.dtype, fixed.value)
-            self.constants.setdefault(key)
+            # By its text: 0 and -0 are equal, and nan is not.
+            key = (node.dtype, repr(fixed.value))
+            self.constants.setdefault(key, fixed.value)
             return Address("constant", list(self.constants).index(key), 0, str(fixed.value))
         view = self.memory.views[node]
         if isinstance(view.owner[0].op, Arange) and view.owner not in self.labels:

@@ -15,9 +15,10 @@ from graphc.ir.dtype import DTYPES
 from graphc.ir.node import Node
 from graphc.kernels_templates import render, render_block
 
+STATIC = "static __device__"
 KINDS: tuple[Mapping[str, object], ...] = (
-    {"t": "float", "f": "f", "bits": 32, "one": "1.0f"},
-    {"t": "double", "f": "", "bits": 64, "one": "1.0"},
+    {"t": "float", "f": "f", "static": STATIC, "bits": 32, "one": "1.0f"},
+    {"t": "double", "f": "", "static": STATIC, "bits": 64, "one": "1.0"},
 )
 LIBM = (
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan"),

@@ -64,7 +64,8 @@ def shape_of(kernel: Kernel, offsets: Sequence[int]) -> Shape:
         across = 4 * WARP
         while across < MOST and across * 4 < pieces:
             across *= 2
-    return Shape(rows, pieces, width, across, max(1, THREADS // across))
+    # Warps of one row meet in shared memory, where there is room for one row.
+    return Shape(rows, pieces, width, across, 1 if across > WARP else THREADS // across)
 
 
 class Rows:

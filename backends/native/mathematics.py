@@ -14,6 +14,7 @@ TYPES: tuple[Facts, ...] = (
     {
         "t": "float",
         "f": "f",
+        "static": "static",
         "u": "uint32_t",
         "bits": 32,
         "one": "1.0f",
@@ -35,6 +36,7 @@ TYPES: tuple[Facts, ...] = (
     },
     {
         "t": "double",
+        "static": "static",
         "f": "",
         "u": "uint64_t",
         "bits": 64,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 
 from graphc.backend import Executable, Sources, Step
 from graphc.backends.cuda import CudaBackend
 from graphc.backends.cuda.emit import Address, Call, Interface
-from tests.cuda.emulation import Module
+from tests.cuda.emulation import Module, runtime
 
 NO_PLACE = 2**63 - 1
 """What a check's place is while it has not failed."""
@@ -60,6 +61,8 @@ class EmulatedExecutable:
             "failed": [np.array([NO_PLACE, 0] * max(1, len(facts.errors)))],
             "nowhere": [np.zeros(2)],
         }
+        if self.module is not None and self.module.check:
+            self._watch(arrays)
         for each in facts.steps:
             if isinstance(each, Call):
                 assert self.module is not None
@@ -77,6 +80,14 @@ class EmulatedExecutable:
             inputs[number][...] = arrays["input"][number]
         self._raise(arrays["failed"][0].reshape(-1, 2))
         return arrays["output"]
+
+    def _watch(self, arrays: dict[str, list[Any]]) -> None:
+        """Tell the checker which memory there is, and what of it nobody has written."""
+        for where, found in arrays.items():
+            for x in found:
+                fresh = where in ("output", "arena")
+                runtime().emulator_region_add(x.ctypes.data, x.nbytes, int(fresh))
+                finalize(x, runtime().emulator_region_del, x.ctypes.data)
 
     def _raise(self, failed: Any) -> None:
         for (name, message, kernel), (place, value) in zip(

@@ -1,0 +1,99 @@
+"""CUDA sources are compiled by NVIDIA's compiler, and what is missing is named."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphc.backends.cuda import BACKEND, compilation
+from graphc.compiler import pipeline
+from graphc.errors import GraphcRuntimeError
+from graphc.ir.dtype import DType, bfloat16, float32, float64, int64
+from graphc.ir.graph import Graph
+from graphc.passes import run
+from graphc.testing.programs import use
+from graphc.testing.table import samples_of, table
+from tests.cuda.test_cuda_values import MISSING
+
+LAUNCHED = """
+extern "C" __global__ void doubled(const float *x, float *y) {
+    y[threadIdx.x] = 2 * x[threadIdx.x]
+}
+"""
+
+
+def all_rows(dtype_name: str) -> Graph:
+    """Samples of every row that has the type, as one program."""
+    rows = [x for x in table().values() if x.name not in MISSING]
+    samples = [
+        x
+        for row in rows
+        if dtype_name in {d.name for d in row.dtypes}
+        for x in samples_of(row.name, dtype_name)[:3]
+    ]
+    uses = [use(x, i) for i, x in enumerate(samples)]
+    inputs = tuple(node for each in uses for node in each.inputs if node is not None)
+    return Graph(inputs, tuple(x for each in uses for x in each.results))
+
+
+@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("dtype", [float32, float64, bfloat16, int64], ids=lambda d: d.name)
+def test_sources_compile(dtype: DType, arch: str) -> None:
+    sources = BACKEND.emit(run(all_rows(dtype.name), pipeline(BACKEND)))
+    image = compilation.compile(sources.text, arch)
+    assert image.startswith(b"\x7fELF")
+
+
+@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+def test_a_compilers_message_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    with pytest.raises(GraphcRuntimeError) as caught:
+        compilation.compile(LAUNCHED, "sm_90")
+    said = str(caught.value)
+    assert "expected a" in said
+    assert "2 * x[threadIdx.x]" in said or "    4 | }" in said
+    (kept,) = tmp_path.glob("*.cu")
+    assert str(kept) in said
+    assert kept.read_text(encoding="utf-8") == LAUNCHED
+
+
+def test_what_is_missing_is_named() -> None:
+    """In a process that finds no PyCUDA, whatever is installed here."""
+    program = """
+import sys
+sys.modules["pycuda"] = None
+import graphc
+from graphc.backends import find, status
+from graphc.compiler import Program
+from graphc.ir.dtype import float32
+from graphc.ir.graph import Graph
+from graphc.ir.node import make_input
+from graphc.ir.types import TensorType
+x = make_input("x", TensorType((3,), float32))
+print(status()["cuda"])
+try:
+    Program(Graph((x,), (x + 1.0,)), find("cuda"))
+except RuntimeError as error:
+    print(error)
+print(graphc.tensor([1.0, 2.0]).sum().item())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    first, second, third = done.stdout.splitlines()
+    assert 'CUDA needs PyCUDA: `pip install "graphc[cuda]"`' in first
+    assert second == 'CUDA needs PyCUDA: `pip install "graphc[cuda]"`'
+    assert third == "3.0"
+
+
+def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CUDA_HOME", "/nowhere")
+    monkeypatch.setattr("graphc.backends.cuda.nvrtc.find", lambda: None)
+    with pytest.raises(GraphcRuntimeError, match=r"needs a compiler.*graphc\[cuda\]"):
+        compilation.compiler()

@@ -1,0 +1,99 @@
+"""The values of ops by CUDA kernels that run on the CPU, in several orders of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.compiler import Program
+from graphc.ir.dtype import DType, bfloat16, float16, float32, float64, int64
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, elementwise, make_input
+from graphc.ir.types import TensorType
+from graphc.ops.matmul import MatMul
+from graphc.ops.reduce import Max, Sum
+from graphc.testing import test_contract as contract
+from graphc.testing.operands import draw
+from graphc.testing.programs import check, expected, run_uses, use
+from graphc.testing.table import Row, samples_of, table
+from tests.cuda.emulated import EmulatedBackend
+
+MISSING = frozenset(
+    (
+        *("cholesky", "determinant", "eigh", "inverse", "log_determinant", "pseudo_inverse", "qr"),
+        *("solve", "solve_triangular", "svd"),
+    )
+)
+"""Primitives that there are no CUDA kernels for yet."""
+TOGETHER = 8
+"""Rows whose samples are one program: a compiler takes most of its time to begin."""
+
+
+def rows_of(dtype: DType) -> list[list[Row]]:
+    """The rows that have samples of a type, some at a time."""
+    found = [x for x in table().values() if dtype in x.dtypes and x.name not in MISSING]
+    return [found[i : i + TOGETHER] for i in range(0, len(found), TOGETHER)]
+
+
+CASES = [(dtype, rows) for dtype in (float32, int64, float16) for rows in rows_of(dtype)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rows"), CASES, ids=[f"{d.name}-{rows[0].name}" for d, rows in CASES]
+)
+def test_values(dtype: DType, rows: list[Row]) -> None:
+    samples = [(row, x) for row in rows for x in samples_of(row.name, dtype.name)]
+    uses = [use(x, i) for i, (_, x) in enumerate(samples)]
+    found = run_uses(EmulatedBackend(), uses)
+    for (row, sample), each, results in zip(samples, uses, found, strict=True):
+        wanted = expected(row, sample, [x.dtype for x in each.results])
+        for got, right in zip(results, wanted, strict=True):
+            check(sample, got, right, row.tolerance_in(dtype), signed_zeros=row.signed_zeros)
+
+
+def refused(row: Row) -> bool:
+    """Whether the backend has no kernel for a row, and says so."""
+    with pytest.raises(NotImplementedError, match=f"{row.name}: the backend 'cuda' cannot"):
+        run_uses(EmulatedBackend(), [use(samples_of(row.name, float32.name)[0], 0)])
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(MISSING))
+def test_what_has_no_kernel_is_refused(name: str) -> None:
+    assert refused(table()[name])
+
+
+@pytest.mark.parametrize("name", [x for x in dir(contract) if x.startswith("test_")])
+def test_contract(name: str) -> None:
+    getattr(contract, name)(EmulatedBackend())
+
+
+def rows_and_products(x: Node, w: Node) -> tuple[Node, ...]:
+    """Softmax over rows, totals over columns and everything, and a product."""
+    powers = elementwise("exp", x - Max((1,))(x))
+    shares = powers / Sum((1,))(powers)
+    return shares, Sum((0,))(shares * x), Sum((0, 1))(x), MatMul()(shares, w)
+
+
+@pytest.mark.parametrize("dtype", [float32, float64, bfloat16], ids=lambda d: d.name)
+@pytest.mark.parametrize("shape", [(3, 5), (70, 96), (9, 3000), (33, 1025)], ids=str)
+def test_order_of_threads_does_not_matter(shape: tuple[int, int], dtype: DType) -> None:
+    """Nor does a check of every access find anything: bounds, races, memory not written."""
+    x = make_input("x", TensorType(shape, dtype))
+    w = make_input("w", TensorType((shape[1], 20), dtype))
+    graph = Graph((x, w), rows_and_products(x, w))
+    arrays = draw(dtype, *shape), draw(dtype, shape[1], 20, seed=1)
+    several = [EmulatedBackend(order=order) for order in (0, 1, 7)]
+    several.append(EmulatedBackend(check=True))
+    first, *others = (Program(graph, each).executable.bind([])(*arrays) for each in several)
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    tolerance = 1e-5 if dtype is not bfloat16 else 0.04
+    wide = np.asarray(arrays[0], np.float64)
+    right = np.exp(wide - wide.max(1, keepdims=True))
+    right /= right.sum(1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(first[0], np.float64), right, rtol=tolerance, atol=1e-6)
+    product = right @ np.asarray(arrays[1], np.float64)
+    got = np.asarray(first[3], np.float64)
+    np.testing.assert_allclose(got, product, rtol=tolerance, atol=tolerance)

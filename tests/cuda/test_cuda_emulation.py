@@ -69,7 +69,7 @@ BUGS = {
     "an index overflows": (
         REVERSED,
         "const int i = threadIdx.x;",
-        "const int far = 2147483647 + (int)count[0], i = threadIdx.x + 0 * far;",
+        "const int far = 2147483647 + (int)count[0], i = threadIdx.x + (far == 5);",
         "overflow",
     ),
 }

@@ -1,6 +1,6 @@
 """CUDA C compiled by g++ and run on the CPU, as it stands (see ``emulator/cuda.h``).
 
-    module = Module(source)                     # or Module(source, check=True): every access is checked
+    module = Module(source)  # or Module(source, check=True): every access is checked
     module.launch("kernel", grid, block, [x, y])
 
 Arguments are addresses, of memory of the CPU, or numpy arrays, which are passed as addresses.
@@ -12,7 +12,7 @@ import ctypes
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -38,9 +38,12 @@ SHARED = re.compile(
     r"\b__shared__\s+(?:__align__\s*\(\s*(\d+)\s*\)\s*)?([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*"
     r"((?:\[[^\]\n]*\]\s*)*);"
 )
-DYNAMIC = re.compile(r"\bextern\s+__shared__\s+([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*\[\s*\]\s*;")
+DYNAMIC = re.compile(
+    r"\bextern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?"
+    r"([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*\[\s*\]\s*;"
+)
 KERNEL = re.compile(
-    r"__global__\s+void\s+(?:__launch_bounds__\s*\(([^(),]*)[^()]*\)\s*)?(\w+)\s*\("
+    r"__global__\s+(?:static\s+)?void\s+(?:__launch_bounds__\s*\(([^(),]*)[^()]*\)\s*)?(\w+)\s*\("
 )
 Extents = tuple[int, int, int]
 MOST_SHARED = 227 * 1024
@@ -49,6 +52,10 @@ MOST_SHARED = 227 * 1024
 
 class KernelError(RuntimeError):
     """What a kernel does that it must not do, with its source line, thread and block."""
+
+
+class CompileError(RuntimeError):
+    """What the compiler says of a source that it does not take."""
 
 
 class Description(ctypes.Structure):
@@ -91,57 +98,83 @@ def translated(source: str) -> str:
     return "\n".join([text, *entries, ""])
 
 
-def _compile(command: Sequence[str], folder: str) -> None:
+def run_compiler(command: Sequence[str], folder: Path) -> None:
+    """Run a compiler in a folder."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+        raise CompileError(f"{' '.join(command)}\n{done.stderr}")
 
 
 @cache
-def _headers() -> str:
+def digest_of_emulator() -> str:
     """A digest of the emulator's own text."""
-    texts = [path.read_bytes() for path in sorted(HERE.iterdir())]
-    return sha256(b"".join(texts)).hexdigest()
+    files = sorted(path for path in HERE.rglob("*") if path.is_file())
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _kept(name: str, make: Any) -> Path:
+def _kept(name: str, make: Callable[[Path], Path]) -> Path:
     """A file of graphc's cache, made if it is not there."""
     path = disk.folder() / name
     if not path.exists():
         with tempfile.TemporaryDirectory(prefix="graphc-") as folder:
-            disk.write(path, make(folder).read_bytes())
+            disk.write(path, make(Path(folder)).read_bytes())
     return path
+
+
+@cache
+def runtime_library() -> Path:
+    """The library of the run time."""
+
+    def make(folder: Path) -> Path:
+        command = [COMPILER, *RUNTIME, str(HERE / "runtime.cpp"), "-o", "runtime.so", "-ldl"]
+        run_compiler(command, folder)
+        return folder / "runtime.so"
+
+    return _kept(f"emulator-{digest_of_emulator()[:16]}.so", make)
 
 
 @cache
 def runtime() -> ctypes.CDLL:
     """The run time, compiled once and loaded."""
-
-    def make(folder: str) -> Path:
-        out = Path(folder, "runtime.so")
-        _compile([COMPILER, *RUNTIME, str(HERE / "runtime.cpp"), "-o", str(out), "-ldl"], folder)
-        return out
-
-    found = ctypes.CDLL(str(_kept(f"emulator-{_headers()[:16]}.so", make)), ctypes.RTLD_GLOBAL)
+    found = ctypes.CDLL(str(runtime_library()), ctypes.RTLD_GLOBAL)
     found.emulator_last_error.restype = ctypes.c_char_p
     found.emulator_region_add.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     found.emulator_region_del.argtypes = [ctypes.c_void_p]
     return found
 
 
-def library(source: str, *, check: bool = False) -> Path:
-    """The library of a source's kernels."""
+@cache
+def _headers(flags: tuple[str, ...]) -> Path:
+    """The emulator's header for these flags: one that is compiled already lies beside it."""
+    key = disk.key_of([digest_of_emulator(), str(HERE), *flags])[:16]
+    folder = disk.folder() / f"headers-{key}.compiled"
+    header = folder / "emulator.h"
+    if not header.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="graphc-") as name:
+            place = Path(name)
+            text = f'#include "{HERE / "cuda.h"}"\n'
+            (place / "emulator.h").write_text(text, encoding="utf-8")
+            kind = ["-x", "c++-header", "emulator.h", "-o", "compiled.gch"]
+            run_compiler([COMPILER, *flags, *kind], place)
+            disk.write(folder / "emulator.h.gch", (place / "compiled.gch").read_bytes())
+            disk.write(header, text.encode())
+    return header
+
+
+def library(source: str, *, check: bool = False, extra: Sequence[str] = ()) -> Path:
+    """The library of a source's kernels; ``extra`` are flags of the preprocessor."""
     flags = (*KERNELS, *QUIET, *(CHECKED if check else ()))
     text = translated(source)
-    key = sha256("\n".join((text, _headers(), *flags)).encode()).hexdigest()
+    key = disk.key_of([text, digest_of_emulator(), *flags, *extra])
 
-    def make(folder: str) -> Path:
-        Path(folder, "kernels.cpp").write_text(text, encoding="utf-8")
-        include = ["-include", str(HERE / "cuda.h")]
+    def make(folder: Path) -> Path:
+        (folder / "kernels.cpp").write_text(text, encoding="utf-8")
+        given = [*flags, "-include", str(_headers(flags)), f"-I{HERE / 'include'}", *extra]
         # Apart, for to link with these flags would bring in libraries that know nothing of fibers.
-        _compile([COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"], folder)
-        _compile([COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"], folder)
-        return Path(folder, "kernels.so")
+        run_compiler([COMPILER, *given, "-c", "kernels.cpp", "-o", "kernels.o"], folder)
+        run_compiler([COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"], folder)
+        return folder / "kernels.so"
 
     return _kept(f"{key}.emulated.so", make)
 
@@ -155,11 +188,20 @@ class Module:
         self.library = ctypes.CDLL(str(library(source, check=check)))
 
     def launch(
-        self, name: str, grid: Extents, block: Extents, arguments: Sequence[Any], order: int = 0
+        self,
+        name: str,
+        grid: Extents,
+        block: Extents,
+        arguments: Sequence[Any],
+        order: int = 0,
+        shared: int = 0,
     ) -> None:
-        """Run a kernel; ``order`` 1 runs threads in reverse, from 2 on shuffled by that seed."""
+        """Run a kernel with so many bytes of dynamic shared memory.
+
+        ``order`` 1 runs the threads of a block in reverse, from 2 on shuffled by that seed.
+        """
         entry = Entry.in_dll(self.library, f"emulator_info_{name}")
-        packed = b"".join(_packed(x) for x in arguments)
+        packed = packed_arguments(arguments)
         if entry.size != len(packed):
             raise KernelError(f"{name}: {len(packed)} bytes of arguments, not {entry.size}")
         if int(np.prod(block)) > entry.most_threads:
@@ -169,7 +211,7 @@ class Module:
             packed + b"\0" * 8,
             (ctypes.c_uint * 3)(*grid),
             (ctypes.c_uint * 3)(*block),
-            0,
+            shared,
             MOST_SHARED,
             1,
             order,
@@ -188,9 +230,19 @@ class Module:
                     self.runtime.emulator_region_del(x.ctypes.data)
 
 
-def _packed(x: Any) -> bytes:
-    """An argument as it lies in memory; all of them take eight bytes."""
-    return np.uint64(x.ctypes.data if isinstance(x, np.ndarray) else x).tobytes()
+def packed_arguments(arguments: Sequence[Any]) -> bytes:
+    """Arguments as a kernel finds them: arrays and numbers of Python as addresses, each aligned.
+
+    A numpy scalar is passed as it is, one of a record type as a structure.
+    """
+    out = b""
+    for x in arguments:
+        if not isinstance(x, np.generic):
+            x = np.uint64(x.ctypes.data if isinstance(x, np.ndarray) else x)
+        fields = x.dtype.fields or {"": (x.dtype, 0)}
+        widest = max(field[0].itemsize for field in fields.values())
+        out += b"\0" * (-len(out) % widest) + x.tobytes()
+    return out
 
 
 def located(text: str) -> str:

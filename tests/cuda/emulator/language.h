@@ -19,7 +19,7 @@ static constexpr int warpSize = 32;
 #define __maxnreg__(n)
 #define __align__(n) __attribute__((aligned(n)))
 #define __builtin_align__(n) __attribute__((aligned(n)))
-// coc.py rewrites "__shared__ T a[N];" to EMULATOR_SHARED and "extern __shared__ T a[];" to EMULATOR_DYN_SHARED; this is for
+// emulation.py rewrites "__shared__ T a[N];" to EMULATOR_SHARED and "extern __shared__ T a[];" to EMULATOR_DYN_SHARED; this is for
 // declarations it does not recognise (they work, without the fill, the bounds and the accounting)
 #define __shared__ static thread_local
 #define EMULATOR_SHARED(type, name, dims, alignment)                                                   \

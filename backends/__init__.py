@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from graphc.errors import GraphcValueError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-OWN = ("native", "numpy")
+OWN = ("native", "numpy", "cuda")
 
 
 def registered() -> EntryPoints:
@@ -49,9 +50,21 @@ def names() -> tuple[str, ...]:
 
 def works(name: str) -> bool:
     """Whether what a backend needs beside Python is there."""
-    from graphc.backends.native.compilers import explanation
+    explanation = _explanation(name.partition(":")[0])
+    return explanation is None or explanation()[0]
 
-    return name.partition(":")[0] != "native" or explanation()[0]
+
+def _explanation(name: str) -> Callable[[], tuple[bool, str]] | None:
+    """What tells whether a backend works, and by what, or why not; None where it always does."""
+    if name == "native":
+        from graphc.backends.native.compilers import explanation
+
+        return explanation
+    if name == "cuda":
+        from graphc.backends.cuda.driver import explanation as of_cuda
+
+        return of_cuda
+    return None
 
 
 def _automatic() -> str:
@@ -60,12 +73,13 @@ def _automatic() -> str:
 
 def status() -> dict[str, str]:
     """What each backend is, and which of them ``auto`` takes."""
-    from graphc.backends.native.compilers import explanation
-
-    available, why = explanation()
     found = {name: "registered" for name in names()}
-    found["native"] = f"works with {why}" if available else f"does not work: {why}"
     found["numpy"] = "works"
+    for name in OWN:
+        explanation = _explanation(name)
+        if explanation is not None:
+            available, why = explanation()
+            found[name] = f"works with {why}" if available else f"does not work: {why}"
     taken = _automatic()
     found[taken] = f"taken by auto: {found[taken]}"
     return found

@@ -86,9 +86,9 @@ class Writer:
                 place = self.place(x.source)
                 self.lines.add(f"const {pack} {x.value.name}_pack = *(const {pack} *)&{place};")
         packed = {id(x): f"y{i}_pack" for i, x in enumerate(stores) if self.is_packed(x.target)}
-        for x in stores:
-            if id(x) in packed:
-                self.lines.add(f"{self._pack(x.target.dtype)} {packed[id(x)]};")
+        for y in stores:
+            if id(y) in packed:
+                self.lines.add(f"{self._pack(y.target.dtype)} {packed[id(y)]};")
         self.lines.add("#pragma unroll")
         self.lines.open(f"for (int v = 0; v < {self.width}; v++)")
         before = self.names[-1]
@@ -96,10 +96,10 @@ class Writer:
         self.actions(body, packed)
         self.names[-1] = before
         self.lines.close()
-        for x in stores:
-            if id(x) in packed:
-                pack = self._pack(x.target.dtype)
-                self.lines.add(f"*({pack} *)&{self.place(x.target)} = {packed[id(x)]};")
+        for y in stores:
+            if id(y) in packed:
+                pack = self._pack(y.target.dtype)
+                self.lines.add(f"*({pack} *)&{self.place(y.target)} = {packed[id(y)]};")
         self.loaded = {}
 
     def _pack(self, dtype: DType) -> str:

@@ -13,7 +13,7 @@ from graphc.backends.cuda.made import THREADS, Launch, Made, Setting, blocks, pa
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
-from graphc.lowering.kernel import Access, Axis, Kernel, Load, Source, Store, Sweep, Value
+from graphc.lowering.kernel import Access, Action, Axis, Kernel, Load, Store, Sweep, Value
 from graphc.lowering.nests import arranged
 
 
@@ -91,21 +91,19 @@ class Cells:
         value = Value("x", dtype, is_row=False)
         found = [target[1]]
         begins = {to.parameter: target[2]}
-        source_: Source | None = None
         if isinstance(source, tuple):
-            source_ = Access(number_of(source[0]), source[1], dtype)
-            begins[source_.parameter] = source[2]
+            begins[number_of(source[0])] = source[2]
             found.append(source[1])
         nest = arranged(shape, (), (), found)
         axes = tuple(Axis(prod(shape[a] for a in merged), False) for merged in nest.axes)
         put = Access(to.parameter, nest.strides(to.strides), dtype)
-        if source_ is None:
-            assert not isinstance(source, tuple)
-            kernel = Kernel(axes, (Sweep((), (Store(source, put),)),), ())
-        else:
-            get = Access(source_.parameter, nest.strides(source_.strides), dtype)
+        body: tuple[Action, ...]
+        if isinstance(source, tuple):
+            get = Access(number_of(source[0]), nest.strides(source[1]), dtype)
             body = (Load(value, get), Store(value, put))
-            kernel = Kernel(axes, (Sweep((), body),), ())
+        else:
+            body = (Store(source, put),)
+        kernel = Kernel(axes, (Sweep((), body),), ())
         name = f"{self.name}{suffix}"
         text, launch, called = elements(name, summary, kernel, self.parameters, begins)
         self.texts.append(text)

@@ -245,9 +245,6 @@ class Emission:
     def _copy(self, node: Node, source: Operand, begin: Address, target: Address) -> None:
         """A copy of a value to contiguous memory."""
         copy = self.memory.copy_node(node)
-        fixed = number_of(node)
-        if fixed is not None:
-            copy = Node(copy.op, (node,), node.type, requires_grad=False, device="")
         result = Operand(source.shape, dense(source.shape), source.dtype)
         setting = Setting(copy, (source,), (result,), (self.memory.views[node].offset,))
         _, made = self._named(groups(PLACEHOLDER, setting, [None]), "copy", "")

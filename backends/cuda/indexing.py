@@ -1,6 +1,6 @@
 """Reading and writing at positions that arrays of integers give.
 
-What several threads would write to one place, one thread does, in order: the same numbers every time.
+What several threads would write to one place, one thread does, in order.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphc.backends.native import cache
+from graphc.backends import disk
 from graphc.backends.native.compilers import Compiler, surroundings
 from graphc.backends.native.flags import SHARED
 from graphc.errors import GraphcRuntimeError
@@ -44,7 +44,7 @@ class Build:
         self.write = write
         self.compiler = compiler
         self.flags = compiler.spelled(flags)
-        self.key = cache.key_of((*texts, *self.flags, *SHARED, compiler.identity))
+        self.key = disk.key_of((*texts, *self.flags, *SHARED, compiler.identity))
         self.found: Path | None = None
         self.folder: Path | None = None
         """Where it is being built."""
@@ -55,7 +55,7 @@ class Build:
     def begin(self) -> None:
         """Start the compiler, unless the cache has what it would make."""
         if self.found is None and self.folder is None:
-            self.found = cache.find(self.key)
+            self.found = disk.find(self.key)
             if self.found is None:
                 self._begin()
 
@@ -70,15 +70,15 @@ class Build:
         return self.found
 
     def _begin(self) -> None:
-        self.folder = cache.building()
+        self.folder = disk.building()
         self.library = self.folder / "library.so"
         self.objects: list[Path] = []
         texts = self.texts if self.write is None else [self.write()]
         self.single = len(texts) == 1
         for number, text in enumerate(texts):
             name = f"{self.key}.c" if self.single else f"{self.key}.{number}.c"
-            source = cache.folder() / name
-            cache.write(source, text.encode())
+            source = disk.folder() / name
+            disk.write(source, text.encode())
             self.objects.append(self.folder / f"{number}.o")
             self.waiting.append((source, self.library if self.single else self.objects[-1]))
         for _ in range(os.cpu_count() or 1):
@@ -106,7 +106,7 @@ class Build:
             objects = [str(x) for x in self.objects]
             self._start(self.library, [*SHARED, *objects, "-o", str(self.library), "-lm"])
             self._wait_for_all()
-        return cache.put(self.key, self.library)
+        return disk.put(self.key, self.library)
 
     def _wait_for_all(self) -> None:
         while self.processes:

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from graphc.backends.native import cache as disk
+from graphc.backends import disk
 from graphc.backends.native.flags import FLAGS, SHARED, known_to_clang
 from graphc.backends.native.locks import Exclusion
 from graphc.errors import GraphcRuntimeError

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc import ir
 from graphc.backend import Sources
-from graphc.backends.native import cache as disk
+from graphc.backends import disk
 from graphc.backends.native.targets import Target
 from graphc.ir.encoding import NotEncodable, encoded
 from graphc.ir.graph import Graph

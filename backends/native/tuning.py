@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backends.native import cache as files
+from graphc.backends import disk as files
 from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS

@@ -12,8 +12,8 @@ from typing import Any
 import ml_dtypes  # noqa: F401  numpy learns bfloat16
 import numpy as np
 
+from graphc.backends import disk
 from graphc.backends.c_language.types import stored
-from graphc.backends.native import cache
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
 from graphc.backends.native.library import prelude
@@ -85,16 +85,16 @@ def library_of(text: str, folder: Path, target: Target) -> Any:
     found = compiler()
     warnings = ("-Wall", "-Werror", "-Wno-unused")
     flags = [*found.spelled((*FLAGS, *target.flags)), *warnings, "-shared", "-fPIC"]
-    key = cache.key_of((text, *flags, found.identity))
-    path = cache.find(key)
+    key = disk.key_of((text, *flags, found.identity))
+    path = disk.find(key)
     if path is None:
         source = folder / f"kernels{len(list(folder.glob('*.c')))}.c"
         source.write_text(text)
-        library = cache.building() / "library.so"
+        library = disk.building() / "library.so"
         command = [*found.command, *flags, str(source), "-o", str(library), "-lm"]
         try:
             subprocess.run(command, check=True)
-            path = cache.put(key, library)
+            path = disk.put(key, library)
         finally:
             shutil.rmtree(library.parent)
     return ctypes.CDLL(str(path))

@@ -17,7 +17,8 @@ import pytest
 
 import graphc
 from graphc import backends
-from graphc.backends.native import cache, compilers
+from graphc.backends import disk
+from graphc.backends.native import compilers
 from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.executable import NativeExecutable
@@ -262,7 +263,7 @@ def test_a_broken_entry_is_rebuilt(folder: Path, damage: str) -> None:
         path.write_bytes({"cut": whole[:500], "changed": changed, "empty": b""}[damage])
     assert build(1) == path
     assert path.read_bytes() == whole
-    assert cache.find(path.stem) == path
+    assert disk.find(path.stem) == path
 
 
 def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -272,16 +273,16 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch, folder: Path) -> 
         for file in folder.glob(f"{path.stem}.*"):
             os.utime(file, (time.time() - age, time.time() - age))
     build(0)  # used again: no longer the oldest
-    monkeypatch.setattr(cache, "LIMIT", 3 * each + each // 2)
+    monkeypatch.setattr(disk, "LIMIT", 3 * each + each // 2)
     paths.append(build(3))
     assert entries(folder) == sorted([paths[0], paths[2], paths[3]])
     assert not list(folder.glob(f"{paths[1].stem}.*"))
-    assert sum(x.stat().st_size for x in folder.iterdir()) <= cache.LIMIT
+    assert sum(x.stat().st_size for x in folder.iterdir()) <= disk.LIMIT
 
 
 def test_what_a_killed_process_left_is_removed(folder: Path) -> None:
     build(0)
-    old, new = cache.building(), cache.building()
+    old, new = disk.building(), disk.building()
     (old / "library.so").write_bytes(b"half")
     os.utime(old, (1, 1))
     build(1)
@@ -302,7 +303,7 @@ def test_several_processes_share_the_cache(folder: Path) -> None:
         done = list(pool.map(run_python, [RACE] * 4))
     assert [x.returncode for x in done] == [0] * 4, done
     assert len(entries(folder)) == 5
-    assert all(cache.find(path.stem) for path in entries(folder))
+    assert all(disk.find(path.stem) for path in entries(folder))
     assert not list(folder.glob("building-*"))
 
 
@@ -312,12 +313,12 @@ def test_a_folder_that_cannot_be_written_is_replaced(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "file" / "graphc"))
     assert value(executable(answer(8), (), (ONE,))) == 8
-    temporary = cache.folder()
+    temporary = disk.folder()
     assert temporary.name.startswith("graphc-")
     done = run_python(
         """
-        from graphc.backends.native import cache
-        print(cache.folder())
+        from graphc.backends import disk
+        print(disk.folder())
         """
     )
     assert not Path(done.stdout.strip()).exists()
@@ -342,7 +343,7 @@ def test_the_cache_is_where_the_system_keeps_caches(
         monkeypatch.setenv(name, given)
     monkeypatch.setenv("HOME", "/me")
     monkeypatch.setattr(sys, "platform", platform)
-    assert cache.wished_folder() == Path(expected)
+    assert disk.wished_folder() == Path(expected)
 
 
 def test_a_failure_names_the_line_of_the_program() -> None:

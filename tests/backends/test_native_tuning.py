@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.backends.disk import folder
 from graphc.backends.native import tuning
-from graphc.backends.native.cache import folder
 
 
 @pytest.fixture(autouse=True)

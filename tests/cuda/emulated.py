@@ -18,7 +18,10 @@ NO_PLACE = 2**63 - 1
 
 
 class EmulatedBackend(CudaBackend):
-    """The CUDA backend on the CPU; threads run in an ``order``, accesses are checked or not."""
+    """The same backend on the CPU.
+
+    ``order`` is that in which threads run; with ``check`` all accesses are checked.
+    """
 
     def __init__(self, *, order: int = 0, check: bool = False) -> None:
         self.order, self.check = order, check
@@ -86,7 +89,7 @@ class EmulatedExecutable:
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:
-    """An array at a multiple of 64, as devices give them; of nan, or the like."""
+    """An array of nan, or the like, at an address as devices give them: a multiple of 64."""
     count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     whole = np.full(count + 64, 0xFF, np.uint8)
     start = -whole.ctypes.data % 64

@@ -1,6 +1,6 @@
 """CUDA C compiled by g++ and run on the CPU, as it stands (see ``emulator/cuda.h``).
 
-    module = Module(source)  # or Module(source, check=True): every access is checked
+    module = Module(source)             # with check=True every access is checked
     module.launch("kernel", grid, block, [x, y])
 
 Arguments are addresses, of memory of the CPU, or numpy arrays, which are passed as addresses.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backends.native import cache as disk
+from graphc.backends import disk
 
 HERE = Path(__file__).resolve().parent / "emulator"
 COMPILER = "g++"
@@ -98,21 +98,20 @@ def translated(source: str) -> str:
     return "\n".join([text, *entries, ""])
 
 
-def run_compiler(command: Sequence[str], folder: Path) -> None:
-    """Run a compiler in a folder."""
+def compile_in(folder: str, command: Sequence[str]) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CompileError(f"{' '.join(command)}\n{done.stderr}")
 
 
 @cache
-def digest_of_emulator() -> str:
+def digest() -> str:
     """A digest of the emulator's own text."""
     files = sorted(path for path in HERE.rglob("*") if path.is_file())
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _kept(name: str, make: Callable[[Path], Path]) -> Path:
+def kept(name: str, make: Any) -> Path:
     """A file of graphc's cache, made if it is not there."""
     path = disk.folder() / name
     if not path.exists():
@@ -121,22 +120,22 @@ def _kept(name: str, make: Callable[[Path], Path]) -> Path:
     return path
 
 
-@cache
-def runtime_library() -> Path:
-    """The library of the run time."""
+def runtime_path() -> Path:
+    """The run time, compiled once."""
 
-    def make(folder: Path) -> Path:
-        command = [COMPILER, *RUNTIME, str(HERE / "runtime.cpp"), "-o", "runtime.so", "-ldl"]
-        run_compiler(command, folder)
-        return folder / "runtime.so"
+    def make(folder: str) -> Path:
+        out = Path(folder, "runtime.so")
+        source = str(HERE / "runtime.cpp")
+        compile_in(folder, [COMPILER, *RUNTIME, source, "-o", str(out), "-ldl"])
+        return out
 
-    return _kept(f"emulator-{digest_of_emulator()[:16]}.so", make)
+    return kept(f"emulator-{digest()[:16]}.so", make)
 
 
 @cache
 def runtime() -> ctypes.CDLL:
-    """The run time, compiled once and loaded."""
-    found = ctypes.CDLL(str(runtime_library()), ctypes.RTLD_GLOBAL)
+    """The run time, loaded."""
+    found = ctypes.CDLL(str(runtime_path()), ctypes.RTLD_GLOBAL)
     found.emulator_last_error.restype = ctypes.c_char_p
     found.emulator_region_add.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     found.emulator_region_del.argtypes = [ctypes.c_void_p]
@@ -166,17 +165,17 @@ def library(source: str, *, check: bool = False, extra: Sequence[str] = ()) -> P
     """The library of a source's kernels; ``extra`` are flags of the preprocessor."""
     flags = (*KERNELS, *QUIET, *(CHECKED if check else ()))
     text = translated(source)
-    key = disk.key_of([text, digest_of_emulator(), *flags, *extra])
+    key = sha256("\n".join((text, digest(), *flags)).encode()).hexdigest()
 
     def make(folder: Path) -> Path:
         (folder / "kernels.cpp").write_text(text, encoding="utf-8")
         given = [*flags, "-include", str(_headers(flags)), f"-I{HERE / 'include'}", *extra]
         # Apart, for to link with these flags would bring in libraries that know nothing of fibers.
-        run_compiler([COMPILER, *given, "-c", "kernels.cpp", "-o", "kernels.o"], folder)
-        run_compiler([COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"], folder)
-        return folder / "kernels.so"
+        compile_in(folder, [COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"])
+        compile_in(folder, [COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"])
+        return Path(folder, "kernels.so")
 
-    return _kept(f"{key}.emulated.so", make)
+    return kept(f"{key}.emulated.so", make)
 
 
 class Module:

@@ -1,0 +1,108 @@
+"""What tests make of a CUDA toolkit's headers: a driver whose device is the CPU, and PyCUDA."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from graphc.backends import disk
+from tests.cuda.emulation import COMPILER, compile_in, digest, kept, runtime_path
+
+DRIVER = Path(__file__).resolve().parent / "driver" / "stand_in.cpp"
+PYCUDA = "2026.1"
+SETTINGS = """CUDA_ROOT = {root!r}
+CUDA_ENABLE_CURAND = False
+CXXFLAGS = ['-O1', '-g0', '-w']
+"""
+ANSWERS = {
+    "cuGetErrorString": '(int e, const char **s) { *s = "not provided here"; return 0; }',
+    "cuGetErrorName": '(int e, const char **s) { *s = "CUDA_ERROR_STUB_LIBRARY"; return 0; }',
+    "cuDriverGetVersion": "(int *v) { *v = 0; return 34; }",
+}
+"""Entry points that must fill in something."""
+
+
+def root() -> Path | None:
+    """The folder of a CUDA toolkit, if there is one."""
+    nvcc = shutil.which("nvcc")
+    places = [os.environ.get("CUDA_HOME", ""), "/usr/local/cuda"]
+    if nvcc:
+        places.append(str(Path(nvcc).resolve().parent.parent))
+    found = (Path(place) for place in places if place)
+    return next((x for x in found if (x / "include" / "cuda.h").exists()), None)
+
+
+def entry_points(include: Path) -> list[str]:
+    """The names of all functions of the driver's interface."""
+    names: set[str] = set()
+    for header in ("cuda.h", "cudaProfiler.h", "cudaGL.h"):
+        if (include / header).exists():
+            text = (include / header).read_text(errors="replace")
+            names.update(re.findall(r"CUDAAPI\s+(cu[A-Z]\w*)\s*\(", text))
+            names.update(re.findall(r"#\s*define\s+cu[A-Z]\w*\s+(cu[A-Z]\w*)\s*$", text, re.M))
+            names.update(re.findall(r"__CUDA_API_PT(?:DS|SZ)\((cu[A-Z]\w*)\)", text))
+    return sorted(x for x in names if not x.endswith(("_ptds", "_ptsz")))
+
+
+def stubs(names: Iterable[str]) -> str:
+    """C of a driver that answers every call with an error; what is defined elsewhere goes first.
+
+    The symbols must be there: a library without them is dropped by the linker, and the extension
+    that was linked with it cannot be loaded anywhere.
+    """
+    weak = "__attribute__((weak)) int "
+    plain = (f"{weak}{x}(void) {{ return 34; }}" for x in names if x not in ANSWERS)
+    return "\n".join([*plain, *(f"{weak}{name}{rest}" for name, rest in ANSWERS.items()), ""])
+
+
+def driver(toolkit: Path) -> Path:
+    """A ``libcuda.so.1`` whose device is this machine's processor."""
+    include = toolkit / "include"
+    runtime = runtime_path()
+    key = sha256("\n".join((digest(), DRIVER.read_text(), str(include))).encode()).hexdigest()
+
+    def make(folder: str) -> Path:
+        Path(folder, "stubs.c").write_text(stubs(entry_points(include)))
+        compile_in(folder, ["gcc", "-O1", "-fPIC", "-w", "-c", "stubs.c"])
+        link = [f"-L{runtime.parent}", f"-l:{runtime.name}", f"-Wl,-rpath,{runtime.parent}", "-ldl"]
+        flags = ["-std=gnu++17", "-O2", "-fPIC", "-shared", "-w", f"-I{include}"]
+        name = ["-o", "libcuda.so", "-Wl,-soname,libcuda.so.1"]
+        compile_in(folder, [COMPILER, *flags, str(DRIVER), "stubs.o", *name, *link])
+        return Path(folder, "libcuda.so")
+
+    return kept(f"{key}.libcuda.so", make)
+
+
+def pycuda(toolkit: Path) -> Path:
+    """A wheel of PyCUDA, built from its source against this toolkit."""
+    python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    folder = disk.folder() / f"pycuda-{PYCUDA}-{python}"
+    found = sorted(folder.glob("*.whl"))
+    return found[0] if found else _built(toolkit, folder)
+
+
+def _built(toolkit: Path, target: Path) -> Path:
+    folder = disk.building()
+    try:
+        (folder / "stubs.c").write_text(stubs(entry_points(toolkit / "include")))
+        (folder / ".aksetup-defaults.py").write_text(SETTINGS.format(root=str(toolkit)))
+        shared = ["gcc", "-shared", "-fPIC", "-O1", "-w", "-Wl,-soname,libcuda.so.1"]
+        compile_in(str(folder), [*shared, "stubs.c", "-o", "libcuda.so"])
+        pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-binary", "pycuda"]
+        subprocess.run(
+            [*pip, "-w", str(folder / "wheels"), f"pycuda=={PYCUDA}"],
+            env={**os.environ, "HOME": str(folder), "LIBRARY_PATH": str(folder)},
+            check=True,
+        )
+        target.mkdir(exist_ok=True)
+        (made,) = (folder / "wheels").glob("*.whl")
+        os.replace(made, target / made.name)
+        return target / made.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,7 @@ import ctypes
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -52,10 +52,6 @@ MOST_SHARED = 227 * 1024
 
 class KernelError(RuntimeError):
     """What a kernel does that it must not do, with its source line, thread and block."""
-
-
-class CompileError(RuntimeError):
-    """What the compiler says of a source that it does not take."""
 
 
 class Description(ctypes.Structure):
@@ -99,15 +95,16 @@ def translated(source: str) -> str:
 
 
 def compile_in(folder: str, command: Sequence[str]) -> None:
+    """Run a compiler in a folder."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CompileError(f"{' '.join(command)}\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
 
 
 @cache
 def digest() -> str:
     """A digest of the emulator's own text."""
-    files = sorted(path for path in HERE.rglob("*") if path.is_file())
+    files = (path for path in sorted(HERE.rglob("*")) if path.is_file())
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -116,7 +113,7 @@ def kept(name: str, make: Any) -> Path:
     path = disk.folder() / name
     if not path.exists():
         with tempfile.TemporaryDirectory(prefix="graphc-") as folder:
-            disk.write(path, make(Path(folder)).read_bytes())
+            disk.write(path, make(folder).read_bytes())
     return path
 
 
@@ -145,18 +142,16 @@ def runtime() -> ctypes.CDLL:
 @cache
 def _headers(flags: tuple[str, ...]) -> Path:
     """The emulator's header for these flags: one that is compiled already lies beside it."""
-    key = disk.key_of([digest_of_emulator(), str(HERE), *flags])[:16]
-    folder = disk.folder() / f"headers-{key}.compiled"
+    folder = disk.folder() / f"{disk.key_of([digest(), str(HERE), *flags])}.headers"
     header = folder / "emulator.h"
     if not header.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="graphc-") as name:
-            place = Path(name)
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="graphc-") as place:
             text = f'#include "{HERE / "cuda.h"}"\n'
-            (place / "emulator.h").write_text(text, encoding="utf-8")
-            kind = ["-x", "c++-header", "emulator.h", "-o", "compiled.gch"]
-            run_compiler([COMPILER, *flags, *kind], place)
-            disk.write(folder / "emulator.h.gch", (place / "compiled.gch").read_bytes())
+            Path(place, "emulator.h").write_text(text, encoding="utf-8")
+            kind = ["-x", "c++-header", "emulator.h", "-o", "made.gch"]
+            compile_in(place, [COMPILER, *flags, *kind])
+            disk.write(folder / "emulator.h.gch", Path(place, "made.gch").read_bytes())
             disk.write(header, text.encode())
     return header
 
@@ -165,11 +160,11 @@ def library(source: str, *, check: bool = False, extra: Sequence[str] = ()) -> P
     """The library of a source's kernels; ``extra`` are flags of the preprocessor."""
     flags = (*KERNELS, *QUIET, *(CHECKED if check else ()))
     text = translated(source)
-    key = sha256("\n".join((text, digest(), *flags)).encode()).hexdigest()
+    key = disk.key_of([text, digest(), *flags, *extra])
 
-    def make(folder: Path) -> Path:
-        (folder / "kernels.cpp").write_text(text, encoding="utf-8")
-        given = [*flags, "-include", str(_headers(flags)), f"-I{HERE / 'include'}", *extra]
+    def make(folder: str) -> Path:
+        Path(folder, "kernels.cpp").write_text(text, encoding="utf-8")
+        include = ["-include", str(_headers(flags)), f"-I{HERE / 'include'}", *extra]
         # Apart, for to link with these flags would bring in libraries that know nothing of fibers.
         compile_in(folder, [COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"])
         compile_in(folder, [COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"])

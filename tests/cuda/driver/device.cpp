@@ -15,15 +15,15 @@ long long setting(const char *name, long long otherwise) {
     return value ? atoll(value) : otherwise;
 }
 int device_count() {
-    static const int count = (int)setting("EMULATOR_DEVICES", 1);
+    static const int count = (int)setting("GRAPHC_TEST_DEVICES", 1);
     return count;
 }
 size_t memory_size() {
-    static const size_t size = (size_t)setting("EMULATOR_MEMORY", 8ll << 30);
+    static const size_t size = (size_t)setting("GRAPHC_TEST_MEMORY", 8ll << 30);
     return size;
 }
 static int capability() {
-    static const int found = (int)setting("EMULATOR_CAPABILITY", 90);
+    static const int found = (int)setting("GRAPHC_TEST_CAPABILITY", 90);
     return found;
 }
 
@@ -112,8 +112,8 @@ CUresult cuDeviceGet(CUdevice *d, int i) {
     *d = i;
     return i < 0 || i >= device_count() ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
 }
-CUresult cuDeviceGetName(char *s, int n, CUdevice d) {
-    snprintf(s, (size_t)n, "CPU as CUDA device %d (sm_%d)", d, capability());
+CUresult cuDeviceGetName(char *s, int n, CUdevice) {
+    snprintf(s, (size_t)n, "CPU stand-in (sm_%d)", capability());
     return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetUuid(CUuuid *u, CUdevice d) {

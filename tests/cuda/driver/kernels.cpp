@@ -177,7 +177,7 @@ CUresult cuLaunchKernel(CUfunction handle, unsigned gx, unsigned gy, unsigned gz
     return issue(s, [=]() -> CUresult {
         const emulator_launch_desc launch{
             f->info.entry, packed.data(), {gx, gy, gz}, {bx, by, bz}, shared, MOST_SHARED,
-            (int)setting("EMULATOR_THREADS", 0), (int)setting("EMULATOR_ORDER", 0), f->info.checked};
+            (int)setting("GRAPHC_TEST_THREADS", 0), (int)setting("GRAPHC_TEST_ORDER", 0), f->info.checked};
         if (!emulator_launch(&launch)) return CUDA_SUCCESS;
         detail = std::string("in ") + f->name + ":\n" + located(emulator_last_error());
         return CUDA_ERROR_LAUNCH_FAILED;

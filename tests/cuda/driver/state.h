@@ -2,11 +2,11 @@
 //
 // Work of a stream is done as late as CUDA allows: at a synchronisation that waits for it. So a program that forgets
 // one reads what was there before. Settings are read once, from the environment:
-//   EMULATOR_DEVICES     how many devices there are (1)
-//   EMULATOR_MEMORY      bytes of memory of each (8 GiB)
-//   EMULATOR_CAPABILITY  90 is sm_90
-//   EMULATOR_ORDER       in which order the threads of a block run: 0 forward, 1 in reverse, from 2 on a seed
-//   EMULATOR_THREADS     host threads that run blocks; 0, the default, is one for each processor
+//   GRAPHC_TEST_DEVICES     how many devices there are (1)
+//   GRAPHC_TEST_MEMORY      bytes of memory of each (8 GiB)
+//   GRAPHC_TEST_CAPABILITY  90 is sm_90
+//   GRAPHC_TEST_ORDER       in which order the threads of a block run: 0 forward, 1 in reverse, from 2 on a seed
+//   GRAPHC_TEST_THREADS     host threads that run blocks; 0, the default, is one for each processor
 #pragma once
 
 #include <cuda.h>

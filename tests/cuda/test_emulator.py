@@ -149,7 +149,7 @@ def module(check: bool) -> Module:
     return Module(SOURCE, check=check)
 
 
-@pytest.fixture(params=ORDERS.values(), ids=ORDERS.keys())
+@pytest.fixture(params=list(ORDERS.values()), ids=list(ORDERS))
 def launch(request: pytest.FixtureRequest) -> Any:
     """Launches a kernel of the source in one of the orders, or checked."""
 

@@ -38,9 +38,12 @@ SHARED = re.compile(
     r"\b__shared__\s+(?:__align__\s*\(\s*(\d+)\s*\)\s*)?([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*"
     r"((?:\[[^\]\n]*\]\s*)*);"
 )
-DYNAMIC = re.compile(r"\bextern\s+__shared__\s+([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*\[\s*\]\s*;")
+DYNAMIC = re.compile(
+    r"\bextern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?"
+    r"([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*\[\s*\]\s*;"
+)
 KERNEL = re.compile(
-    r"__global__\s+void\s+(?:__launch_bounds__\s*\(([^(),]*)[^()]*\)\s*)?(\w+)\s*\("
+    r"__global__\s+(?:static\s+)?void\s+(?:__launch_bounds__\s*\(([^(),]*)[^()]*\)\s*)?(\w+)\s*\("
 )
 Extents = tuple[int, int, int]
 MOST_SHARED = 227 * 1024
@@ -92,6 +95,7 @@ def translated(source: str) -> str:
 
 
 def compile_in(folder: str, command: Sequence[str]) -> None:
+    """Run a compiler in a folder."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
@@ -100,8 +104,8 @@ def compile_in(folder: str, command: Sequence[str]) -> None:
 @cache
 def digest() -> str:
     """A digest of the emulator's own text."""
-    texts = [path.read_bytes() for path in sorted(HERE.iterdir())]
-    return sha256(b"".join(texts)).hexdigest()
+    files = (path for path in sorted(HERE.rglob("*")) if path.is_file())
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def kept(name: str, make: Any) -> Path:
@@ -135,15 +139,32 @@ def runtime() -> ctypes.CDLL:
     return found
 
 
-def library(source: str, *, check: bool = False) -> Path:
-    """The library of a source's kernels."""
+@cache
+def _headers(flags: tuple[str, ...]) -> Path:
+    """The emulator's header for these flags: one that is compiled already lies beside it."""
+    folder = disk.folder() / f"{disk.key_of([digest(), str(HERE), *flags])}.headers"
+    header = folder / "emulator.h"
+    if not header.exists():
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="graphc-") as place:
+            text = f'#include "{HERE / "cuda.h"}"\n'
+            Path(place, "emulator.h").write_text(text, encoding="utf-8")
+            kind = ["-x", "c++-header", "emulator.h", "-o", "made.gch"]
+            compile_in(place, [COMPILER, *flags, *kind])
+            disk.write(folder / "emulator.h.gch", Path(place, "made.gch").read_bytes())
+            disk.write(header, text.encode())
+    return header
+
+
+def library(source: str, *, check: bool = False, extra: Sequence[str] = ()) -> Path:
+    """The library of a source's kernels; ``extra`` are flags of the preprocessor."""
     flags = (*KERNELS, *QUIET, *(CHECKED if check else ()))
     text = translated(source)
-    key = sha256("\n".join((text, digest(), *flags)).encode()).hexdigest()
+    key = disk.key_of([text, digest(), *flags, *extra])
 
     def make(folder: str) -> Path:
         Path(folder, "kernels.cpp").write_text(text, encoding="utf-8")
-        include = ["-include", str(HERE / "cuda.h")]
+        include = ["-include", str(_headers(flags)), f"-I{HERE / 'include'}", *extra]
         # Apart, for to link with these flags would bring in libraries that know nothing of fibers.
         compile_in(folder, [COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"])
         compile_in(folder, [COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"])
@@ -161,11 +182,20 @@ class Module:
         self.library = ctypes.CDLL(str(library(source, check=check)))
 
     def launch(
-        self, name: str, grid: Extents, block: Extents, arguments: Sequence[Any], order: int = 0
+        self,
+        name: str,
+        grid: Extents,
+        block: Extents,
+        arguments: Sequence[Any],
+        order: int = 0,
+        shared: int = 0,
     ) -> None:
-        """Run a kernel; ``order`` 1 runs threads in reverse, from 2 on shuffled by that seed."""
+        """Run a kernel with so many bytes of dynamic shared memory.
+
+        ``order`` 1 runs the threads of a block in reverse, from 2 on shuffled by that seed.
+        """
         entry = Entry.in_dll(self.library, f"emulator_info_{name}")
-        packed = b"".join(_packed(x) for x in arguments)
+        packed = packed_arguments(arguments)
         if entry.size != len(packed):
             raise KernelError(f"{name}: {len(packed)} bytes of arguments, not {entry.size}")
         if int(np.prod(block)) > entry.most_threads:
@@ -175,7 +205,7 @@ class Module:
             packed + b"\0" * 8,
             (ctypes.c_uint * 3)(*grid),
             (ctypes.c_uint * 3)(*block),
-            0,
+            shared,
             MOST_SHARED,
             1,
             order,
@@ -194,9 +224,19 @@ class Module:
                     self.runtime.emulator_region_del(x.ctypes.data)
 
 
-def _packed(x: Any) -> bytes:
-    """An argument as it lies in memory; all of them take eight bytes."""
-    return np.uint64(x.ctypes.data if isinstance(x, np.ndarray) else x).tobytes()
+def packed_arguments(arguments: Sequence[Any]) -> bytes:
+    """Arguments as a kernel finds them: arrays and numbers of Python as addresses, each aligned.
+
+    A numpy scalar is passed as it is, one of a record type as a structure.
+    """
+    out = b""
+    for x in arguments:
+        if not isinstance(x, np.generic):
+            x = np.uint64(x.ctypes.data if isinstance(x, np.ndarray) else x)
+        fields = x.dtype.fields or {"": (x.dtype, 0)}
+        widest = max(field[0].itemsize for field in fields.values())
+        out += b"\0" * (-len(out) % widest) + x.tobytes()
+    return out
 
 
 def located(text: str) -> str:

@@ -1,28 +1,59 @@
-"""Takes nvcc's arguments, and compiles for the CPU."""
+"""A program that takes nvcc's arguments, and compiles for the CPU: ``python -m tests.cuda.nvcc``.
+
+``nvcc -cubin -arch=sm_90 [-I folder] [-std=c++17] in.cu -o out`` writes a shared object, which the
+stand-in driver loads as if it were a cubin. With GRAPHC_TEST_CHECK=1 its accesses are checked.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cuda.emulation import digest, library
 
+WITH_VALUE = ("-o", "-I", "-arch", "-gencode", "-std", "-D", "-O", "-Xptxas", "-Xcompiler")
 
-def main(arguments: list[str]) -> int:
-    """``-cubin -arch=sm_90 program.cu -o program.cubin``, or ``--version``."""
+
+def parsed(arguments: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
+    """The sources, the output, and what the preprocessor has to know."""
+    sources: list[str] = []
+    output: str | None = None
+    preprocessor: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in WITH_VALUE:
+            value = next(rest)
+            if argument == "-o":
+                output = value
+            elif argument in ("-I", "-D"):
+                preprocessor.append(argument + value)
+        elif argument.startswith(("-I", "-D")):
+            preprocessor.append(argument)
+        elif not argument.startswith("-"):
+            sources.append(argument)
+    return sources, output, preprocessor
+
+
+def main(arguments: Sequence[str]) -> int:
+    """What the program answers."""
+    check = os.environ.get("GRAPHC_TEST_CHECK", "0") == "1"
     if "--version" in arguments:
-        print("the CUDA emulator", digest()[:16])
+        # The two kinds differ here, or a cache by version would take one for the other.
+        print("the CUDA emulator", digest()[:16], "checked" if check else "plain")
         return 0
-    (source,) = (x for x in arguments if x.endswith(".cu"))
-    target = arguments[arguments.index("-o") + 1]
-    check = bool(os.environ.get("GRAPHC_TEST_CHECK"))
+    sources, output, preprocessor = parsed(arguments)
+    if len(sources) != 1:
+        print(f"one source is expected, not {len(sources)}", file=sys.stderr)
+        return 1
+    source = Path(sources[0])
     try:
-        made = library(Path(source).read_text(encoding="utf-8"), check=check)
-    except RuntimeError as error:
+        made = library(source.read_text(encoding="utf-8"), check=check, extra=preprocessor)
+    except (OSError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    Path(target).write_bytes(made.read_bytes())
+    Path(output or source.with_suffix(".cubin").name).write_bytes(made.read_bytes())
     return 0
 
 

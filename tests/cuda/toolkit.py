@@ -14,7 +14,7 @@ from pathlib import Path
 from graphc.backends import disk
 from tests.cuda.emulation import COMPILER, compile_in, digest, kept, runtime_path
 
-DRIVER = Path(__file__).resolve().parent / "driver" / "stand_in.cpp"
+DRIVER = Path(__file__).resolve().parent / "driver"
 PYCUDA = "2026.1"
 SETTINGS = """CUDA_ROOT = {root!r}
 CUDA_ENABLE_CURAND = False
@@ -65,7 +65,9 @@ def driver(toolkit: Path) -> Path:
     """A ``libcuda.so.1`` whose device is this machine's processor."""
     include = toolkit / "include"
     runtime = runtime_path()
-    key = sha256("\n".join((digest(), DRIVER.read_text(), str(include))).encode()).hexdigest()
+    sources = sorted(DRIVER.glob("*.cpp"))
+    texts = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.iterdir()))
+    key = sha256("\n".join((digest(), str(include), *texts)).encode()).hexdigest()
 
     def make(folder: str) -> Path:
         Path(folder, "stubs.c").write_text(stubs(entry_points(include)))
@@ -73,7 +75,7 @@ def driver(toolkit: Path) -> Path:
         link = [f"-L{runtime.parent}", f"-l:{runtime.name}", f"-Wl,-rpath,{runtime.parent}", "-ldl"]
         flags = ["-std=gnu++17", "-O2", "-fPIC", "-shared", "-w", f"-I{include}"]
         name = ["-o", "libcuda.so", "-Wl,-soname,libcuda.so.1"]
-        compile_in(folder, [COMPILER, *flags, str(DRIVER), "stubs.o", *name, *link])
+        compile_in(folder, [COMPILER, *flags, *map(str, sources), "stubs.o", *name, *link])
         return Path(folder, "libcuda.so")
 
     return kept(f"{key}.libcuda.so", make)

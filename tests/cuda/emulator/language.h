@@ -19,7 +19,7 @@ static constexpr int warpSize = 32;
 #define __maxnreg__(n)
 #define __align__(n) __attribute__((aligned(n)))
 #define __builtin_align__(n) __attribute__((aligned(n)))
-// coc.py rewrites "__shared__ T a[N];" to EMULATOR_SHARED and "extern __shared__ T a[];" to EMULATOR_DYN_SHARED; this is for
+// emulation.py rewrites "__shared__ T a[N];" to EMULATOR_SHARED and "extern __shared__ T a[];" to EMULATOR_DYN_SHARED; this is for
 // declarations it does not recognise (they work, without the fill, the bounds and the accounting)
 #define __shared__ static thread_local
 #define EMULATOR_SHARED(type, name, dims, alignment)                                                   \
@@ -76,6 +76,16 @@ static inline int __clz(int v) { return v ? __builtin_clz((unsigned)v) : 32; }
 static inline int __ffs(int v) { return __builtin_ffs(v); }
 static inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((unsigned long long)a * b) >> 32); }
 static inline int __mulhi(int a, int b) { return (int)(((long long)a * b) >> 32); }
+static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+    return (unsigned long long)(((unsigned __int128)a * b) >> 64);
+}
+static inline int __clzll(long long v) { return v ? __builtin_clzll((unsigned long long)v) : 64; }
+static inline int __ffsll(long long v) { return __builtin_ffsll(v); }
+static inline unsigned __brev(unsigned v) {
+    unsigned r = 0;
+    for (int i = 0; i < 32; ++i) r |= (v >> i & 1u) << (31 - i);
+    return r;
+}
 static inline unsigned __funnelshift_l(unsigned lo, unsigned hi, unsigned s) {
     return (unsigned)((((unsigned long long)hi << 32 | lo) << (s & 31)) >> 32);
 }
@@ -114,6 +124,13 @@ static inline float __fsqrt_rn(float v) { return sqrtf(v); }
 static inline float __frsqrt_rn(float v) { return 1.0f / sqrtf(v); }
 static inline float __fadd_rn(float a, float b) { volatile float r = a + b; return r; }
 static inline float __fmul_rn(float a, float b) { volatile float r = a * b; return r; }
+static inline float __fsub_rn(float a, float b) { volatile float r = a - b; return r; }
+static inline double __dadd_rn(double a, double b) { volatile double r = a + b; return r; }
+static inline double __dmul_rn(double a, double b) { volatile double r = a * b; return r; }
+static inline double __fma_rn(double a, double b, double c) { return fma(a, b, c); }
+static inline float sinpif(float v) { return (float)sin(fmod((double)v, 2.0) * M_PI); }
+static inline float cospif(float v) { return (float)cos(fmod((double)v, 2.0) * M_PI); }
+static inline double normcdf(double v) { return 0.5 * erfc(-v * M_SQRT1_2); }
 static inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
 static inline float __fdiv_rn(float a, float b) { return a / b; }
 static inline float __saturatef(float v) { return v > 0.0f ? (v < 1.0f ? v : 1.0f) : 0.0f; }

@@ -51,6 +51,10 @@ template <int KIND> EMULATOR_NOSAN static void emulator_vote_do(void **args, uns
             else if (KIND == 1) r += v;                                                    // add
             else if (KIND == 2) r = first ? v : ((int)v > (int)r ? v : r);                 // signed max
             else if (KIND == 3) r = first ? v : ((int)v < (int)r ? v : r);                 // signed min
+            else if (KIND == 4) r = first ? v : (v > r ? v : r);                           // unsigned max
+            else if (KIND == 5) r = first ? v : (v < r ? v : r);                           // unsigned min
+            else if (KIND == 6) r |= v;
+            else if (KIND == 7) r = first ? v : r & v;
             first = false;
         }
     for (int l = 0; l < 32; ++l)
@@ -64,9 +68,18 @@ template <int KIND> static inline unsigned emulator_vote(int line, unsigned mask
 #define __ballot_sync(mask, p) emulator_vote<0>(__LINE__, mask, !!(p))
 #define __any_sync(mask, p) (emulator_vote<0>(__LINE__, mask, !!(p)) != 0)
 #define __all_sync(mask, p) (emulator_vote<0>(__LINE__, mask, !(p)) == 0)
-#define __reduce_add_sync(mask, v) emulator_vote<1>(__LINE__, mask, v)
-#define __reduce_max_sync(mask, v) ((int)emulator_vote<2>(__LINE__, mask, (unsigned)(v)))
-#define __reduce_min_sync(mask, v) ((int)emulator_vote<3>(__LINE__, mask, (unsigned)(v)))
+// The type of the operand says how it is compared.
+template <int SIGNED, int UNSIGNED> static inline int emulator_reduce(int line, unsigned mask, int v) {
+    return (int)emulator_vote<SIGNED>(line, mask, (unsigned)v);
+}
+template <int SIGNED, int UNSIGNED> static inline unsigned emulator_reduce(int line, unsigned mask, unsigned v) {
+    return emulator_vote<UNSIGNED>(line, mask, v);
+}
+#define __reduce_add_sync(mask, v) emulator_reduce<1, 1>(__LINE__, mask, v)
+#define __reduce_max_sync(mask, v) emulator_reduce<2, 4>(__LINE__, mask, v)
+#define __reduce_min_sync(mask, v) emulator_reduce<3, 5>(__LINE__, mask, v)
+#define __reduce_or_sync(mask, v) emulator_vote<6>(__LINE__, mask, v)
+#define __reduce_and_sync(mask, v) emulator_vote<7>(__LINE__, mask, v)
 
 // ---- atomics (relaxed, device scope)
 template <class T, class I, class F> EMULATOR_NOSAN static inline T emulator_rmw(T *p, F f) {
@@ -84,6 +97,17 @@ template <class T, class I, class F> EMULATOR_NOSAN static inline T emulator_rmw
     static inline T atomicCAS(T *p, T c, T v) { return emulator_rmw<T, I>(p, [c, v](T o) { return o == c ? v : o; }); }
 EMULATOR_ATOMIC(int, int) EMULATOR_ATOMIC(unsigned, unsigned) EMULATOR_ATOMIC(unsigned long long, unsigned long long)
 EMULATOR_ATOMIC(float, unsigned) EMULATOR_ATOMIC(double, unsigned long long)
+#define EMULATOR_ATOMIC_BITS(T)                                                                                    \
+    static inline T atomicAnd(T *p, T v) { return emulator_rmw<T, T>(p, [v](T o) { return o & v; }); }                 \
+    static inline T atomicOr(T *p, T v) { return emulator_rmw<T, T>(p, [v](T o) { return o | v; }); }                  \
+    static inline T atomicXor(T *p, T v) { return emulator_rmw<T, T>(p, [v](T o) { return o ^ v; }); }
+EMULATOR_ATOMIC_BITS(int) EMULATOR_ATOMIC_BITS(unsigned) EMULATOR_ATOMIC_BITS(unsigned long long)
+static inline long long atomicMax(long long *p, long long v) {
+    return emulator_rmw<long long, long long>(p, [v](long long o) { return o < v ? v : o; });
+}
+static inline long long atomicMin(long long *p, long long v) {
+    return emulator_rmw<long long, long long>(p, [v](long long o) { return v < o ? v : o; });
+}
 static inline unsigned atomicInc(unsigned *p, unsigned m) {
     return emulator_rmw<unsigned, unsigned>(p, [m](unsigned o) { return o >= m ? 0u : o + 1; });
 }

@@ -1,0 +1,1 @@
+#pragma once  // cuda.h, which is included before all, has it

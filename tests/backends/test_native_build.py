@@ -18,7 +18,7 @@ import pytest
 import graphc
 from graphc import backends
 from graphc.backends import disk
-from graphc.backends.native import compilers
+from graphc.backends.native import compilers, runtime
 from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.executable import NativeExecutable
@@ -172,6 +172,7 @@ def test_clang_is_not_told_what_only_gcc_knows() -> None:
 
 
 def test_a_compiler_failure_shows_its_message_and_the_source(folder: Path) -> None:
+    runtime.runtime()  # which is compiled beside a process's first program
     given = sources("no_such_function(3) +;", (), (ONE,))
     for _ in range(2):
         with pytest.raises(GraphcRuntimeError) as caught:

@@ -15,9 +15,11 @@ WANTED = (
     "graphc/__init__.py",
     "graphc/py.typed",
     "graphc/backends/__init__.py",
+    "graphc/backends/cuda/__init__.py",
     "graphc/backends/native/__init__.py",
     "graphc/backends/numpy/__init__.py",
     "graphc/kernels_templates/program.c.j2",
+    "graphc/kernels_templates/program.cu.j2",
     "graphc/kernels_templates/program.numpy.j2",
 )
 MACHINE_PATH = re.compile(rb"(?<![\w.~/])/(?:home|root|Users|work|opt|mnt|srv)/[\w.-]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphc.ir.dtype import float32
@@ -37,6 +37,7 @@ def looked_at(x: Node, array: np.ndarray, data: st.DataObject) -> tuple[Node, np
     return Slice(starts, x.shape, steps)(x), array[cut]
 
 
+@settings(deadline=None)
 @given(SHAPES, st.data())
 def test_the_access_is_that_of_numpy(shape: tuple[int, ...], data: st.DataObject) -> None:
     array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
@@ -55,6 +56,7 @@ def test_the_access_is_that_of_numpy(shape: tuple[int, ...], data: st.DataObject
         assert found.owner[0].op.name == "reshape"
 
 
+@settings(deadline=None)
 @given(SHAPES, st.permutations(range(4)), SHAPES)
 def test_a_reshape_is_a_view_where_numpy_makes_one(
     shape: tuple[int, ...], dims: list[int], new: tuple[int, ...]

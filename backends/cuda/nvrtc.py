@@ -1,4 +1,4 @@
-"""NVRTC, NVIDIA's compiler as a library, through ctypes: about forty times as quick as nvcc."""
+"""NVRTC, NVIDIA's compiler as a library, through ctypes: no process is started."""
 
 from __future__ import annotations
 

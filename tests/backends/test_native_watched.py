@@ -77,7 +77,10 @@ def test_what_is_wrong_is_found(kind: str, messages: dict[int, str], tmp_path: P
     """In an intermediate value, too, which has no bounds that a sanitizer would know of."""
     path = tmp_path / "test_planted.py"
     path.write_text(PLANTED, encoding="utf-8")
-    said = watched(kind, [str(path), "-rA"], capture=True).stdout
+    # Only these: what lies beyond an array's end may be another thread's, or nobody's.
+    chosen = " or ".join(f"test[{number}]" for number in (0, *messages))
+    said = watched(kind, [str(path), "-rA", "-k", chosen], capture=True).stdout
+    assert "PASSED" in said, said
     failed = {int(number) for number in re.findall(r"FAILED \S+::test\[(\d)\]", said)}
     assert failed == messages.keys(), said
     for message in messages.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 
@@ -28,3 +28,25 @@ def each_type(
     for block in blocks.split():
         for variables in types:
             yield f"{block}_{variables['t']}", Function(template, block, variables)
+
+
+def ordered(
+    names: Iterable[str],
+    text_of: Callable[[str], str],
+    needs: Callable[[str, str], Iterable[str]],
+) -> list[str]:
+    """The texts of functions, each after those that it needs, given its name and text."""
+    texts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in texts:
+            return
+        text = text_of(name)
+        for other in needs(name, text):
+            if other != name:
+                add(other)
+        texts[name] = text
+
+    for name in sorted(names):
+        add(name)
+    return list(texts.values())

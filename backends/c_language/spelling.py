@@ -8,8 +8,9 @@ rounded after each operation, as numpy and PyTorch do.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
+from graphc.backend import refusal
 from graphc.backends.c_language.types import computed, is_low
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
@@ -118,21 +119,23 @@ ATOM = re.compile(r"[A-Za-z_]\w*|[\w.]+|[A-Za-z_]\w*\([^()]*\)")
 NAME = re.compile(r"[A-Za-z_]\w*(?=\()")
 
 
-def scalar(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]] | None:
-    """The C expression of a node of an elementwise primitive, and the functions that it calls.
+def scalar(
+    backend: str, functions: Set[str], node: Node, operands: Sequence[str]
+) -> tuple[str, frozenset[str]]:
+    """The C expression of a node of an elementwise primitive, and which functions it calls.
 
-    None where the node is no such primitive.
+    Raises where the node is no such primitive, in the name of the backend.
     """
     text = _spelled(node)
     if text is None:
-        return None
+        raise refusal(backend, node)
     kind = node.inputs[-1].dtype
     suffix = computed(kind) if kind.is_floating_point else kind.name
     given = [x if ATOM.fullmatch(x) else f"({x})" for x in operands]
     text = text.format(*given, t=suffix, c=computed(kind))
     if is_low(node.dtype) and node.op.name not in EXACT:
         text = f"round_{node.dtype.name}({text})"
-    return text, frozenset(NAME.findall(text))
+    return text, frozenset(x for x in NAME.findall(text) if x in functions)
 
 
 def _spelled(node: Node) -> str | None:

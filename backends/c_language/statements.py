@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.backends.c_language.types import computed
+from graphc.backends.c_language.types import computed, number
 from graphc.ir.dtype import DType
+from graphc.lowering.kernel import Ramp
 
 INDICES = "ijklmnopqrstuvwxyz"
 """Names of loop variables, outermost first."""
@@ -28,6 +29,18 @@ def terms(
             factor = apart.get(stride, str(stride)) if apart and last else str(stride)
             parts.append(name if stride == 1 else f"{factor} * {name}")
     return " + ".join(parts).replace("+ -", "- ") or "0"
+
+
+def ramp(source: Ramp, names: Sequence[str]) -> str:
+    """The expression for an element of a range."""
+    kind = computed(source.dtype)
+    index = terms(source.strides, names)
+    if source.offset:
+        index = f"{source.offset} + {index}"
+    index = f"({kind})({index})"
+    if source.step != 1:
+        index = f"{number(source.dtype, source.step)} * {index}"
+    return f"{number(source.dtype, source.start)} + {index}" if source.start else index
 
 
 def start_of(op: str, dtype: DType) -> str:

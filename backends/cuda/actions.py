@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graphc.backends.c_language.statements import Lines, combined, terms
+from graphc.backends.c_language.statements import Lines, combined, ramp, terms
 from graphc.backends.c_language.types import computed, is_low, load, number, store, stored
 from graphc.backends.cuda.library import spelled
 from graphc.ir.dtype import DType, Scalar
@@ -43,8 +43,6 @@ class Writer:
     helpers: set[str] = field(default_factory=set)
     kept: dict[int, str] = field(default_factory=dict)
     """The expression for an element of each row of scratch memory."""
-    special: dict[int, str] = field(default_factory=dict)
-    """The elements of parameters that are found otherwise than by their strides."""
     names: list[str] = field(default_factory=list)
     """The indices' names; those of the kernel's axes if empty."""
     loaded: dict[str, str] = field(default_factory=dict)
@@ -64,8 +62,6 @@ class Writer:
         """Whether the elements that a thread works on lie side by side, at an aligned address."""
         strides = access.strides
         if self.width == 1 or not strides or strides[-1] != 1:
-            return False
-        if access.parameter in self.special:
             return False
         far = (*strides[:-1], self.offsets[access.parameter])
         return all(x % self.width == 0 for x in far)
@@ -109,9 +105,7 @@ class Writer:
 
     def place(self, access: Access) -> str:
         """The element in memory."""
-        special = self.special.get(access.parameter)
-        index = terms(access.strides, self.names)
-        return special or f"{self.parameters[access.parameter]}[{index}]"
+        return f"{self.parameters[access.parameter]}[{terms(access.strides, self.names)}]"
 
     def operand(self, value: Value | Scalar, dtype: DType) -> str:
         """The expression for a value."""
@@ -156,24 +150,12 @@ class Writer:
     def _load(self, x: Load) -> str:
         source = x.source
         if isinstance(source, Ramp):
-            return ramp_text(source, self.names)
+            return ramp(source, self.names)
         if isinstance(source, Kept):
             return self.kept[source.scratch]
         self._low(source.dtype)
         pack = self.loaded.get(x.value.name)
         return load(source.dtype, f"{pack}.at[v]" if pack else self.place(source))
-
-
-def ramp_text(source: Ramp, names: Sequence[str]) -> str:
-    """The expression for an element of a range."""
-    kind = computed(source.dtype)
-    index = terms(source.strides, names)
-    if source.offset:
-        index = f"{source.offset} + {index}"
-    index = f"({kind})({index})"
-    if source.step != 1:
-        index = f"{number(source.dtype, source.step)} * {index}"
-    return f"{number(source.dtype, source.start)} + {index}" if source.start else index
 
 
 def accesses(kernel: Kernel) -> list[Access]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import prod
 
-from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, is_low, load, number, store
+from graphc.backends.c_language.types import is_low, load, store
 from graphc.backends.cuda.elements import elements
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import THREADS, Launch, Made, Setting, blocks, parameters_of
@@ -141,15 +140,6 @@ def coordinates(shape: Shape, letter: str = "i", flat: str = "at") -> tuple[list
     return names, split(flat, shape, names, "long")
 
 
-def index(strides: Shape, names: Sequence[str], offset: int = 0) -> str:
-    """An index that is affine in the named ones."""
-    text = terms(strides, names)
-    return text if not offset else f"{offset} + {text}"
-
-
 def spelled(shape: Shape) -> str:
     """A shape in a comment."""
     return " x ".join(map(str, shape)) or "one element"
-
-
-__all__ = ["Cells", "computed", "coordinates", "index", "number", "spelled"]

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from graphc.backends.c_language.statements import terms
 from graphc.backends.c_language.types import computed
-from graphc.backends.cuda.cells import Cells, index, spelled
+from graphc.backends.cuda.cells import Cells, spelled
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
 from graphc.ir.types import Shape
@@ -98,17 +99,17 @@ def matmul(name: str, setting: Setting) -> Made:
         strides = (0,) * (len(lead) - len(own)) + tuple(
             0 if n == 1 else s for n, s in zip(own, operand.strides[:-2], strict=True)
         )
-        return index(strides, names)
+        return terms(strides, names)
 
     product = Product(prod(lead), y.shape[-2], y.shape[-1], x.shape[-1], lines)
     product.of_batch += [
         f"const long batch_a = {start(x)};",
         f"const long batch_b = {start(w)};",
-        f"const long batch_y = {index(y.strides[:-2], names)};",
+        f"const long batch_y = {terms(y.strides[:-2], names)};",
     ]
-    product.of_a = [f"const long place = batch_a + {index(x.strides[-2:], ('i', 'k'))};"]
-    product.of_b = [f"const long place = batch_b + {index(w.strides[-2:], ('k', 'j'))};"]
-    product.of_result = [f"const long place = batch_y + {index(y.strides[-2:], ('i', 'j'))};"]
+    product.of_a = [f"const long place = batch_a + {terms(x.strides[-2:], ('i', 'k'))};"]
+    product.of_b = [f"const long place = batch_b + {terms(w.strides[-2:], ('k', 'j'))};"]
+    product.of_result = [f"const long place = batch_y + {terms(y.strides[-2:], ('i', 'j'))};"]
     return _made(cells, product, f"{spelled(x.shape)} @ {spelled(w.shape)}")
 
 
@@ -150,16 +151,16 @@ def convolution(name: str, setting: Setting) -> Made:
         *_declared(own, pixels, "i"),
         *_declared(tap, taps, "k"),
         *_input(op, own[1:], tap[1:], x.shape[2:]),
-        f"const long place = {index(x.strides, ['image', f'(batch * {inputs} + channel)', *at])};",
+        f"const long place = {terms(x.strides, ['image', f'(batch * {inputs} + channel)', *at])};",
     ]
     product.of_b = [
         *_declared(tap, taps, "k"),
-        f"const long place = {index(w.strides, [f'(batch * {outputs} + j)', *tap])};",
+        f"const long place = {terms(w.strides, [f'(batch * {outputs} + j)', *tap])};",
     ]
     target = ["image", f"(batch * {outputs} + j)", *own[1:]]
     product.of_result = [
         *_declared(own, pixels, "i"),
-        f"const long place = {index(y.strides, target)};",
+        f"const long place = {terms(y.strides, target)};",
     ]
     return _made(cells, product, f"{spelled(x.shape)} convolved with {spelled(w.shape)}")
 
@@ -185,17 +186,17 @@ def convolution_input_grad(name: str, setting: Setting) -> Made:
         *_declared(tap, taps, "k"),
         *lines,
         f"const bool inside = {' && '.join(inside)};",
-        f"const long place = {index(dy.strides, source)};",
+        f"const long place = {terms(dy.strides, source)};",
     ]
     weight = [f"(batch * {outputs} + channel)", "j", *tap[1:]]
     product.of_b = [
         *_declared(tap, taps, "k"),
-        f"const long place = {index(w.strides, weight)};",
+        f"const long place = {terms(w.strides, weight)};",
     ]
     target = ["image", f"(batch * {inputs} + j)", *own[1:]]
     product.of_result = [
         *_declared(own, pixels, "i"),
-        f"const long place = {index(dx.strides, target)};",
+        f"const long place = {terms(dx.strides, target)};",
     ]
     return _made(cells, product, f"What flows from {spelled(dy.shape)} to {spelled(dx.shape)}")
 
@@ -214,17 +215,17 @@ def convolution_weight_grad(name: str, setting: Setting) -> Made:
         *_declared(tap, taps, "i"),
         *_declared(own, pixels, "k"),
         *_input(op, own[1:], tap[1:], x.shape[2:]),
-        f"const long place = {index(x.strides, ['image', f'(batch * {inputs} + channel)', *at])};",
+        f"const long place = {terms(x.strides, ['image', f'(batch * {inputs} + channel)', *at])};",
     ]
     source = ["image", f"(batch * {outputs} + j)", *own[1:]]
     product.of_b = [
         *_declared(own, pixels, "k"),
-        f"const long place = {index(dy.strides, source)};",
+        f"const long place = {terms(dy.strides, source)};",
     ]
     target = [f"(batch * {outputs} + j)", *tap]
     product.of_result = [
         *_declared(tap, taps, "i"),
-        f"const long place = {index(dw.strides, target)};",
+        f"const long place = {terms(dw.strides, target)};",
     ]
     return _made(cells, product, f"What flows to a weight of {spelled(dw.shape)}")
 

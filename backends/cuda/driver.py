@@ -88,11 +88,6 @@ class Device:
                 f"({self.name}), {free:,} of {total:,} are free"
             ) from None
 
-    def pinned(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """An array of the host that can be copied while the host goes on."""
-        self.enter()
-        return self.driver.pagelocked_empty(shape, dtype)
-
     def functions(self, source: str, names: Iterable[str]) -> dict[str, Any]:
         """Kernels of a source, which is compiled for this device and loaded."""
         self.enter()

@@ -136,7 +136,6 @@ class Emission:
         text = render(
             "program.cu.j2",
             prelude=prelude(self.helpers),
-            kernels=[(x.origin, x.name) for x in self.texts],
             functions=[made.text for _, made in self.functions.values()],
             steps=[described(x) for x in self.steps],
             arena=interface.arena_bytes,

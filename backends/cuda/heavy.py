@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from graphc.backend import refusal
+from graphc.backends.c_language.makers import maker_in, modules_of
 from graphc.backends.cuda.made import Maker
 from graphc.ir.node import Node
 
@@ -19,14 +17,9 @@ TABLES = {
     "scans": "cumprod cumsum",
 }
 """The modules, and the primitives that each has makers for: in a table of the module's name."""
-MODULES = {name: module for module, names in TABLES.items() for name in names.split()}
+MODULES = modules_of(TABLES)
 
 
 def maker_of(node: Node) -> Maker:
     """The maker of a node's kernel. Raises where there is none."""
-    name = getattr(node.op, "key", node.op.name)
-    module = MODULES.get(name)
-    if module is None:
-        raise refusal("cuda", node)
-    table = getattr(import_module(f"graphc.backends.cuda.{module}"), module.upper())
-    return table[name]  # type: ignore[no-any-return]
+    return maker_in("cuda", MODULES, node)  # type: ignore[no-any-return]

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from graphc.backends.c_language.types import computed, is_low, stored
-from graphc.backends.cuda.cells import Cells, coordinates, index, number, spelled
+from graphc.backends.c_language.statements import terms
+from graphc.backends.c_language.types import computed, is_low, number, stored
+from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.kernels_templates import render
-from graphc.lowering.operands import Operand
+from graphc.lowering.operands import Operand, spread
 from graphc.ops.indexing import (
     CheckRange,
     Gather,
@@ -29,12 +30,6 @@ from graphc.ops.indexing import (
 OUTSIDE = "index {} is out of bounds for dimension %d with size %d"
 OF_TABLE = (("IndexError", "index out of range in self"),)
 """The error of the index of an embedding."""
-
-
-def _spread(x: Operand, rank: int) -> Shape:
-    """The strides of an operand that is repeated along axes of extent one, and new ones."""
-    lead = rank - len(x.shape)
-    return (0,) * lead + tuple(0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
 
 
 def _checked(place: str, size: int, *, wrap: bool, otherwise: str) -> list[str]:
@@ -56,10 +51,10 @@ def gather(name: str, setting: Setting) -> Made:
     cells = Cells(name, setting)
     cells.fails()
     names, lines = coordinates(y.shape)
-    lines.append(f"long place = a1[{index(places.strides, names)}];")
+    lines.append(f"long place = a1[{terms(places.strides, names)}];")
     lines += _checked("place", x.shape[op.dim], wrap=False, otherwise="return;")
-    names[op.dim], target = "place", index(y.strides, names)
-    lines.append(f"out0[{target}] = a0[{index(x.strides, names)}];")
+    names[op.dim], target = "place", terms(y.strides, names)
+    lines.append(f"out0[{target}] = a0[{terms(x.strides, names)}];")
     summary = f"{spelled(y.shape)} elements, at places along dimension {op.dim}"
     cells.add(summary, prod(y.shape), lines)
     return cells.made([("RuntimeError", OUTSIDE % (op.dim, x.shape[op.dim]))])
@@ -72,7 +67,7 @@ def _along(cells: Cells, dim: int, places: Operand, indexed: Operand, body: Sequ
     names.insert(dim, "k")
     slot = len(cells.setting.operands) - 1
     lines.append(f"for (long k = 0; k < {places.shape[dim]}; k++) {{")
-    inside = [f"long place = a{slot}[{index(places.strides, names)}];"]
+    inside = [f"long place = a{slot}[{terms(places.strides, names)}];"]
     inside += _checked("place", indexed.shape[dim], wrap=False, otherwise="continue;")
     lines += ["    " + line for line in (*inside, *body)]
     lines.append("}")
@@ -120,8 +115,8 @@ def scatter(name: str, setting: Setting) -> Made:
     cells = Cells(name, setting)
     cells.fails()
     _start(cells, ("a0", x.strides, 0), y)
-    at = f"out0[{index(y.strides, _names_along(len(y.shape), op.dim, 'place'))}]"
-    value = f"a1[{index(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
+    at = f"out0[{terms(y.strides, _names_along(len(y.shape), op.dim, 'place'))}]"
+    value = f"a1[{terms(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
     if isinstance(op, Scatter):
         body = [f"{at} = {value};"]
     else:
@@ -140,7 +135,7 @@ def scatter_add(name: str, setting: Setting) -> Made:
         cells.space("sums", "float", 4 * prod(y.shape))
     cells.fails()
     names = _names_along(len(y.shape), op.dim, "place")
-    value = f"a0[{index(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
+    value = f"a0[{terms(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
     _summed(cells, y, names, value, lambda body: _along(cells, op.dim, places, y, body))
     return cells.made([("RuntimeError", OUTSIDE % (op.dim, y.shape[op.dim]))])
 
@@ -155,14 +150,14 @@ def _summed(
     """Start with zeros, add, and round what is of low precision."""
     if not is_low(y.dtype):
         _start(cells, 0, y)
-        walk(_combine(cells, y.dtype, "add", f"out0[{index(y.strides, names)}]", value))
+        walk(_combine(cells, y.dtype, "add", f"out0[{terms(y.strides, names)}]", value))
         return
     count = prod(y.shape)
     dense = tuple(prod(y.shape[axis + 1 :]) for axis in range(len(y.shape)))
     cells.add("Sums begin with zero", count, ["sums[at] = 0;"], suffix="_start")
-    walk([f"sums[{index(dense, names)}] += {cells.load(y.dtype, value)};"])
+    walk([f"sums[{terms(dense, names)}] += {cells.load(y.dtype, value)};"])
     own, lines = coordinates(y.shape)
-    lines.append(cells.store(y.dtype, f"out0[{index(y.strides, own)}]", "sums[at]"))
+    lines.append(cells.store(y.dtype, f"out0[{terms(y.strides, own)}]", "sums[at]"))
     cells.add("Sums are rounded", count, lines, suffix="_round")
 
 
@@ -173,7 +168,9 @@ def _positions(
     """The places that index tensors give at a position."""
     lines = []
     for i, x in enumerate(indices):
-        lines.append(f"long place{i} = a{first + i}[{index(_spread(x, len(shape)), names)}];")
+        lines.append(
+            f"long place{i} = a{first + i}[{terms(spread(x, len(shape)).strides, names)}];"
+        )
         checked = _checked(f"place{i}", sizes[i], wrap=wrap, otherwise=otherwise)
         lines += [line.replace("failed,", f"failed + {2 * i},") if i else line for line in checked]
     return lines
@@ -197,7 +194,7 @@ def gather_nd(name: str, setting: Setting) -> Made:
         indices, 1, y.shape[:lead], x.shape, names[:lead], wrap=op.wrap, otherwise="return;"
     )
     source = [f"place{i}" for i in range(len(indices))] + names[lead:]
-    lines.append(f"out0[{index(y.strides, names)}] = a0[{index(x.strides, source)}];")
+    lines.append(f"out0[{terms(y.strides, names)}] = a0[{terms(x.strides, source)}];")
     cells.add(f"{spelled(y.shape)} elements at given positions", prod(y.shape), lines)
     return cells.made(_errors(indices, x.shape, wrap=op.wrap))
 
@@ -233,7 +230,7 @@ def index_sum(name: str, setting: Setting) -> Made:
     lead = len(values.shape) - (len(y.shape) - count)
     rest = [f"r{axis}" for axis in range(len(y.shape) - count)]
     target = [f"place{i}" for i in range(count)] + rest
-    value = f"a0[{index(values.strides, [f'i{i}' for i in range(lead)] + rest)}]"
+    value = f"a0[{terms(values.strides, [f'i{i}' for i in range(lead)] + rest)}]"
 
     def walk(body: Sequence[str]) -> None:
         _each_position(cells, indices, 1, y, body, wrap=op.wrap, skip=op.skip)
@@ -252,9 +249,9 @@ def index_put(name: str, setting: Setting) -> Made:
     count = len(indices)
     shape = broadcast_shapes(*(i.shape for i in indices))
     rest = [f"r{axis}" for axis in range(len(y.shape) - count)]
-    at = f"out0[{index(y.strides, [f'place{i}' for i in range(count)] + rest)}]"
+    at = f"out0[{terms(y.strides, [f'place{i}' for i in range(count)] + rest)}]"
     own = [f"i{i}" for i in range(len(shape))] + rest
-    value = f"a1[{index(_spread(values, len(own)), own)}]"
+    value = f"a1[{terms(spread(values, len(own)).strides, own)}]"
     body = [f"{at} = {value};"]
     if op.accumulate:
         body = _combine(cells, y.dtype, "add", at, value)
@@ -284,8 +281,8 @@ def check_range(name: str, setting: Setting) -> Made:
         kind=stored(x.dtype),
         count=prod(y.shape),
         lines=lines,
-        source=f"a0[{index(x.strides, names)}]",
-        target=f"out0[{index(y.strides, names)}]",
+        source=f"a0[{terms(x.strides, names)}]",
+        target=f"out0[{terms(y.strides, names)}]",
         outside=" || ".join(outside) or "false",
     )
     cells.function(text, (1, 1, 1), (1024, 1, 1))

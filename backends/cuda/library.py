@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
-from graphc.backend import refusal
-from graphc.backends.c_language.functions import INTEGERS, Function, each_type
+from graphc.backends.c_language.functions import INTEGERS, Function, each_type, ordered
 from graphc.backends.c_language.spelling import scalar
 from graphc.backends.c_language.statements import combined
 from graphc.backends.c_language.types import computed
@@ -75,29 +74,18 @@ FUNCTIONS = {**dict(_reductions()), **dict(_all())}
 
 def spelled(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
     """The expression of an elementwise primitive, and the shared functions that it calls."""
-    found = scalar(node, operands)
-    if found is None:
-        raise refusal("cuda", node)
-    text, called = found
-    return text, called & FUNCTIONS.keys()
+    return scalar("cuda", FUNCTIONS.keys(), node, operands)
 
 
 def prelude(helpers: Iterable[str]) -> str:
     """The beginning of a generated file: types and the helpers needed, in order."""
-    texts: dict[str, str] = {}
+    texts = ordered(helpers, helper, _needs)
+    return "\n".join([render("_types.cu.j2"), *dict.fromkeys(texts)])
 
-    def add(name: str) -> None:
-        if name in texts:
-            return
-        text = helper(name)
-        for other in dict.fromkeys(CALLED.findall(text)):
-            if other in FUNCTIONS and other != name:
-                add(other)
-        texts[name] = text
 
-    for name in sorted(helpers):
-        add(name)
-    return "\n".join([render("_types.cu.j2"), *dict.fromkeys(texts.values())])
+def _needs(_: str, text: str) -> list[str]:
+    """The helpers that a text calls."""
+    return [x for x in CALLED.findall(text) if x in FUNCTIONS]
 
 
 @cache

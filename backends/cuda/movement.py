@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from math import prod
 
-from graphc.backends.cuda.cells import Cells, computed, coordinates, index, number, spelled
+from graphc.backends.c_language.statements import terms
+from graphc.backends.c_language.types import computed, number
+from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ir.dtype import float64, int64
 from graphc.ir.types import Shape
+from graphc.lowering.operands import spread
 from graphc.lowering.views import reshaped
 from graphc.ops.creation import Arange
 from graphc.ops.movement import Concat, Expand, Pad, Place, Reshape, Slice
@@ -25,7 +28,7 @@ def reshape(name: str, setting: Setting) -> Made:
         return cells.made()
     names, lines = coordinates(x.shape)
     others, more = coordinates(y.shape, "j")
-    lines += [*more, f"out0[{index(y.strides, others)}] = a0[{index(x.strides, names)}];"]
+    lines += [*more, f"out0[{terms(y.strides, others)}] = a0[{terms(x.strides, names)}];"]
     cells.add(summary, prod(x.shape), lines)
     return cells.made()
 
@@ -33,8 +36,7 @@ def reshape(name: str, setting: Setting) -> Made:
 def expand(name: str, setting: Setting) -> Made:
     """The copy of an operand that is repeated along axes of extent one and along new ones."""
     x, y, cells = setting.operands[0], setting.results[0], Cells(name, setting)
-    wide = tuple(0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
-    source = ("a0", (0,) * (len(y.shape) - len(wide)) + wide, 0)
+    source = ("a0", spread(x, len(y.shape)).strides, 0)
     summary = f"{spelled(x.shape)} repeated as {spelled(y.shape)}"
     cells.copy(x.dtype, y.shape, source, ("out0", y.strides, 0), suffix="", summary=summary)
     return cells.made()
@@ -112,7 +114,7 @@ def arange(name: str, setting: Setting) -> Made:
     wide = float64 if op.dtype.is_floating_point else int64
     start, step = number(wide, op.start), number(wide, op.step)
     value = f"({computed(op.dtype)})({start} + {step} * ({computed(wide)})at)"
-    line = cells.store(op.dtype, f"out0[{index(y.strides, ['at'])}]", value)
+    line = cells.store(op.dtype, f"out0[{terms(y.strides, ['at'])}]", value)
     cells.add(f"{op.size} numbers from {op.start} on, {op.step} apart", op.size, [line])
     return cells.made()
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from math import prod
 
+from graphc.backends.c_language.statements import terms
 from graphc.backends.c_language.types import computed
-from graphc.backends.cuda.cells import Cells, coordinates, index, spelled
+from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ir.dtype import DType
 from graphc.ops.reduce import ArgMax, ArgMin, ArgReduce
@@ -36,7 +37,7 @@ def arg_reduce(name: str, setting: Setting) -> Made:
     for axis, each in zip(op.axes, own, strict=True):
         names[axis] = each
     kind, sign = computed(x.dtype), ">" if isinstance(op, ArgMax) else "<"
-    value = cells.load(x.dtype, f"a0[{index(x.strides, names)}]")
+    value = cells.load(x.dtype, f"a0[{terms(x.strides, names)}]")
     better = f"value {sign} best"
     if x.dtype.is_floating_point:
         better = f"best == best && ({better} || value != value)"
@@ -46,7 +47,7 @@ def arg_reduce(name: str, setting: Setting) -> Made:
     lines += [f"    const {kind} value = {value};", f"    if (where < 0 || ({better})) {{"]
     lines += ["        best = value;", "        where = k;", "    }", "}"]
     result, _ = coordinates(y.shape)
-    lines.append(f"out0[{index(y.strides, result)}] = where;")
+    lines.append(f"out0[{terms(y.strides, result)}] = where;")
     summary = f"Where the first extreme of {spelled(over)} elements stands"
     cells.add(summary, prod(y.shape), lines)
     return cells.made()
@@ -61,8 +62,8 @@ def ordered(name: str, setting: Setting) -> Made:
     names, lines = coordinates(x.shape)
     kind, size = computed(x.dtype), x.shape[dim]
     other = [*names[:dim], "k", *names[dim + 1 :]]
-    mine = cells.load(x.dtype, f"a0[{index(x.strides, names)}]")
-    theirs = cells.load(x.dtype, f"a0[{index(x.strides, other)}]")
+    mine = cells.load(x.dtype, f"a0[{terms(x.strides, names)}]")
+    theirs = cells.load(x.dtype, f"a0[{terms(x.strides, other)}]")
     first = _before(x.dtype, "other", "mine", descending=descending)
     after = _before(x.dtype, "mine", "other", descending=descending)
     lines += [f"const {kind} mine = {mine};", "long rank = 0;"]
@@ -74,9 +75,9 @@ def ordered(name: str, setting: Setting) -> Made:
         lines.append(f"if (rank >= {op.k}) return;")
     target = [*names[:dim], "rank", *names[dim + 1 :]]
     if setting.is_read(0):
-        lines.append(f"out0[{index(y.strides, target)}] = a0[{index(x.strides, names)}];")
+        lines.append(f"out0[{terms(y.strides, target)}] = a0[{terms(x.strides, names)}];")
     if setting.is_read(1):
-        lines.append(f"out1[{index(places.strides, target)}] = i{dim};")
+        lines.append(f"out1[{terms(places.strides, target)}] = i{dim};")
     summary = f"{spelled(x.shape)} elements in order along dimension {dim}"
     cells.add(summary, prod(x.shape), lines)
     return cells.made()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from graphc.backends.c_language.statements import start_of
-from graphc.backends.c_language.types import computed
-from graphc.backends.cuda.cells import Cells, coordinates, index, number, spelled
+from graphc.backends.c_language.statements import start_of, terms
+from graphc.backends.c_language.types import computed, number
+from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ir.types import Shape
 from graphc.ops.pooling import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, Pool
@@ -27,7 +27,7 @@ def _taps(op: Pool, outputs: Sequence[str], sizes: Shape) -> tuple[list[str], li
 
 def _flat(names: Sequence[str], sizes: Shape) -> str:
     strides = tuple(prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
-    return index(strides, names)
+    return terms(strides, names)
 
 
 def max_pool(name: str, setting: Setting) -> Made:
@@ -39,14 +39,14 @@ def max_pool(name: str, setting: Setting) -> Made:
     loops, at = _taps(op, names[2:], sizes)
     kind = computed(x.dtype)
     lines += [f"{kind} best = {start_of('max', x.dtype)};", "long where = -1;", *loops]
-    value = cells.load(x.dtype, f"a0[{index(x.strides, [*names[:2], *at])}]")
+    value = cells.load(x.dtype, f"a0[{terms(x.strides, [*names[:2], *at])}]")
     lines.append(f"    const {kind} value = {value};")
     lines.append("    if (where < 0 || value > best || value != value) {")
     lines += ["        best = value;", f"        where = {_flat(at, sizes)};", "    }"]
     lines.append("}" * len(at))
-    lines.append(cells.store(y.dtype, f"out0[{index(y.strides, names)}]", "best"))
+    lines.append(cells.store(y.dtype, f"out0[{terms(y.strides, names)}]", "best"))
     if setting.is_read(1):
-        lines.append(f"out1[{index(places.strides, names)}] = where;")
+        lines.append(f"out1[{terms(places.strides, names)}] = where;")
     cells.add(f"The largest of each of {spelled(y.shape)} windows", prod(y.shape), lines)
     return cells.made()
 
@@ -75,10 +75,10 @@ def max_pool_grad(name: str, setting: Setting) -> Made:
     lines += [f"const long own = {_flat(names[2:], op.sizes)};", total]
     loops, at = _meeting(op, names[2:], dy.shape[2:])
     window = [*names[:2], *at]
-    value = cells.load(dy.dtype, f"a0[{index(dy.strides, window)}]")
-    lines += [*loops, f"    if (a1[{index(places.strides, window)}] == own) total += {value};"]
+    value = cells.load(dy.dtype, f"a0[{terms(dy.strides, window)}]")
+    lines += [*loops, f"    if (a1[{terms(places.strides, window)}] == own) total += {value};"]
     lines.append("}" * len(at))
-    lines.append(cells.store(dx.dtype, f"out0[{index(dx.strides, names)}]", f"({kind})total"))
+    lines.append(cells.store(dx.dtype, f"out0[{terms(dx.strides, names)}]", f"({kind})total"))
     cells.add(f"What flows to {spelled(dx.shape)} elements", prod(dx.shape), lines)
     return cells.made()
 
@@ -109,9 +109,9 @@ def avg_pool(name: str, setting: Setting) -> Made:
     kind = computed(x.dtype)
     lines += [*_counted(op, names[2:], sizes), f"{kind} total = 0;"]
     loops, at = _taps(op, names[2:], sizes)
-    value = cells.load(x.dtype, f"a0[{index(x.strides, [*names[:2], *at])}]")
+    value = cells.load(x.dtype, f"a0[{terms(x.strides, [*names[:2], *at])}]")
     lines += [*loops, f"    total += {value};", "}" * len(at)]
-    lines.append(cells.store(y.dtype, f"out0[{index(y.strides, names)}]", f"total / ({kind})count"))
+    lines.append(cells.store(y.dtype, f"out0[{terms(y.strides, names)}]", f"total / ({kind})count"))
     cells.add(f"The mean of each of {spelled(y.shape)} windows", prod(y.shape), lines)
     return cells.made()
 
@@ -125,10 +125,10 @@ def avg_pool_grad(name: str, setting: Setting) -> Made:
     kind = computed(dx.dtype)
     lines.append(f"{kind} total = {number(dx.dtype, 0)};")
     loops, at = _meeting(op, names[2:], dy.shape[2:])
-    value = cells.load(dy.dtype, f"a0[{index(dy.strides, [*names[:2], *at])}]")
+    value = cells.load(dy.dtype, f"a0[{terms(dy.strides, [*names[:2], *at])}]")
     lines += [*loops, *("    " + x for x in _counted(op, at, op.sizes))]
     lines += [f"    total += {value} / ({kind})count;", "}" * len(at)]
-    lines.append(cells.store(dx.dtype, f"out0[{index(dx.strides, names)}]", "total"))
+    lines.append(cells.store(dx.dtype, f"out0[{terms(dx.strides, names)}]", "total"))
     cells.add(f"The shares of {spelled(dx.shape)} elements", prod(dx.shape), lines)
     return cells.made()
 

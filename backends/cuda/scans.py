@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
+from graphc.backends.c_language.statements import terms
 from graphc.backends.c_language.types import computed, is_low
-from graphc.backends.cuda.cells import Cells, coordinates, index, spelled
+from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ops.scan import CumProd, CumSum, Scan
 
@@ -19,13 +20,13 @@ def scan(name: str, setting: Setting) -> Made:
     names, lines = coordinates(rest)
     names.insert(dim, "k")
     kind, sign = computed(x.dtype), "+" if isinstance(op, CumSum) else "*"
-    value = cells.load(x.dtype, f"a0[{index(x.strides, names)}]")
+    value = cells.load(x.dtype, f"a0[{terms(x.strides, names)}]")
     lines.append(f"{kind} total = {0 if sign == '+' else 1};")
     lines.append(f"for (long k = 0; k < {x.shape[dim]}; k++) {{")
     lines.append(f"    total = ({kind})(total {sign} {value});")
     if is_low(x.dtype):
         cells.helpers.add(f"round_{x.dtype.name}")
-    lines.append("    " + cells.store(y.dtype, f"out0[{index(y.strides, names)}]", "total"))
+    lines.append("    " + cells.store(y.dtype, f"out0[{terms(y.strides, names)}]", "total"))
     lines.append("}")
     cells.add(f"Running results of {spelled(x.shape)} along dimension {dim}", prod(rest), lines)
     return cells.made()

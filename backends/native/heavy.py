@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
-from graphc.backend import refusal
+from graphc.backends.c_language.makers import maker_in, modules_of
 from graphc.backends.native.epilogue import Epilogue
 from graphc.backends.native.made import Made, Maker, Setting
 from graphc.ir.dtype import float32, float64
@@ -30,17 +29,12 @@ TABLES = {
     "scans": "cumprod cumsum",
 }
 """The modules, and the primitives that each has makers for: in a table of the module's name."""
-MODULES = {name: module for module, names in TABLES.items() for name in names.split()}
+MODULES = modules_of(TABLES)
 
 
 def maker_of(node: Node) -> Maker:
     """The maker of a node's kernel."""
-    name = getattr(node.op, "key", node.op.name)
-    module = MODULES.get(name)
-    if module is None:
-        raise refusal("native", node)
-    table = getattr(import_module(f"graphc.backends.native.{module}"), module.upper())
-    return table[name]  # type: ignore[no-any-return]
+    return maker_in("native", MODULES, node)  # type: ignore[no-any-return]
 
 
 def can_finish(node: Node) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from graphc.backend import refusal
+from graphc.backends.c_language.functions import ordered
 from graphc.backends.c_language.spelling import scalar
 from graphc.backends.native.library_functions import FUNCTIONS
 from graphc.ir.node import Node
@@ -32,29 +32,19 @@ CALLED = re.compile(r"[A-Za-z_]\w*(?=\()")
 
 def prelude(helpers: Iterable[str]) -> str:
     """The beginning of a generated file: includes, types and the helpers needed, in order."""
-    texts: dict[str, str] = {}
+    texts = ordered(helpers, helper, _needs)
+    return "\n".join([render("_types.c.j2"), *dict.fromkeys(texts)])
 
-    def add(name: str) -> None:
-        if name in texts:
-            return
-        text = helper(name)
-        called = [x for x in CALLED.findall(text) if x in FUNCTIONS and x != name]
-        for other in (*HELPERS.get(name, ("", ()))[1], *called):
-            add(other)
-        texts[name] = text
 
-    for name in sorted(helpers):
-        add(name)
-    return "\n".join([render("_types.c.j2"), *dict.fromkeys(texts.values())])
+def _needs(name: str, text: str) -> list[str]:
+    """The helpers that one of them needs before it."""
+    called = (x for x in CALLED.findall(text) if x in FUNCTIONS)
+    return [*HELPERS.get(name, ("", ()))[1], *called]
 
 
 def spelled(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
     """The C expression of an elementwise primitive, and the shared functions that it calls."""
-    found = scalar(node, operands)
-    if found is None:
-        raise refusal("native", node)
-    text, called = found
-    return text, called & FUNCTIONS.keys()
+    return scalar("native", FUNCTIONS.keys(), node, operands)
 
 
 @cache

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
-from graphc.backends.c_language.statements import CLAUSE, INDICES, Lines, combined, start_of, terms
+from graphc.backends.c_language.statements import (
+    CLAUSE,
+    INDICES,
+    Lines,
+    combined,
+    ramp,
+    start_of,
+    terms,
+)
 from graphc.backends.c_language.types import computed, is_low, load, number, store
 from graphc.backends.native.library import spelled
 from graphc.ir.dtype import DType, Scalar
@@ -376,15 +384,7 @@ class Writer:
     def _loaded(self, x: Load) -> str:
         source = x.source
         if isinstance(source, Ramp):
-            index = terms(source.strides, self.indices)
-            kind = computed(source.dtype)
-            if source.offset:
-                index = f"{source.offset} + {index}"
-            if source.step != 1:
-                index = f"{number(source.dtype, source.step)} * ({kind})({index})"
-            else:
-                index = f"({kind})({index})"
-            return f"{number(source.dtype, source.start)} + {index}" if source.start else index
+            return ramp(source, self.indices)
         if isinstance(source, Kept):
             return self.place(source)
         self._low(source.dtype)

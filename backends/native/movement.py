@@ -25,6 +25,7 @@ from graphc.backends.native.joins import concat
 from graphc.backends.native.made import Made, Maker, Setting, Stage
 from graphc.backends.native.windows import conversions
 from graphc.ir.dtype import float64, int64
+from graphc.lowering.operands import spread
 from graphc.lowering.views import dense, reshaped
 from graphc.ops.creation import Arange
 from graphc.ops.movement import Concat, Expand, Pad, Place, Reshape
@@ -71,8 +72,7 @@ def _through(name: str, setting: Setting) -> Made:
 def expand(name: str, setting: Setting) -> Made:
     """The copy of an operand that is repeated along axes of extent one and along new ones."""
     x, y = setting.operands[0], setting.results[0]
-    wide = tuple(0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
-    return copied(name, setting, y.shape, (0,) * (len(y.shape) - len(wide)) + wide, y.strides)
+    return copied(name, setting, y.shape, spread(x, len(y.shape)).strides, y.strides)
 
 
 def strided(name: str, setting: Setting) -> Made:

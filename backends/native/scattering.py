@@ -32,11 +32,10 @@ from graphc.backends.native.walks import (
     each,
     out_of_bounds,
     pointer_of,
-    spread,
 )
 from graphc.backends.native.windows import conversions
 from graphc.ir.dtype import DType
-from graphc.lowering.operands import Operand
+from graphc.lowering.operands import Operand, spread
 from graphc.ops.indexing import IndexPut, IndexSum, Scatter, ScatterAdd, ScatterReduce
 
 NARROW = 8

@@ -9,7 +9,7 @@ from graphc.backends.c_language.statements import INDICES, Lines
 from graphc.backends.native.copying import Axis, Cut, Pointer, bounds, merged
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
-from graphc.lowering.operands import Operand
+from graphc.lowering.operands import Operand, spread
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,6 @@ def at_positions(
 def pointer_of(number: int) -> str:
     """The name of an index."""
     return f"places{number}"
-
-
-def spread(x: Operand, rank: int) -> Operand:
-    """The operand with more dimensions, repeated along those of extent one."""
-    lead = rank - len(x.shape)
-    wide = tuple(0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
-    return Operand((1,) * lead + x.shape, (0,) * lead + wide, x.dtype)
 
 
 def nest(shape: Shape, *strides: Shape) -> tuple[Axis, ...]:

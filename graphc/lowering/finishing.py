@@ -48,14 +48,6 @@ def product_of(node: Node) -> Node:
     )
 
 
-def operands_of(node: Node) -> list[Node | None]:
-    """The operands of the group; None where it takes the product."""
-    op = node.op
-    assert isinstance(op, Finished)
-    rest: list[Node | None] = list(node.inputs[op.arity :])
-    return [*rest[: op.slot], None, *rest[op.slot :]]
-
-
 class Finish:
     """The group of a finished product, over the product's own axes."""
 

@@ -57,6 +57,13 @@ def single(operand: Operand) -> tuple[int, ...]:
     return tuple(0 if n == 1 else s for n, s in zip(operand.shape, operand.strides, strict=True))
 
 
+def spread(operand: Operand, rank: int) -> Operand:
+    """The operand with more dimensions, repeated along those of extent one."""
+    lead = rank - len(operand.shape)
+    strides = (0,) * lead + single(operand)
+    return Operand((1,) * lead + operand.shape, strides, operand.dtype)
+
+
 def ramp_of(node: Node, view: View) -> Ramp | None:
     """The range that a node's value is a view of, if it is one."""
     op = view.owner[0].op

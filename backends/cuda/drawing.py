@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from graphc.backends.c_language.random_words import KEYS, integers, polar, uniform
 from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.cells import Cells, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
@@ -22,14 +23,6 @@ from graphc.ops.random import (
     RandomPermutation,
     RandomUniform,
 )
-
-
-def _unit32(word: str) -> str:
-    return f"(float)(int32_t)({word} >> 8) * 0x1p-24f"
-
-
-def _unit64(high: str, low: str) -> str:
-    return f"((double)(int32_t)({high} >> 5) * 0x1p26 + (double)(int32_t)({low} >> 6)) * 0x1p-53"
 
 
 def _drawn(
@@ -55,10 +48,7 @@ def random_uniform(name: str, setting: Setting) -> Made:
     """Numbers in [0, 1), of 24 or 53 random bits."""
     op, cells = setting.node.op, Cells(name, setting)
     assert isinstance(op, RandomFloat)
-    if op.dtype is float32:
-        _drawn(cells, [_unit32(word) for word in "abcd"], "float")
-    else:
-        _drawn(cells, [_unit64("a", "b"), _unit64("c", "d")], "double")
+    _drawn(cells, uniform(op.dtype), stored(op.dtype))
     return cells.made()
 
 
@@ -66,19 +56,11 @@ def random_normal(name: str, setting: Setting) -> Made:
     """Numbers of mean zero and variance one, by Box and Muller."""
     op, cells = setting.node.op, Cells(name, setting)
     assert isinstance(op, RandomFloat)
-    turn = 2 * math.pi
-    values = []
-    if op.dtype is float32:
-        angle = f"{float(float32.numpy.type(turn * 2**-24)).hex()}f"
-        for u, v in ("ab", "cd"):
-            radius = f"sqrtf(-2 * logf(((float)(int32_t)({u} >> 8) + 1) * 0x1p-24f))"
-            around = f"(float)(int32_t)({v} >> 8) * {angle}"
-            values += [f"{radius} * cosf({around})", f"{radius} * sinf({around})"]
-        _drawn(cells, values, "float")
-    else:
-        radius = f"sqrt(-2 * log(1 - {_unit64('a', 'b')}))"
-        around = f"{_unit64('c', 'd')} * {turn!r}"
-        _drawn(cells, [f"{radius} * cos({around})", f"{radius} * sin({around})"], "double")
+    values, f = [], "f" if op.dtype is float32 else ""
+    for u, angle in polar(op.dtype):
+        radius = f"sqrt{f}(-2 * log{f}({u}))"
+        values += [f"{radius} * cos{f}({angle})", f"{radius} * sin{f}({angle})"]
+    _drawn(cells, values, stored(op.dtype))
     return cells.made()
 
 
@@ -86,14 +68,7 @@ def random_integer(name: str, setting: Setting) -> Made:
     """Integers in [low, high)."""
     op, cells = setting.node.op, Cells(name, setting)
     assert isinstance(op, RandomInteger)
-    size, kind = op.high - op.low, stored(op.dtype)
-    low = f" + UINT64_C({op.low % 2**64})" if op.low else ""
-    if op.words == 1:
-        found = [f"(UINT64_C({size}) * {word} >> 32)" for word in "abcd"]
-    else:
-        found = [f"({a} | (uint64_t){b} << 32)" for a, b in ("ab", "cd")]
-        found = [f"{x} % UINT64_C({size})" if size < 2**64 else x for x in found]
-    _drawn(cells, [f"({kind})(int64_t)({x}{low})" for x in found], kind)
+    _drawn(cells, integers(op), stored(op.dtype))
     return cells.made()
 
 
@@ -103,8 +78,7 @@ def random_permutation(name: str, setting: Setting) -> Made:
     assert isinstance(op, RandomPermutation)
     (size,) = y.shape
     cells.space("keys", "uint64_t", 8 * size)
-    values = [f"{a} | (uint64_t){b} << 32" for a, b in ("ab", "cd")]
-    _drawn(cells, values, "uint64_t", target="keys", suffix="_keys")
+    _drawn(cells, KEYS, "uint64_t", target="keys", suffix="_keys")
     lines = ["long rank = 0;", f"for (long k = 0; k < {size}; k++) {{"]
     lines.append("    rank += keys[k] < keys[at] || (keys[k] == keys[at] && k < at);")
     lines += ["}", f"out0[rank] = ({stored(y.dtype)})at;"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
+from graphc.backends.c_language.checks import OUT_OF_RANGE, Error, out_of_bounds, outside
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, is_low, number, stored
+from graphc.backends.c_language.types import computed, is_low, stored
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ir.dtype import DType
@@ -26,10 +27,6 @@ from graphc.ops.indexing import (
     ScatterAdd,
     ScatterReduce,
 )
-
-OUTSIDE = "index {} is out of bounds for dimension %d with size %d"
-OF_TABLE = (("IndexError", "index out of range in self"),)
-"""The error of the index of an embedding."""
 
 
 def _checked(place: str, size: int, *, wrap: bool, otherwise: str) -> list[str]:
@@ -57,7 +54,7 @@ def gather(name: str, setting: Setting) -> Made:
     lines.append(f"out0[{target}] = a0[{terms(x.strides, names)}];")
     summary = f"{spelled(y.shape)} elements, at places along dimension {op.dim}"
     cells.add(summary, prod(y.shape), lines)
-    return cells.made([("RuntimeError", OUTSIDE % (op.dim, x.shape[op.dim]))])
+    return cells.made(out_of_bounds("RuntimeError", [x.shape[op.dim]], op.dim))
 
 
 def _along(cells: Cells, dim: int, places: Operand, indexed: Operand, body: Sequence[str]) -> None:
@@ -122,7 +119,7 @@ def scatter(name: str, setting: Setting) -> Made:
     else:
         body = _combine(cells, y.dtype, op.combine, at, value)
     _along(cells, op.dim, places, y, body)
-    return cells.made([("RuntimeError", OUTSIDE % (op.dim, y.shape[op.dim]))])
+    return cells.made(out_of_bounds("RuntimeError", [y.shape[op.dim]], op.dim))
 
 
 def scatter_add(name: str, setting: Setting) -> Made:
@@ -137,7 +134,7 @@ def scatter_add(name: str, setting: Setting) -> Made:
     names = _names_along(len(y.shape), op.dim, "place")
     value = f"a0[{terms(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
     _summed(cells, y, names, value, lambda body: _along(cells, op.dim, places, y, body))
-    return cells.made([("RuntimeError", OUTSIDE % (op.dim, y.shape[op.dim]))])
+    return cells.made(out_of_bounds("RuntimeError", [y.shape[op.dim]], op.dim))
 
 
 def _summed(
@@ -176,10 +173,10 @@ def _positions(
     return lines
 
 
-def _errors(indices: Sequence[Operand], sizes: Shape, *, wrap: bool) -> list[tuple[str, str]]:
+def _errors(indices: Sequence[Operand], sizes: Shape, *, wrap: bool) -> tuple[Error, ...]:
     if len(indices) == 1 and not wrap:
-        return list(OF_TABLE)
-    return [("IndexError", OUTSIDE % (i, sizes[i])) for i in range(len(indices))]
+        return OUT_OF_RANGE
+    return out_of_bounds("IndexError", sizes[: len(indices)])
 
 
 def gather_nd(name: str, setting: Setting) -> Made:
@@ -268,12 +265,6 @@ def check_range(name: str, setting: Setting) -> Made:
     if 0 in y.shape:
         return cells.made()
     names, lines = coordinates(y.shape)
-    bits = 8 * x.dtype.itemsize
-    limits = (0, 256) if x.dtype.name == "uint8" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
-    outside = [f"value < {number(x.dtype, op.low)}"] if op.low > limits[0] else []
-    outside += [f"value >= {number(x.dtype, op.high)}"] if op.high < limits[1] else []
-    if op.low >= limits[1] or op.high <= limits[0]:
-        outside = ["true"]
     text = render(
         "check_range.cu.j2",
         name=name,
@@ -283,7 +274,7 @@ def check_range(name: str, setting: Setting) -> Made:
         lines=lines,
         source=f"a0[{terms(x.strides, names)}]",
         target=f"out0[{terms(y.strides, names)}]",
-        outside=" || ".join(outside) or "false",
+        outside=" || ".join(outside(x.dtype, op.low, op.high)) or "0",
     )
     cells.function(text, (1, 1, 1), (1024, 1, 1))
     return cells.made([(op.error, op.message)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from graphc.backends.c_language.checks import outside
 from graphc.backends.c_language.statements import INDICES
-from graphc.backends.c_language.types import number, stored
+from graphc.backends.c_language.types import stored
 from graphc.backends.native.copying import (
     NOTHING,
     Axis,
@@ -35,11 +36,6 @@ def check_range(name: str, setting: Setting) -> Made:
         target, source = target.moved(axis.steps[0], index), source.moved(axis.steps[1], index)
         if not last:
             loops.append(f"for (long {index} = {low}; {index} < {high}; {index}++)")
-    limits = {"uint8": (0, 2**8)}.get(x.dtype.name, _limits(8 * x.dtype.itemsize))
-    outside = [f"(value < {number(x.dtype, op.low)})"] if op.low > limits[0] else []
-    outside += [f"(value >= {number(x.dtype, op.high)})"] if op.high < limits[1] else []
-    if op.low >= limits[1] or op.high <= limits[0]:
-        outside = ["1"]
     text = render(
         "check_range.c.j2",
         name=name,
@@ -51,12 +47,8 @@ def check_range(name: str, setting: Setting) -> Made:
         kind=stored(x.dtype),
         source=source.element,
         target=target.element,
-        outside=" | ".join(outside) or "0",
+        outside=" | ".join(outside(x.dtype, op.low, op.high)) or "0",
     )
     tasks = part.tasks if part else 1
     errors = ((op.error, op.message),)
     return Made(text, (Stage(name, tasks),), errors=errors, helpers=frozenset({"fail"}))
-
-
-def _limits(bits: int) -> tuple[int, int]:
-    return -(2 ** (bits - 1)), 2 ** (bits - 1)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.backends.c_language.random_words import KEYS, integers, polar, uniform
 from graphc.backends.c_language.types import stored
 from graphc.backends.native.copying import NOTHING, Axis, Pointer, cut, function, pointers
 from graphc.backends.native.made import Made, Maker, Setting, Stage
@@ -86,46 +87,23 @@ def _drawn(name: str, setting: Setting, stream: Stream) -> Made:
     return Made(text, (Stage(name, tasks),), helpers=stream.helpers)
 
 
-def _unit32(word: str) -> str:
-    return f"(float)(int32_t)({word} >> 8) * 0x1p-24f"
-
-
-def _unit64(high: str, low: str) -> str:
-    return f"((double)(int32_t)({high} >> 5) * 0x1p26 + (double)(int32_t)({low} >> 6)) * 0x1p-53"
-
-
 def random_uniform(name: str, setting: Setting) -> Made:
     """Numbers in [0, 1), of 24 or 53 random bits."""
     op = setting.node.op
     assert isinstance(op, RandomFloat)
     if op.dtype is float32:
-        values = [_unit32(word) for word in "abcd"]
         summary = "Numbers in [0, 1): element i is (word i >> 8) / 2^24."
-        return _drawn(name, setting, Stream("float", values, summary))
-    values = [_unit64("a", "b"), _unit64("c", "d")]
+        return _drawn(name, setting, Stream("float", uniform(op.dtype), summary))
     summary = "Numbers in [0, 1), of 27 bits of word 2i and 26 bits of word 2i + 1."
-    return _drawn(name, setting, Stream("double", values, summary))
+    return _drawn(name, setting, Stream("double", uniform(op.dtype), summary))
 
 
 def random_normal(name: str, setting: Setting) -> Made:
     """Numbers of mean zero and variance one, by Box and Muller."""
     op = setting.node.op
     assert isinstance(op, RandomFloat)
-    turn = 2 * math.pi
-    if op.dtype is float32:
-        kind, suffix = "float", "f"
-        angle = f"{float(float32.numpy.type(turn * 2**-24)).hex()}f"
-        values = [
-            text
-            for u, v in ("ab", "cd")
-            for text in (
-                f"((float)(int32_t)({u} >> 8) + 1) * 0x1p-24f",
-                f"(float)(int32_t)({v} >> 8) * {angle}",
-            )
-        ]
-    else:
-        kind, suffix = "double", ""
-        values = [f"1 - {_unit64('a', 'b')}", f"{_unit64('c', 'd')} * {turn!r}"]
+    kind, suffix = ("float", "f") if op.dtype is float32 else ("double", "")
+    values = [text for pair in polar(op.dtype) for text in pair]
     called = [f"{name}_{kind}" for name in ("log", "cos", "sin")]
     pairs = [
         f"const {kind} radius = __builtin_sqrt{suffix}(-2 * {called[0]}(y[i])), angle = y[i + 1];",
@@ -140,18 +118,10 @@ def random_integer(name: str, setting: Setting) -> Made:
     """Integers in [low, high)."""
     op = setting.node.op
     assert isinstance(op, RandomInteger)
-    size, kind = op.high - op.low, stored(op.dtype)
-    low = f" + UINT64_C({op.low % 2**64})" if op.low else ""
-    if op.words == 1:
-        found = [f"(UINT64_C({size}) * {word} >> 32)" for word in "abcd"]
-        how = f"word i * {size} >> 32"
-    else:
-        found = [f"({a} | (uint64_t){b} << 32)" for a, b in ("ab", "cd")]
-        found = [f"{x} % UINT64_C({size})" if size < 2**64 else x for x in found]
-        how = f"(word 2i + 2^32 word 2i + 1) mod {size}"
-    values = [f"({kind})(int64_t)({x}{low})" for x in found]
+    size = op.high - op.low
+    how = f"word i * {size} >> 32" if op.words == 1 else f"(word 2i + 2^32 word 2i + 1) mod {size}"
     summary = f"Integers in [{op.low}, {op.high}): element i is {op.low} + {how}."
-    return _drawn(name, setting, Stream(kind, values, summary))
+    return _drawn(name, setting, Stream(stored(op.dtype), integers(op), summary))
 
 
 def random_permutation(name: str, setting: Setting) -> Made:
@@ -162,8 +132,7 @@ def random_permutation(name: str, setting: Setting) -> Made:
         return NOTHING
     (size,) = y.shape
     arrays = Arrays(size, 32)
-    values = [f"{a} | (uint64_t){b} << 32" for a, b in ("ab", "cd")]
-    keys = Stream("uint64_t", values, f"{size} keys: word 2i + 2^32 word 2i + 1.")
+    keys = Stream("uint64_t", KEYS, f"{size} keys: word 2i + 2^32 word 2i + 1.")
     state = "const int64_t *restrict state"
     result, kind = f"{stored(y.dtype)} *restrict", stored(y.dtype)
     work = "unsigned char *restrict work"

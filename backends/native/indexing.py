@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from graphc.backends.c_language.checks import OUT_OF_RANGE, out_of_bounds
 from graphc.backends.c_language.statements import Lines
 from graphc.backends.native.checks import check_range
 from graphc.backends.native.copying import (
@@ -25,11 +26,9 @@ from graphc.backends.native.scattering import (
     scatter_reduce,
 )
 from graphc.backends.native.walks import (
-    OUT_OF_RANGE,
     Walk,
     along,
     at_positions,
-    out_of_bounds,
     pointer_of,
 )
 from graphc.ops.indexing import (
@@ -56,7 +55,7 @@ def gather(name: str, setting: Setting) -> Made:
         f"dimension {op.dim}."
     )
     made = _gathered(name, setting, walk, [], summary, pointers(setting, "x", "index"))
-    return replace(made, errors=out_of_bounds("RuntimeError", walk, op.dim))
+    return replace(made, errors=out_of_bounds("RuntimeError", walk.sizes, op.dim))
 
 
 def gather_nd(name: str, setting: Setting) -> Made:
@@ -76,7 +75,7 @@ def gather_nd(name: str, setting: Setting) -> Made:
     names = [pointer_of(i) for i in range(count)]
     made = _gathered(name, setting, walk, rest, summary, pointers(setting, "x", *names))
     is_table = count == 1 and not op.wrap
-    errors = OUT_OF_RANGE if is_table else out_of_bounds("IndexError", walk)
+    errors = OUT_OF_RANGE if is_table else out_of_bounds("IndexError", walk.sizes)
     return replace(made, errors=errors)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from graphc.backends.c_language.checks import OUT_OF_RANGE, out_of_bounds
 from graphc.backends.c_language.statements import Lines
 from graphc.backends.c_language.types import computed, is_low, load, store
 from graphc.backends.native.copying import (
@@ -25,12 +26,10 @@ from graphc.backends.native.copying import (
 )
 from graphc.backends.native.made import SMALL, Made, Setting, Stage
 from graphc.backends.native.walks import (
-    OUT_OF_RANGE,
     Walk,
     along,
     at_positions,
     each,
-    out_of_bounds,
     pointer_of,
 )
 from graphc.backends.native.windows import conversions
@@ -172,7 +171,7 @@ def scatter_add(name: str, setting: Setting) -> Made:
     return Scattering(
         setting, walk, (), None, tuple(pointers(setting, "values", "index")), added(y.dtype),
         f"{_summed(values, y)}, at places along dimension {op.dim}.",
-        errors=out_of_bounds("RuntimeError", walk, op.dim), adds=True,
+        errors=out_of_bounds("RuntimeError", walk.sizes, op.dim), adds=True,
     ).made(name)  # fmt: skip
 
 
@@ -185,7 +184,7 @@ def scatter(name: str, setting: Setting) -> Made:
         setting, walk, (), x, tuple(pointers(setting, "x", "values", "index")), written,
         f"{spelled_shape(values.shape)} values written into {spelled_shape(y.shape)}, at places "
         f"along dimension {op.dim}.",
-        errors=out_of_bounds("RuntimeError", walk, op.dim),
+        errors=out_of_bounds("RuntimeError", walk.sizes, op.dim),
     ).made(name)  # fmt: skip
 
 
@@ -199,7 +198,7 @@ def scatter_reduce(name: str, setting: Setting) -> Made:
         setting, walk, (), x, tuple(pointers(setting, "x", "values", "index")), statement,
         f"{spelled_shape(y.shape)} combined by {op.combine} with {spelled_shape(values.shape)} "
         f"values, at places along dimension {op.dim}.",
-        helpers, out_of_bounds("RuntimeError", walk, op.dim),
+        helpers, out_of_bounds("RuntimeError", walk.sizes, op.dim),
     ).made(name)  # fmt: skip
 
 
@@ -220,7 +219,7 @@ def index_sum(name: str, setting: Setting) -> Made:
         setting, walk, tuple(rest), None, tuple(pointers(setting, "values", *names)),
         added(y.dtype),
         f"{_summed(values, y)}, at positions of its first dimensions.",
-        errors=OUT_OF_RANGE if is_table else out_of_bounds("IndexError", walk),
+        errors=OUT_OF_RANGE if is_table else out_of_bounds("IndexError", walk.sizes),
         skip=op.skip, adds=True,
     ).made(name)  # fmt: skip
 
@@ -243,7 +242,7 @@ def index_put(name: str, setting: Setting) -> Made:
         added(y.dtype) if op.accumulate else written,
         f"{spelled_shape(values.shape)} values {what} {spelled_shape(y.shape)}, at "
         f"{spelled_shape(shape)} positions.",
-        errors=out_of_bounds("IndexError", walk), adds=op.accumulate,
+        errors=out_of_bounds("IndexError", walk.sizes), adds=op.accumulate,
     ).made(name)  # fmt: skip
 
 

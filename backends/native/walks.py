@@ -79,6 +79,11 @@ class Walk:
             "passes": passes if last else [],
         }
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of each index, how many positions there are."""
+        return tuple(index.size for index in self.indices)
+
     def _moved(self, pointer: Pointer, slot: int) -> Pointer:
         for axis, index in zip(self.axes, INDICES, strict=False):
             pointer = pointer.moved(axis.steps[slot], index)
@@ -159,15 +164,3 @@ def each(
     if not axes:
         lines.add(statement(target.element, source.element))
     lines.close(max(0, len(axes) - 1))
-
-
-def out_of_bounds(kind: str, walk: Walk, first: int = 0) -> tuple[tuple[str, str], ...]:
-    """The error of each index; ``first``: the dimension of the first one, as it is told."""
-    return tuple(
-        (kind, f"index {{}} is out of bounds for dimension {first + i} with size {index.size}")
-        for i, index in enumerate(walk.indices)
-    )
-
-
-OUT_OF_RANGE = (("IndexError", "index out of range in self"),)
-"""The error of the index of an embedding."""

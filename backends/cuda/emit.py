@@ -99,8 +99,8 @@ class Emission:
         orders: Mapping[Result, Order] = {}
         self.memory = CudaPlacement(graph, orders)
         self.names = Names(RESERVED)
-        self.functions: dict[str, tuple[str, Made]] = {}
-        """By its text without a name: each kernel's name and what it is."""
+        self.functions: dict[Made, tuple[str, Made]] = {}
+        """By what it is without a name: each kernel's name, and what it is with it."""
         self.texts: list[Text] = []
         self.helpers: set[str] = set()
         self.errors: list[tuple[str, str, str]] = []
@@ -176,7 +176,7 @@ class Emission:
         return self._named(made, _function(kernel), str(kernel.origin))
 
     def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
-        found = self.functions.get(made.text)
+        found = self.functions.get(made)
         if found is not None:
             return found
         name = self.names.new(f"{wish}_{len(self.functions)}")
@@ -185,7 +185,7 @@ class Emission:
             replace(x, function=x.function.replace(PLACEHOLDER, name)) for x in made.launches
         )
         named = replace(made, text=text, launches=launches)
-        self.functions[made.text] = (name, named)
+        self.functions[made] = (name, named)
         self.helpers |= made.helpers
         self.texts.append(Text(name, origin or wish, f"{prelude(made.helpers)}\n{text}\n"))
         return name, named

@@ -92,8 +92,8 @@ class Emission:
         known = settled(graph) if prepares else frozenset()
         self.memory = Memory(graph, chosen_orders(graph), known)
         self.names = Names(RESERVED)
-        self.functions: dict[tuple[str, tuple[int, ...]], tuple[str, Made]] = {}
-        """By its text without a name, and what it keeps: each kernel's name and what it is."""
+        self.functions: dict[Made, tuple[str, Made]] = {}
+        """By what it is without a name: each kernel's name, and what it is with it."""
         self.texts: list[Text] = []
         self.definitions: list[Definition] = []
         self.helpers: set[str] = set()
@@ -173,8 +173,7 @@ class Emission:
         return self._named(made, _function(kernel), str(kernel.origin))
 
     def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
-        key = (made.text, made.kept)
-        found = self.functions.get(key)
+        found = self.functions.get(made)
         if found is not None:
             return found
         name = self.names.new(f"{wish}_{len(self.functions)}")
@@ -183,7 +182,7 @@ class Emission:
             replace(x, function=x.function.replace(PLACEHOLDER, name)) for x in made.stages
         )
         named = replace(made, text=text, stages=stages)
-        self.functions[key] = (name, named)
+        self.functions[made] = (name, named)
         self.helpers |= made.helpers | ({"fail"} if made.errors else set())
         self.definitions.append(Definition(text, named))
         alone = prelude(made.helpers | ({"fail"} if made.errors else set()))

@@ -126,3 +126,15 @@ def test_what_is_out_of_range_is_an_error(backend: Backend) -> None:
     with pytest.raises(IndexError, match="index 7 is out of range"):
         step(np.array([0, 7, 9]))
     np.testing.assert_array_equal(np.asarray(step(np.array([2, 2, 2]))[0]), [2, 2, 2])
+
+
+def test_equal_checks_have_errors_of_their_own(backend: Backend) -> None:
+    """A kernel that serves both must not tell the one's error for the other."""
+    a, b = (make_input(label, TensorType((3,), int64)) for label in "ab")
+    checked = CheckRange(0, 4, "row {}")(a), CheckRange(0, 4, "size {}", "ValueError")(b)
+    step = Program(Graph((a, b), checked), backend).executable.bind([])
+    right, wrong = np.array([0, 1, 2]), np.array([0, 9, 2])
+    with pytest.raises(IndexError, match="row 9"):
+        step(wrong, right)
+    with pytest.raises(ValueError, match="size 9"):
+        step(right, wrong)

@@ -5,7 +5,6 @@ A convolution is a product whose operands are found by index: no columns are wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -16,7 +15,7 @@ from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
-from graphc.lowering.operands import Operand
+from graphc.lowering.operands import Operand, spread
 from graphc.ops.convolution import (
     Convolution,
     ConvolutionInputGrad,
@@ -92,20 +91,17 @@ def matmul(name: str, setting: Setting) -> Made:
     """The batched matrix product; leading axes broadcast."""
     (x, w), y, cells = setting.operands, setting.results[0], Cells(name, setting)
     lead = y.shape[:-2]
-    names, lines = split_names("batch", lead)
+    batch = Side([f"batch_{axis}" for axis in range(len(lead))], lead)
 
     def start(operand: Operand) -> str:
-        own = operand.shape[:-2]
-        strides = (0,) * (len(lead) - len(own)) + tuple(
-            0 if n == 1 else s for n, s in zip(own, operand.strides[:-2], strict=True)
-        )
-        return terms(strides, names)
+        return terms(spread(operand, len(y.shape)).strides[:-2], batch.names)
 
-    product = Product(prod(lead), y.shape[-2], y.shape[-1], x.shape[-1], lines)
-    product.of_batch += [
+    product = Product(prod(lead), y.shape[-2], y.shape[-1], x.shape[-1])
+    product.of_batch = [
+        *batch.indices("batch"),
         f"const long batch_a = {start(x)};",
         f"const long batch_b = {start(w)};",
-        f"const long batch_y = {terms(y.strides[:-2], names)};",
+        f"const long batch_y = {terms(y.strides[:-2], batch.names)};",
     ]
     product.of_a = [f"const long place = batch_a + {terms(x.strides[-2:], ('i', 'k'))};"]
     product.of_b = [f"const long place = batch_b + {terms(w.strides[-2:], ('k', 'j'))};"]
@@ -113,23 +109,73 @@ def matmul(name: str, setting: Setting) -> Made:
     return _made(cells, product, f"{spelled(x.shape)} @ {spelled(w.shape)}")
 
 
-def split_names(flat: str, shape: Shape) -> tuple[list[str], list[str]]:
-    """Names of the indices of a flat one that is an int, and their declarations."""
-    names = [f"{flat}_{axis}" for axis in range(len(shape))]
-    return names, split(flat, shape, names, "int")
+@dataclass(frozen=True)
+class Side:
+    """The axes that a dimension of a product is made of: their indices' names, their extents."""
+
+    names: list[str]
+    extents: Shape
+
+    def indices(self, flat: str) -> list[str]:
+        """The declarations of the indices that a flat one stands for."""
+        return split(flat, self.extents, self.names, "int")
 
 
-def _declared(names: Sequence[str], shape: Shape, flat: str) -> list[str]:
-    return split(flat, shape, names, "int")
+def _pixels(y: Operand, letter: str) -> Side:
+    """The elements of a channel, of all images."""
+    return Side(["image", *_names(letter, len(y.shape) - 2)], (y.shape[0], *y.shape[2:]))
 
 
-def _input(op: Window, outputs: Sequence[str], taps: Sequence[str], sizes: Shape) -> list[str]:
+def _taps(channels: int, w: Operand) -> Side:
+    """The elements of a weight that make one of another channel."""
+    return Side(["channel", *_names("t", len(w.shape) - 2)], (channels, *w.shape[2:]))
+
+
+def _convolved(
+    cells: Cells,
+    rows: Side,
+    inner: Side,
+    columns: int,
+    inside: list[str],
+    places: tuple[str, str, str],
+    summary: str,
+) -> Made:
+    """A product for each group, by where elements of its operands and of its result are found."""
+    op = cells.setting.node.op
+    assert isinstance(op, Window)
+    a, b, result = (f"const long place = {place};" for place in places)
+    product = Product(op.groups, prod(rows.extents), columns, prod(inner.extents))
+    product.of_a = [*rows.indices("i"), *inner.indices("k"), *inside, a]
+    product.of_b = [*inner.indices("k"), b]
+    product.of_result = [*rows.indices("i"), result]
+    return _made(cells, product, summary)
+
+
+def _input(op: Window, pixels: Side, taps: Side, x: Operand) -> list[str]:
     """Where in the input a tap of an output lies, and whether inside."""
     lines, inside = [], []
-    for axis, size in enumerate(sizes):
+    for axis, size in enumerate(x.shape[2:]):
         s, p, d = op.stride[axis], op.padding[axis], op.dilation[axis]
-        lines.append(f"const int x{axis} = {outputs[axis]} * {s} + {taps[axis]} * {d} - {p};")
+        out, tap = pixels.names[1 + axis], taps.names[1 + axis]
+        lines.append(f"const int x{axis} = {out} * {s} + {tap} * {d} - {p};")
         inside.append(f"x{axis} >= 0 && x{axis} < {size}")
+    return [*lines, f"const bool inside = {' && '.join(inside)};"]
+
+
+def _input_place(x: Operand, channels: int) -> str:
+    """The element of the input that is meant then."""
+    names = ["image", f"(batch * {channels} + channel)", *_names("x", len(x.shape) - 2)]
+    return terms(x.strides, names)
+
+
+def _output(op: Window, dy: Operand) -> list[str]:
+    """Which output a tap of an input meets, and whether there is one."""
+    lines, inside = [], []
+    for axis, size in enumerate(dy.shape[2:]):
+        s, p, d = op.stride[axis], op.padding[axis], op.dilation[axis]
+        lines.append(f"const int f{axis} = x{axis} + {p} - t{axis} * {d};")
+        lines.append(f"const int o{axis} = f{axis} / {s};")
+        inside.append(f"f{axis} >= 0 && f{axis} % {s} == 0 && o{axis} < {size}")
     return [*lines, f"const bool inside = {' && '.join(inside)};"]
 
 
@@ -141,93 +187,51 @@ def convolution(name: str, setting: Setting) -> Made:
     """Outputs of all channels of a group: [pixels, taps] @ [taps, channels]."""
     op, (x, w), y = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, Convolution)
-    cells, rank = Cells(name, setting), len(y.shape) - 2
     inputs, outputs = w.shape[1], w.shape[0] // op.groups
-    pixels, taps = (y.shape[0], *y.shape[2:]), (inputs, *w.shape[2:])
-    own, tap = ["image", *_names("o", rank)], ["channel", *_names("t", rank)]
-    at = _names("x", rank)
-    product = Product(op.groups, prod(pixels), outputs, prod(taps))
-    product.of_a = [
-        *_declared(own, pixels, "i"),
-        *_declared(tap, taps, "k"),
-        *_input(op, own[1:], tap[1:], x.shape[2:]),
-        f"const long place = {terms(x.strides, ['image', f'(batch * {inputs} + channel)', *at])};",
-    ]
-    product.of_b = [
-        *_declared(tap, taps, "k"),
-        f"const long place = {terms(w.strides, [f'(batch * {outputs} + j)', *tap])};",
-    ]
-    target = ["image", f"(batch * {outputs} + j)", *own[1:]]
-    product.of_result = [
-        *_declared(own, pixels, "i"),
-        f"const long place = {terms(y.strides, target)};",
-    ]
-    return _made(cells, product, f"{spelled(x.shape)} convolved with {spelled(w.shape)}")
+    pixels, taps = _pixels(y, "o"), _taps(inputs, w)
+    output = f"(batch * {outputs} + j)"
+    places = (
+        _input_place(x, inputs),
+        terms(w.strides, [output, *taps.names]),
+        terms(y.strides, ["image", output, *pixels.names[1:]]),
+    )
+    inside = _input(op, pixels, taps, x)
+    summary = f"{spelled(x.shape)} convolved with {spelled(w.shape)}"
+    return _convolved(Cells(name, setting), pixels, taps, outputs, inside, places, summary)
 
 
 def convolution_input_grad(name: str, setting: Setting) -> Made:
     """What flows to the input: [pixels, taps] @ [taps, channels], of the output's gradient."""
     op, (dy, w), dx = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, ConvolutionInputGrad)
-    cells, rank = Cells(name, setting), len(dx.shape) - 2
     inputs, outputs = w.shape[1], w.shape[0] // op.groups
-    pixels, taps = (dx.shape[0], *dx.shape[2:]), (outputs, *w.shape[2:])
-    own, tap = ["image", *_names("x", rank)], ["channel", *_names("t", rank)]
-    product = Product(op.groups, prod(pixels), inputs, prod(taps))
-    lines, inside = [], []
-    for axis in range(rank):
-        s, p, d = op.stride[axis], op.padding[axis], op.dilation[axis]
-        lines.append(f"const int f{axis} = x{axis} + {p} - t{axis} * {d};")
-        lines.append(f"const int o{axis} = f{axis} / {s};")
-        inside.append(f"f{axis} >= 0 && f{axis} % {s} == 0 && o{axis} < {dy.shape[2 + axis]}")
-    source = ["image", f"(batch * {outputs} + channel)", *_names("o", rank)]
-    product.of_a = [
-        *_declared(own, pixels, "i"),
-        *_declared(tap, taps, "k"),
-        *lines,
-        f"const bool inside = {' && '.join(inside)};",
-        f"const long place = {terms(dy.strides, source)};",
-    ]
-    weight = [f"(batch * {outputs} + channel)", "j", *tap[1:]]
-    product.of_b = [
-        *_declared(tap, taps, "k"),
-        f"const long place = {terms(w.strides, weight)};",
-    ]
-    target = ["image", f"(batch * {inputs} + j)", *own[1:]]
-    product.of_result = [
-        *_declared(own, pixels, "i"),
-        f"const long place = {terms(dx.strides, target)};",
-    ]
-    return _made(cells, product, f"What flows from {spelled(dy.shape)} to {spelled(dx.shape)}")
+    pixels, taps = _pixels(dx, "x"), _taps(outputs, w)
+    output = f"(batch * {outputs} + channel)"
+    places = (
+        terms(dy.strides, ["image", output, *_names("o", len(dy.shape) - 2)]),
+        terms(w.strides, [output, "j", *taps.names[1:]]),
+        terms(dx.strides, ["image", f"(batch * {inputs} + j)", *pixels.names[1:]]),
+    )
+    inside = _output(op, dy)
+    summary = f"What flows from {spelled(dy.shape)} to {spelled(dx.shape)}"
+    return _convolved(Cells(name, setting), pixels, taps, inputs, inside, places, summary)
 
 
 def convolution_weight_grad(name: str, setting: Setting) -> Made:
     """What flows to the weight: [taps, pixels] @ [pixels, channels]."""
     op, (x, dy), dw = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, ConvolutionWeightGrad)
-    cells, rank = Cells(name, setting), len(dw.shape) - 2
     inputs, outputs = dw.shape[1], dw.shape[0] // op.groups
-    pixels, taps = (dy.shape[0], *dy.shape[2:]), (inputs, *dw.shape[2:])
-    own, tap = ["image", *_names("o", rank)], ["channel", *_names("t", rank)]
-    at = _names("x", rank)
-    product = Product(op.groups, prod(taps), outputs, prod(pixels))
-    product.of_a = [
-        *_declared(tap, taps, "i"),
-        *_declared(own, pixels, "k"),
-        *_input(op, own[1:], tap[1:], x.shape[2:]),
-        f"const long place = {terms(x.strides, ['image', f'(batch * {inputs} + channel)', *at])};",
-    ]
-    source = ["image", f"(batch * {outputs} + j)", *own[1:]]
-    product.of_b = [
-        *_declared(own, pixels, "k"),
-        f"const long place = {terms(dy.strides, source)};",
-    ]
-    target = [f"(batch * {outputs} + j)", *tap]
-    product.of_result = [
-        *_declared(tap, taps, "i"),
-        f"const long place = {terms(dw.strides, target)};",
-    ]
-    return _made(cells, product, f"What flows to a weight of {spelled(dw.shape)}")
+    pixels, taps = _pixels(dy, "o"), _taps(inputs, dw)
+    output = f"(batch * {outputs} + j)"
+    places = (
+        _input_place(x, inputs),
+        terms(dy.strides, ["image", output, *pixels.names[1:]]),
+        terms(dw.strides, [output, *taps.names]),
+    )
+    inside = _input(op, pixels, taps, x)
+    summary = f"What flows to a weight of {spelled(dw.shape)}"
+    return _convolved(Cells(name, setting), taps, pixels, outputs, inside, places, summary)
 
 
 CONTRACTION: dict[str, Maker] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import threading
 from collections.abc import Sequence
 from math import prod
@@ -13,11 +12,9 @@ import numpy as np
 from graphc.backend import Sources, Step
 from graphc.backends.cuda.driver import Graph, device
 from graphc.backends.cuda.emit import Address, Call, Interface
+from graphc.backends.cuda.failures import raise_first, untouched
 from graphc.ir.types import TensorType
 from graphc.passes.plan_memory import padded
-
-NO_PLACE = 2**63 - 1
-"""What a check's place is while it has not failed."""
 
 
 class CudaExecutable:
@@ -58,7 +55,7 @@ class _Step:
             self.places["constant", number] = size
             size += padded(array.nbytes)
         self.places["arena", 0], self.places["failed", 0] = 0, size
-        self.untouched = np.array([NO_PLACE, 0] * len(facts.errors), np.int64)
+        self.untouched = untouched(facts)
         size += padded(self.untouched.nbytes)
         self.memory = self.device.allocate(size, f"a program with {facts.arena_bytes:,} of them")
         self.base = int(self.memory)
@@ -116,7 +113,7 @@ class _Step:
         self.device.synchronize()
         for target, array in fresh.values():
             target[...] = array
-        self._raise(failed.reshape(-1, 2))
+        raise_first(facts, failed)
         return outputs
 
     def _written(self, inputs: Sequence[Any]) -> dict[tuple[str, int], tuple[Any, Any]]:
@@ -147,13 +144,6 @@ class _Step:
                 function, grid, block, arguments = each
                 if prod(grid):
                     function._launch_kernel(grid, block, arguments, 0, stream)
-
-    def _raise(self, failed: Any) -> None:
-        for (name, message, kernel), (place, value) in zip(self.facts.errors, failed, strict=True):
-            if place != NO_PLACE:
-                error: Exception = getattr(builtins, name)(message.replace("{}", str(value)))
-                error.kernel = kernel  # type: ignore[attr-defined]
-                raise error
 
 
 def _fresh(type_: TensorType) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 from weakref import finalize
@@ -12,10 +11,8 @@ import numpy as np
 from graphc.backend import Executable, Sources, Step
 from graphc.backends.cuda import CudaBackend
 from graphc.backends.cuda.emit import Address, Call, Interface
+from graphc.backends.cuda.failures import raise_first, untouched
 from tests.cuda.emulation import Module, runtime
-
-NO_PLACE = 2**63 - 1
-"""What a check's place is while it has not failed."""
 
 
 class EmulatedBackend(CudaBackend):
@@ -58,7 +55,7 @@ class EmulatedExecutable:
             "output": [empty(x.shape, x.dtype.numpy) for x in facts.outputs],
             "arena": [empty((max(1, facts.arena_bytes),), np.dtype(np.uint8))],
             "constant": self.constants,
-            "failed": [np.array([NO_PLACE, 0] * max(1, len(facts.errors)))],
+            "failed": [untouched(facts)],
             "nowhere": [np.zeros(2)],
         }
         if self.module is not None and self.module.check:
@@ -78,7 +75,7 @@ class EmulatedExecutable:
             state[number][...] = arrays["state"][number]
         for number in facts.written_inputs:
             inputs[number][...] = arrays["input"][number]
-        self._raise(arrays["failed"][0].reshape(-1, 2))
+        raise_first(facts, arrays["failed"][0])
         return arrays["output"]
 
     def _watch(self, arrays: dict[str, list[Any]]) -> None:
@@ -88,15 +85,6 @@ class EmulatedExecutable:
                 fresh = where in ("output", "arena")
                 runtime().emulator_region_add(x.ctypes.data, x.nbytes, int(fresh))
                 finalize(x, runtime().emulator_region_del, x.ctypes.data)
-
-    def _raise(self, failed: Any) -> None:
-        for (name, message, kernel), (place, value) in zip(
-            self.interface.errors, failed, strict=False
-        ):
-            if place != NO_PLACE:
-                error = getattr(builtins, name)(message.replace("{}", str(value)))
-                error.kernel = kernel
-                raise error
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Any:

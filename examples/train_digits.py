@@ -45,8 +45,9 @@ def load():
     return train_test_split(images, labels, test_size=0.25, random_state=0, stratify=labels)
 
 
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.manual_seed(0)
-model = Digits()
+model = Digits().to(device)
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
@@ -64,8 +65,8 @@ def accuracy(x, y):
     """The share of the digits that the model names right."""
     model.eval()
     with torch.no_grad():
-        named = model(torch.from_numpy(x)).argmax(dim=1)
-    return (named == torch.from_numpy(y)).float().mean().item()
+        named = model(torch.from_numpy(x).to(device)).argmax(dim=1)
+    return (named.cpu() == torch.from_numpy(y)).float().mean().item()
 
 
 def main():
@@ -77,7 +78,8 @@ def main():
         for epoch in range(EPOCHS):
             shuffled = order.permutation(len(x_train))[: batches * BATCH].reshape(batches, BATCH)
             for batch in shuffled:
-                loss = step(torch.from_numpy(x_train[batch]), torch.from_numpy(y_train[batch]))
+                x, y = (torch.from_numpy(part[batch]) for part in (x_train, y_train))
+                loss = step(x.to(device), y.to(device))
                 progress.update()
             progress.set_postfix(epoch=epoch + 1, loss=f"{loss.item():.4f}")
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from traceback import extract_tb
 from typing import Any, Protocol
 
-from graphc.errors import GraphcNotImplementedError
+from graphc.errors import (
+    GraphcError,
+    GraphcIndexError,
+    GraphcNotImplementedError,
+    GraphcRuntimeError,
+    GraphcValueError,
+)
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 
@@ -62,6 +69,25 @@ class Backend(Protocol):
 
     def build(self, sources: Sources) -> Executable:
         """Compile and load; the only stage that needs a compiler or a device."""
+
+
+FAILURES: dict[type[Exception], type[GraphcError]] = {
+    IndexError: GraphcIndexError,
+    ValueError: GraphcValueError,
+    RuntimeError: GraphcRuntimeError,
+}
+"""What stands for the errors of kernels that look at numbers, such as an index out of range."""
+
+
+def explained(sources: Sources, error: Exception) -> Exception:
+    """The error of a step, with the line of the user's program that it comes from."""
+    kind = FAILURES.get(type(error))
+    if kind is None:
+        return error
+    names = {frame.name for frame in extract_tb(error.__traceback__)}
+    names.add(getattr(error, "kernel", ""))  # of a kernel that has no frame
+    found = next((k.origin for k in sources.kernels if k.name in names), "")
+    return kind(f"{error}\n  in {found}" if found else str(error))
 
 
 def claims(backend: Backend, node: Node) -> bool:

@@ -66,8 +66,10 @@ def _stand_ins(trace: CapturingTrace, nest: Any, path: str, made: dict[int, Tens
 
 
 def _stand_in(trace: CapturingTrace, x: Tensor, path: str) -> Tensor:
-    type_, requires_grad, contiguous = signature_of(x)
-    node = make_input(path, type_, requires_grad=requires_grad, contiguous=contiguous)
+    type_, requires_grad, contiguous, device = signature_of(x)
+    node = make_input(
+        path, type_, requires_grad=requires_grad, contiguous=contiguous, device=device
+    )
     tensor = bare()
     tensor._node, tensor._serial = node, trace.serial
     tensor._requires_grad = requires_grad

@@ -203,8 +203,9 @@ def _shown(x: Any) -> str:
 
 
 def signature_of(tensor: Tensor) -> tuple[Any, ...]:
-    """What tells one tensor from another for a program: type, need of a gradient, layout."""
+    """What tells tensors apart for a program: type, need of a gradient, layout, device."""
     storage = tensor._storage
     if storage is None or tensor._pending:
-        return tensor._type, tensor.requires_grad, True
-    return storage.type, tensor.requires_grad, storage.array.flags.c_contiguous
+        return tensor._type, tensor.requires_grad, True, str(tensor.device)
+    contiguous = storage.array.flags.c_contiguous
+    return storage.type, tensor.requires_grad, contiguous, storage.device

@@ -23,19 +23,20 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r < 0:
         raise GraphcRuntimeError(f"Expect a non-negative number, but got {r}")
     if not r:
-        return held(np.empty(0, input.dtype.numpy))
+        return held(np.empty(0, input.dtype.numpy), input.device)
     choose: Callable[..., Any] = (
         combinations_with_replacement if with_replacement else _combinations
     )
     chosen = np.array(list(choose(range(len(input)), r)), np.int64).reshape(-1, r)
-    columns = [LIFTED["index_select"](input, 0, held(places)) for places in chosen.T.copy()]
+    rows = [held(places, input.device) for places in chosen.T.copy()]
+    columns = [LIFTED["index_select"](input, 0, places) for places in rows]
     return LIFTED["stack"](columns, 1)  # type: ignore[no-any-return]
 
 
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The p-norm of the difference of each two rows."""
     count = input.shape[0] if input.ndim else 0
-    pairs = [held(places) for places in np.triu_indices(count, 1)]
+    pairs = [held(places, input.device) for places in np.triu_indices(count, 1)]
     return LIFTED["pair_distances"](input, p, *pairs)  # type: ignore[no-any-return]
 
 

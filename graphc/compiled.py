@@ -89,7 +89,8 @@ class Compiled:
         for x in args:
             if not isinstance(x, Tensor) or x._pending or x._storage is None:
                 return self._call_nested(seen, args, kwargs)
-            key += (x._storage.type, x.requires_grad, x._storage.array.flags.c_contiguous)
+            found = x._storage
+            key += (found.type, x.requires_grad, found.array.flags.c_contiguous, found.device)
         return self._call(seen, list(args), (*key, (dict, 0)), args, kwargs)
 
     def _call_nested(self, seen: Seen, args: Any, kwargs: Any) -> Any:

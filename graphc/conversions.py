@@ -11,6 +11,7 @@ from graphc.from_data import TypedTensor
 from graphc.functions.operands import C_NAMES, dtype_given
 from graphc.ir import dtype as types
 from graphc.ir.dtype import DType
+from graphc.memory import on_device
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 from graphc.typename import typename
@@ -62,9 +63,9 @@ def to(
             raise GraphcTypeError(
                 f"to() received an invalid combination of arguments - got {typename(given)}"
             )
-    if device is not None:
-        usable(device)
-    return _converted(self, self.dtype if dtype is None else dtype_given(dtype), copy)
+    made = self if device is None else on_device(self, usable(device))
+    found = self.dtype if dtype is None else dtype_given(dtype)
+    return _converted(made, found, copy and made is self)
 
 
 def _caster(name: str, dtype: DType) -> Callable[..., Tensor]:
@@ -78,15 +79,14 @@ def _caster(name: str, dtype: DType) -> Callable[..., Tensor]:
 
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """On the CPU."""
-    return self
+    return on_device(self, "cpu")
 
 
 def cuda(
     self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
 ) -> Tensor:
     """On a CUDA device."""
-    usable("cuda" if device is None else device)
-    return self
+    return on_device(self, usable("cuda" if device is None else device))
 
 
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -104,8 +104,8 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """In the type of ``other``."""
-    return _converted(self, other.dtype)
+    """In the type of ``other``, and where it is."""
+    return _converted(on_device(self, other._place), other.dtype)
 
 
 METHODS: dict[str, Any] = {

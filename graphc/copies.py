@@ -29,11 +29,11 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         )
     if id(self) in memo:
         return memo[id(self)]  # type: ignore[no-any-return]
-    array = self._value()
+    array = self._memory()
     base = self._base
     root = None if base is None else memo.get(("root", id(base)))  # type: ignore[call-overload]
     if root is None and base is not None:
-        root = memo["root", id(base)] = rebuild(Tensor, base._value().copy(), False)  # type: ignore[index]
+        root = memo["root", id(base)] = rebuild(Tensor, base._memory().copy(), False)  # type: ignore[index]
     made = rebuild(type(self), array.copy() if root is None else array, self._requires_grad)
     if root is not None and not _look_into(made, self, root):
         made._storage = Storage(array.copy())
@@ -67,12 +67,16 @@ def shallow_copy(self: Tensor) -> Tensor:
 
 
 def rebuild(
-    kind: type[Tensor], array: Any, requires_grad: bool, attributes: dict[str, Any] | None = None
+    kind: type[Tensor],
+    array: Any,
+    requires_grad: bool,
+    attributes: dict[str, Any] | None = None,
+    device: str = "",
 ) -> Tensor:
     """A tensor from its numbers, as unpickling makes it; the user's attributes come along."""
     made = kind.__new__(kind)
     made.__dict__.update(attributes or {})
-    made._storage = Storage(array)
+    made._storage = Storage(array, device=device)
     made._requires_grad = requires_grad
     return made
 
@@ -80,7 +84,8 @@ def rebuild(
 def reduce_ex(self: Tensor, protocol: Any) -> Any:
     """Pickles as the numbers and whether a gradient is wanted."""
     array = np.ascontiguousarray(self._value()).reshape(self._type.shape)
-    return rebuild, (type(self), array, self.requires_grad, _own_attributes(self))
+    settings = self.requires_grad, _own_attributes(self), self._place
+    return rebuild, (type(self), array, *settings)
 
 
 METHODS: dict[str, Any] = {

@@ -29,12 +29,12 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if as_tuple:
         x = input if input.ndim else input.reshape(1)
         return tuple(nonzero_places(x, "nonzero"))
-    return held(np.argwhere(numbers_of(input, "nonzero")))
+    return held(np.argwhere(numbers_of(input, "nonzero")), input.device)
 
 
 def argwhere(input: Tensor) -> Tensor:
     """Where the elements are that are not zero: a row of indices for each."""
-    return held(np.argwhere(numbers_of(input, "argwhere")))
+    return held(np.argwhere(numbers_of(input, "argwhere")), input.device)
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
@@ -52,7 +52,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
         raise GraphcRuntimeError("masked_select: expected BoolTensor for mask")
     shape = broadcast_shapes(tuple(mask.shape), tuple(input.shape))
     holds = np.broadcast_to(numbers_of(mask, "masked_select"), shape)
-    place = held(np.flatnonzero(holds))
+    place = held(np.flatnonzero(holds), input.device)
     return LIFTED["selected"](input, shape, place)  # type: ignore[no-any-return]
 
 
@@ -128,7 +128,8 @@ def _runs(rows: Array) -> tuple[Array, Array, Array]:
 def _kept(x: Tensor, places: Array, axis: int | None, step: str, function: str) -> Tensor:
     """The elements or slices at ``places``, without a derivative."""
     array = x._value()
-    values = held(array.reshape(-1)[places] if axis is None else array.take(places, axis))
+    kept = array.reshape(-1)[places] if axis is None else array.take(places, axis)
+    values = held(kept, x.device)
     if not x.requires_grad:
         return values
     missing = f"the derivative for '{function}' is not implemented."
@@ -146,9 +147,9 @@ def _asked(
     found = [values]
     if inverse[0]:
         shape = tuple(x.shape) if dim is None else (-1,)
-        found.append(held(inverse[1].reshape(shape)))
+        found.append(held(inverse[1].reshape(shape), x.device))
     if counts[0]:
-        found.append(held(counts[1]))
+        found.append(held(counts[1], x.device))
     return tuple(found) if len(found) > 1 else values
 
 
@@ -165,11 +166,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if input.ndim != 1 or (numbers.size and numbers.min() < 0):
         raise GraphcRuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None or not numbers.size:
-        return held(np.bincount(numbers, minlength=minlength).astype(np.int64))
+        return held(np.bincount(numbers, minlength=minlength).astype(np.int64), input.device)
     if weights.ndim != 1 or weights.shape != input.shape:
         raise GraphcRuntimeError("weights should be 1-d and have the same length as input")
     found = np.bincount(numbers, weights._value().astype(np.float64), minlength)
-    total = held(found.astype(np.float32 if weights.dtype.name == "float32" else np.float64))
+    kind = np.float32 if weights.dtype.name == "float32" else np.float64
+    total = held(found.astype(kind), input.device)
     if not weights.requires_grad:
         return total
     missing = "derivative for aten::bincount is not implemented"
@@ -251,7 +253,8 @@ def _places(repeats: Tensor, output_size: int | None) -> Tensor:
         raise GraphcRuntimeError("repeats can not be negative")
     if output_size not in (None, counts.sum()):
         raise GraphcRuntimeError("allocated size does not match required size")
-    return held(np.repeat(np.arange(len(counts)), counts).astype(repeats.dtype.numpy))
+    places = np.repeat(np.arange(len(counts)), counts).astype(repeats.dtype.numpy)
+    return held(places, repeats.device)
 
 
 _SHARED = (nonzero, argwhere, masked_select, unique, unique_consecutive, bincount)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +38,15 @@ class Device:
                 f"type (string) must not include an index because index was passed: {type}"
             )
         return _made(found.type, index)
+
+    def __enter__(self) -> Device:
+        """Within ``with``, tensors are made here unless another device is asked for."""
+        PLACES.outer.append(PLACES.default)
+        PLACES.default = usable(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        PLACES.default = PLACES.outer.pop()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"attribute '{name}' of 'torch.device' objects is not writable")
@@ -83,15 +93,46 @@ def device_named(name: str) -> Device:
 device = Device
 
 
+class Places(threading.local):
+    """Where this thread makes tensors unless it is told otherwise, and its device of each kind."""
+
+    def __init__(self) -> None:
+        self.default = "cpu"
+        self.outer: list[str] = []
+        """The defaults of the ``with`` blocks around."""
+        self.current = 0
+        """The number that ``cuda`` without one means."""
+
+
+PLACES = Places()
+
+
 def usable(given: Any) -> str:
     """The name of the device that a tensor is asked to be on. Raises where there is none."""
     if given is None:
+        return PLACES.default
+    if given == "cpu":
         return "cpu"
     try:
-        if device(given).type == "cuda":
-            raise GraphcRuntimeError("No CUDA GPUs are available: tensors are on the CPU")
+        return _usable(device(given))
     except GraphcError as error:
         from graphc.origins import here, located
 
         raise located(error, here("device"), [given]) from None
-    return "cpu"
+
+
+def _usable(found: Device) -> str:
+    if found.type == "cpu":
+        return "cpu"
+    from graphc.device_memory import accelerator
+
+    devices = accelerator(found.type)
+    works, why = devices.explanation()
+    if not works:
+        raise GraphcRuntimeError(f"No CUDA GPUs are available: {why}")
+    index, count = PLACES.current if found.index is None else found.index, devices.device_count()
+    if index >= count:
+        raise GraphcRuntimeError(
+            f"CUDA error: invalid device ordinal: there is no {found.type}:{index} among {count}"
+        )
+    return f"{found.type}:{index}"

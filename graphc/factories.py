@@ -31,6 +31,7 @@ from graphc.ir.dtype import (
 )
 from graphc.ir.node import Node, origin_of
 from graphc.literals import varies
+from graphc.memory import on_device
 from graphc.ops.creation import Arange
 from graphc.origins import here
 from graphc.outputs import write_out
@@ -53,6 +54,7 @@ def recorded(name: str, key: Any, make: Callable[[], Node]) -> Tensor:
     if node is None:
         with origin_of(here(name)):
             node = trace.memo[(name, key)] = make()
+        node.device = "cpu"
     return wrap(node, trace)
 
 
@@ -73,8 +75,10 @@ def made_like(name: str, x: Any) -> Tensor:
 
 
 def _finished(made: Tensor, device: Any, requires_grad: bool, out: Tensor | None) -> Tensor:
-    usable(device)
-    return as_leaf(made, requires_grad) if out is None else write_out(out, made)
+    if out is not None:
+        written: Tensor = write_out(out, made)
+        return written
+    return as_leaf(on_device(made, usable(device)), requires_grad)
 
 
 def _filled(name: str, shape: Shape, value: Any, dtype: DType) -> Tensor:
@@ -109,7 +113,7 @@ def full(
     if varies(("full", shape, found), value):
         filled(shape, value, found)  # it raises where the type does not take the value
         with np.errstate(over="ignore"):
-            made = held(np.full(shape, np.asarray(value).astype(found.numpy)))
+            made = held(np.full(shape, np.asarray(value).astype(found.numpy)), device)
     else:
         made = _filled("full", shape, value, found)
     return _finished(made, device, requires_grad, out)

@@ -45,7 +45,7 @@ def uniform_(
         raise GraphcRuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}"
         )
-    numbers = uniform(tuple(self.shape), dtype, generator)
+    numbers = uniform(tuple(self.shape), dtype, generator, self._place)
     if (from_, to) != (0, 1):
         numbers = numbers * (to - from_) + from_
     return assign(self, numbers, "uniform_")
@@ -58,7 +58,7 @@ def normal_(
     dtype = floating("normal_kernel_cpu", self.dtype)
     if std < 0:
         raise GraphcRuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    numbers = standard_normal(tuple(self.shape), dtype, generator)
+    numbers = standard_normal(tuple(self.shape), dtype, generator, self._place)
     if (mean, std) != (0, 1):
         numbers = numbers * std + mean
     return assign(self, numbers, "normal_")
@@ -69,7 +69,7 @@ def bernoulli_(
 ) -> Tensor:
     """Fill with 1 with probability ``p``, else 0."""
     chance = p.detach() if isinstance(p, Tensor) else probability(p)
-    noise = uniform(tuple(self.shape), wide(self.dtype), generator)
+    noise = uniform(tuple(self.shape), wide(self.dtype), generator, self._place)
     return assign(self, converted(noise < chance, self.dtype), "bernoulli_")
 
 
@@ -78,7 +78,7 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     dtype = _continuous("Exponential", self.dtype, C_NAMES[self.dtype.name])
     if lambd <= 0:
         raise GraphcRuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    numbers = exponential(tuple(self.shape), dtype, lambd, generator)
+    numbers = exponential(tuple(self.shape), dtype, lambd, generator, self._place)
     return assign(self, numbers, "exponential_")
 
 
@@ -89,7 +89,7 @@ def log_normal_(
     dtype = floating("log_normal_cpu", self.dtype)
     if std <= 0:
         raise GraphcRuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    numbers = standard_normal(tuple(self.shape), dtype, generator)
+    numbers = standard_normal(tuple(self.shape), dtype, generator, self._place)
     return assign(self, LIFTED["exp"](numbers * std + mean), "log_normal_")
 
 
@@ -100,7 +100,7 @@ def cauchy_(
     dtype = _continuous("Cauchy", self.dtype, c_type(self.dtype))
     if sigma <= 0:
         raise GraphcRuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    angles = (uniform(tuple(self.shape), wide(dtype), generator) - 0.5) * pi
+    angles = (uniform(tuple(self.shape), wide(dtype), generator, self._place) - 0.5) * pi
     return assign(self, converted(LIFTED["tan"](angles) * sigma + median, dtype), "cauchy_")
 
 
@@ -108,7 +108,8 @@ def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) ->
     """Fill with the number of trials up to the first success, each of probability ``p``."""
     if not 0 < p < 1:
         raise GraphcRuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    waits = exponential(tuple(self.shape), wide(self.dtype), -float(np.log1p(-p)), generator)
+    rate, device = -float(np.log1p(-p)), self._place
+    waits = exponential(tuple(self.shape), wide(self.dtype), rate, generator, device)
     return assign(self, converted(LIFTED["ceil"](waits), self.dtype), "geometric_")
 
 
@@ -123,7 +124,7 @@ def random_(
     low, high = (0, from_) if to is None else (from_ or 0, to)
     if high is None:
         high = _bound(self.dtype)
-    numbers = integers(low, high, tuple(self.shape), self.dtype, generator)
+    numbers = integers(low, high, tuple(self.shape), self.dtype, generator, self._place)
     return assign(self, numbers, "random_")
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from graphc.device import usable
+from graphc.device_memory import accelerator
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import C_NAMES, dtype_given
 from graphc.ir.dtype import DTYPES, DType, get_default_dtype
+from graphc.memory import on_device
 from graphc.python_data import array_of, check_strides, numpy_dtype
 from graphc.recording import session
 from graphc.size import Size
@@ -21,6 +23,8 @@ from graphc.tensor import Tensor, from_storage, wrap
 from graphc.typename import short_typename
 
 Shape = tuple[int, ...]
+CUDA = 2
+"""What DLPack calls CUDA devices."""
 
 
 def held(array: Array, device: Any = None, *, requires_grad: bool = False) -> Tensor:
@@ -112,7 +116,7 @@ def typed(dtype: DType) -> TypedTensor:
 
 def legacy(data: tuple[Any, ...], device: Any, dtype: DType | None = None) -> Storage:
     """What ``Tensor(...)`` holds: zeros in the shape given, or the data given."""
-    usable(device)
+    place = usable(device)
     dtype = dtype or get_default_dtype()
     if len(data) != 1 or isinstance(data[0], Size) or _is_extent(data[0]):
         if not all(isinstance(n, Size) or _is_extent(n) for n in data):
@@ -120,15 +124,16 @@ def legacy(data: tuple[Any, ...], device: Any, dtype: DType | None = None) -> St
             raise GraphcTypeError(
                 f"new() received an invalid combination of arguments - got ({got})"
             )
-        return Storage(np.zeros(extents("new", data) if data else (0,), dtype.numpy))
+        shape = extents("new", data) if data else (0,)
+        return Storage(np.zeros(shape, dtype.numpy), device=place)
     (given,) = data
     if isinstance(given, Tensor):
         if given.dtype is not dtype:
             raise GraphcTypeError(f"expected a tensor of {dtype} (got {given.dtype})")
-        return Storage(given._value().copy())
+        return Storage(given._value().copy(), device=place)
     if not isinstance(given, Sequence | np.ndarray):
         raise GraphcTypeError(f"new(): data must be a sequence (got {short_typename(given)})")
-    return Storage(array_of(given, dtype))
+    return Storage(array_of(given, dtype), device=place)
 
 
 def _is_extent(x: Any) -> bool:
@@ -137,18 +142,20 @@ def _is_extent(x: Any) -> bool:
 
 def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
     """``Tensor(...)`` in the type of this tensor."""
-    return from_storage(legacy(data, device, self.dtype))
+    return from_storage(legacy(data, device or self.device, self.dtype))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor: itself, or over a numpy array's own memory, where that is possible."""
     found = None if dtype is None else dtype_given(dtype)
     if isinstance(data, Tensor):
-        usable(device)
-        return data if found is None else data.to(found)
+        made = data if device is None else on_device(data, usable(device))
+        return made if found is None else made.to(found)
     if isinstance(data, np.ndarray) and found in (None, numpy_dtype(data)):
-        usable(device)
-        return from_numpy(data)
+        return on_device(from_numpy(data), usable(device))
+    if hasattr(data, "__cuda_array_interface__"):
+        made = adopted(data)
+        return as_tensor(made, dtype, made.device if device is None else device)
     return tensor(data, dtype=found, device=device)
 
 
@@ -174,6 +181,13 @@ def from_numpy(array: Array) -> Tensor:
     numpy_dtype(array)
     check_strides(array)
     storage = Storage(array)
+    storage.shared = True
+    return from_storage(storage)
+
+
+def adopted(given: Any) -> Tensor:
+    """A tensor over the memory of an object with ``__cuda_array_interface__``."""
+    storage = Storage(accelerator("cuda").adopted(given))
     storage.shared = True
     return from_storage(storage)
 
@@ -216,6 +230,10 @@ def from_dlpack(external: Any) -> Tensor:
         external.__dlpack__()  # raises where the memory cannot be given away
         shared: Tensor = external.detach()
         return shared
+    if external.__dlpack_device__()[0] == CUDA:
+        storage = Storage(accelerator("cuda").taken(external))
+        storage.shared = True
+        return from_storage(storage)
     array = np.from_dlpack(external)
     return from_numpy(array if array.flags.writeable else array.copy())
 

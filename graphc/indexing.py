@@ -167,11 +167,11 @@ def _take(index: Index, dim: int, axis: int, item: Tensor, x: Tensor) -> None:
                     f"The shape of the mask {list(item.shape)} at index {d} does not match the "
                     f"shape of the indexed tensor {list(x.shape)} at index {axis + d}"
                 )
-        index.masks.append((dim, item))
+        index.masks.append((dim, _beside(x, item)))
         return
     if index.basic[-1] is not None:
         _check_bounds(item, axis, x.shape[axis])
-    (index.tensors if item.ndim else index.selects).append((dim, item))
+    (index.tensors if item.ndim else index.selects).append((dim, _beside(x, item)))
 
 
 def _check_bounds(item: Tensor, axis: int, extent: int) -> None:
@@ -192,6 +192,11 @@ def _masks_as_tensors(index: Index) -> list[tuple[int, Tensor]]:
     for dim, mask in index.masks:
         found.extend((dim + d, place) for d, place in enumerate(nonzero_places(mask, "indexing")))
     return sorted(found, key=lambda pair: pair[0])
+
+
+def _beside(x: Tensor, item: Tensor) -> Tensor:
+    """Indices on the device of what they index: those on the CPU go along."""
+    return item.to(x.device) if item.device.type == "cpu" != x.device.type else item
 
 
 def _after_selects(x: Tensor, index: Index) -> tuple[Tensor, list[tuple[int, Tensor]]]:
@@ -239,7 +244,9 @@ def setitem(x: Tensor, given: Any, value: Any) -> None:
     if all(item == FULL for item in index.basic):
         view = x
     if not isinstance(value, Tensor):
-        value = full((), value, dtype=view.dtype)
+        value = full((), value, dtype=view.dtype, device=view.device)
+    if not value.ndim:
+        value = _beside(view, value)
     if _masked_whole(index, value, view):
         ((dim, mask),) = index.masks
         assign(view, LIFTED["put_where"](view, mask.bool(), dim, value), "index_put_")
@@ -299,6 +306,7 @@ def index_put(
         raise GraphcIndexError("at least one index tensor is needed")
     tensors = sorted([*_masks_as_tensors(index), *index.selects], key=lambda pair: pair[0])
     dims, items = zip(*tensors, strict=True)
+    values = values if values.ndim else _beside(self, values)
     return LIFTED["put_at"](self, dims, values, accumulate, *items)  # type: ignore[no-any-return]
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphcBufferError
+from graphc.errors import GraphcBufferError, GraphcRuntimeError
 from graphc.from_data import from_numpy
 from graphc.running import let_go
 from graphc.storage import Array
 from graphc.tensor import Tensor
+from graphc.typename import typename
 
 
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -34,16 +35,39 @@ def dlpack(self: Tensor, **settings: Any) -> Any:
     if self.requires_grad:
         raise GraphcBufferError("Can't export tensors that require gradient, use tensor.detach()")
     settings.pop("stream", None)
-    self._value()
-    assert self._storage is not None
-    let_go(self._storage)
-    self._storage.root.shared = True  # a capsule holds the memory itself
-    return self._storage.array.__dlpack__(**settings)
+    return _given_away(self).__dlpack__(**settings)
+
+
+def _given_away(x: Tensor) -> Any:
+    """The array of a tensor, for somebody who holds the memory itself from now on."""
+    x._memory()
+    assert x._storage is not None
+    let_go(x._storage)
+    x._storage.root.shared = True
+    return x._storage.array
 
 
 def dlpack_device(self: Tensor) -> tuple[int, int]:
-    """Kind and number of the device by DLPack's numbers: (1, 0) is the CPU."""
-    return (1, 0)
+    """Kind and number of the device by DLPack's numbers: (1, 0) is the CPU, (2, 0) cuda:0."""
+    found = self.device
+    return (1, 0) if found.type == "cpu" else (2, found.index or 0)
+
+
+def cuda_array_interface(self: Tensor) -> dict[str, Any]:
+    """The memory on a CUDA device, for CuPy, Numba, PyTorch and others (version 3)."""
+    if self.device.type != "cuda":
+        raise AttributeError(
+            "Can't get __cuda_array_interface__ on non-CUDA tensor type: "
+            f"{typename(self)}. If CUDA data is required use tensor.cuda() to copy tensor to "
+            "device memory."
+        )
+    if self.requires_grad:
+        raise GraphcRuntimeError(
+            "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients "
+            "aren't required, use var.detach() to get Variable that doesn't require grad."
+        )
+    found: dict[str, Any] = _given_away(self).__cuda_array_interface__
+    return found
 
 
 METHODS: dict[str, Any] = {
@@ -52,4 +76,5 @@ METHODS: dict[str, Any] = {
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,
 }
+PROPERTIES: dict[str, Any] = {"__cuda_array_interface__": property(cuda_array_interface)}
 """What tensors offer."""

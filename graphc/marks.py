@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphc.ir.node import Node, Op
+from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
 from graphc.ops.sloped import sloped
 
@@ -41,6 +41,24 @@ class Variable(Op, name="variable"):
 
     def put(self, source: Node, value: Node) -> Node:
         return value
+
+
+@dataclass(frozen=True)
+class ToDevice(Op, name="to_device"):
+    """The operand's numbers on another device."""
+
+    device: str
+
+    def __call__(self, *inputs: Node) -> Node:
+        (x,) = inputs
+        needs = x.requires_grad and recording.grad_enabled
+        return Node(self, inputs, x.type, requires_grad=needs, device=self.device)
+
+    def infer(self, types: tuple[TensorType, ...]) -> TensorType:
+        return types[0]
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node]:
+        return (ToDevice(node.inputs[0].device or "cpu")(dy),)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,13 @@ import numpy as np
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType
+from graphc.ir.node import origin_of, recording
+from graphc.marks import ToDevice
+from graphc.origins import here
 from graphc.recording import Detach, session
 from graphc.running import let_go
 from graphc.storage import Array, Storage
-from graphc.tensor import Tensor, bare, bump_epoch, from_storage
+from graphc.tensor import Tensor, bare, bump_epoch, from_storage, wrap
 
 
 def overwrite(tensor: Tensor, values: Any) -> None:
@@ -20,13 +23,14 @@ def overwrite(tensor: Tensor, values: Any) -> None:
     What is pending and reads that memory is computed before; what was computed from it can no
     longer be differentiated, as after any write in place.
     """
-    tensor._value()
+    tensor._memory()
     storage, base = tensor._storage, tensor._base
     assert storage is not None
     if base is not None and (base._storage is None or base._storage.root is not storage.root):
         array = np.empty(storage.array.shape, storage.array.dtype)
         array[...] = values
-        tensor._assign(session.trace.leaf(Storage(array), None, ""))
+        made = Storage(array, device=storage.device)
+        tensor._assign(session.trace.leaf(made, None, ""))
         return
     let_go(storage)
     storage.array[...] = values
@@ -35,7 +39,8 @@ def overwrite(tensor: Tensor, values: Any) -> None:
 
 def is_known(tensor: Tensor) -> bool:
     """Whether the numbers can be read at no cost."""
-    settled = not tensor._pending and tensor._storage is not None
+    storage = tensor._storage
+    settled = not tensor._pending and storage is not None and storage.device == "cpu"
     base = tensor._base
     return settled and (base is None or not base._pending) and not session.trace.capturing
 
@@ -43,9 +48,7 @@ def is_known(tensor: Tensor) -> bool:
 def zeros_like(tensor: Tensor) -> Tensor:
     """A tensor of zeros of the type and on the device of ``tensor``, which is not recorded."""
     found = tensor._type
-    return from_storage(
-        Storage(np.zeros(found.shape, found.dtype.numpy), device=str(tensor.device))
-    )
+    return from_storage(Storage(np.zeros(found.shape, found.dtype.numpy), device=tensor._place))
 
 
 def full(shape: tuple[int, ...], value: float, dtype: DType, device: str = "cpu") -> Tensor:
@@ -58,7 +61,23 @@ def converted(tensor: Tensor, dtype: DType) -> Tensor:
     if tensor.dtype is dtype:
         return tensor
     array: Array = tensor._value().astype(dtype.numpy)
-    return from_storage(Storage(array, device=str(tensor.device)))
+    return from_storage(Storage(array, device=tensor._place))
+
+
+def on_device(tensor: Tensor, device: str) -> Tensor:
+    """``tensor`` on ``device``: itself if it is there, otherwise a copy, recorded where it must."""
+    if tensor._place == device:
+        return tensor
+    trace, storage = session.trace, tensor._storage
+    if not (trace.capturing or tensor._pending or tensor.requires_grad) and storage is not None:
+        return from_storage(Storage(tensor._memory(), device=device))
+    source = trace.node_of(tensor)
+    key = ("to_device", device, source, recording.grad_enabled)
+    node = trace.memo.get(key)
+    if node is None:
+        with origin_of(here("to")):
+            node = trace.memo[key] = ToDevice(device)(source)
+    return wrap(node, trace, "ToCopyBackward0")
 
 
 def detached(tensor: Tensor) -> Tensor:
@@ -67,7 +86,7 @@ def detached(tensor: Tensor) -> Tensor:
     root = tensor if tensor._base is None else tensor._base
     handle._base, handle._chain, handle._seen = root, (*tensor._chain, Detach()), root._version
     if not (tensor._pending or root._pending):
-        tensor._value()
+        tensor._memory()
         handle._storage = tensor._storage
         return handle
     source = trace.node_of(tensor)
@@ -94,8 +113,8 @@ def replace(tensor: Tensor, source: Tensor) -> None:
     if session.trace.capturing:
         _write_over(tensor, source)
         return
-    tensor._value()
-    source._value()
+    tensor._memory()
+    source._memory()
     assert source._storage is not None
     source._storage.share_with(tensor, source if source._base is None else source._base)
     tensor._storage = source._storage

@@ -20,6 +20,7 @@ from graphc import (
     strided_views,
     tracking,
 )
+from graphc.device_memory import address_of
 from graphc.errors import (
     GraphcIndexError,
     GraphcRuntimeError,
@@ -90,7 +91,7 @@ def storage_offset(self: Tensor) -> int:
 
 def data_ptr(self: Tensor) -> int:
     """The address of the first element."""
-    return int(self._value().ctypes.data)
+    return address_of(self._memory())
 
 
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
@@ -131,6 +132,7 @@ def _new(name: str) -> Callable[..., Tensor]:
     make = {**factories.NAMESPACE, **from_data.NAMESPACE}[name]
 
     def method(self: Tensor, *args: Any, dtype: Any = None, **settings: Any) -> Tensor:
+        settings["device"] = settings.get("device") or self.device
         return make(*args, dtype=dtype or self.dtype, **settings)  # type: ignore[no-any-return]
 
     method.__name__ = method.__qualname__ = f"new_{name}"
@@ -181,7 +183,7 @@ METHODS: dict[str, Any] = {
     "share_memory_": _same,
     "is_floating_point": lambda self: self.dtype.is_floating_point,
     "is_complex": lambda self: False,
-    "get_device": lambda self: -1,
+    "get_device": lambda self: -1 if self.device.index is None else self.device.index,
     "new_tensor": _new("tensor"),
     "new_zeros": _new("zeros"),
     "new_ones": _new("ones"),
@@ -197,6 +199,7 @@ METHODS: dict[str, Any] = {
     "__format__": formatted,
 }
 PROPERTIES: dict[str, Any] = {
+    **interchange.PROPERTIES,
     **tracking.PROPERTIES,
     "T": property(lambda self: LIFTED["permute"](self, tuple(reversed(range(self.ndim))))),
     "H": property(lambda self: LIFTED["transpose"](self, 0, 1)),

@@ -49,4 +49,5 @@ def _resize(out: Tensor, shape: tuple[int, ...]) -> None:
             UserWarning,
             stacklevel=4,
         )
-    replace(out, from_storage(Storage(np.empty(shape, out.dtype.numpy))))
+    made = Storage(np.empty(shape, out.dtype.numpy), device=out._place)
+    replace(out, from_storage(made))

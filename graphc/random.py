@@ -18,6 +18,7 @@ from graphc.device import device as device_of
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import int64, uint8
 from graphc.ir.node import const, grad_mode, origin_of
+from graphc.marks import ToDevice
 from graphc.ops.movement import Concat, full
 from graphc.ops.random import Advance, Draw
 from graphc.origins import here
@@ -143,8 +144,13 @@ def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
             default_generator.set_state(state)
 
 
-def draw(op: Draw, generator: Generator | None = None, name: str = "") -> Tensor:
-    """The numbers that ``op`` draws; the generator's state moves on."""
+def draw(
+    op: Draw, generator: Generator | None = None, name: str = "", device: str = "cpu"
+) -> Tensor:
+    """The numbers that ``op`` draws, on ``device``; the generator's state moves on.
+
+    They are the same on every device: only the state is on the CPU.
+    """
     if not isinstance(generator, Generator | None):
         raise GraphcTypeError(
             f"argument 'generator' must be torch.Generator, not {short_typename(generator)}"
@@ -152,11 +158,12 @@ def draw(op: Draw, generator: Generator | None = None, name: str = "") -> Tensor
     state = (generator or default_generator)._state
     trace = session.trace
     node = trace.node_of(state)
-    key = ("draw", op, node)
+    key = ("draw", op, node, device)
     found = trace.memo.get(key)
     if found is None:
         with origin_of(here(name or op.name)), grad_mode(False):
-            found = trace.memo[key] = op(node), Advance(op.counters)(node)
+            there = node if device == "cpu" else ToDevice(device)(node)
+            found = trace.memo[key] = op(there), Advance(op.counters)(node)
     value, after = found
     state._assign(after)
     return wrap(value, trace)

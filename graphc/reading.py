@@ -26,4 +26,4 @@ def numbers_of(x: Tensor, name: str) -> Array:
 
 def nonzero_places(x: Tensor, name: str) -> list[Tensor]:
     """For each dimension of ``x`` where its elements are that are not zero."""
-    return [held(place) for place in numbers_of(x, name).nonzero()]
+    return [held(place, x.device) for place in numbers_of(x, name).nonzero()]

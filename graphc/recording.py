@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.changes import bump_epoch
+from graphc.device_memory import on_host
 from graphc.ir.node import Node, grad_mode, make_input
 from graphc.marks import CALLS as CALLS
 from graphc.marks import Call as Call
@@ -81,7 +82,8 @@ class Leaf:
         now = self.storage.array
         if self.array is now:
             return not self.storage.exposed
-        return np.array_equal(self.array, now, equal_nan=self.storage.type.dtype.is_floating_point)
+        before, now = on_host(self.array), on_host(now)
+        return np.array_equal(before, now, equal_nan=self.storage.type.dtype.is_floating_point)
 
 
 class Trace:

@@ -185,7 +185,7 @@ def _keep_old(trace: Trace, targets: list[Tensor], homes: list[Tensor]) -> None:
     for node in needed:
         leaf = trace.leaves[node]
         if node in history:
-            trace.past.copies[node] = Storage(leaf.storage.array.copy(), device=leaf.storage.device)
+            trace.past.copies[node] = Storage(leaf.storage.array.copy())
 
 
 def _separate_overlaps(trace: Trace, homes: list[Tensor]) -> None:
@@ -215,7 +215,7 @@ def _build(
     updated: list[Node],
     same: dict[Node, Node],
 ) -> Any:
-    from graphc.compiler import LazyProgram
+    from graphc.lazy_program import LazyProgram
 
     updates = zip(updated, homes, strict=True)
     graph = Graph(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.device import usable
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.factories import made_like, size_given
 from graphc.from_data import Shape, as_leaf, extents
@@ -44,23 +45,31 @@ def converted(x: Tensor, dtype: DType) -> Tensor:
     return result
 
 
-def uniform(shape: Shape, dtype: DType, generator: Generator | None = None) -> Tensor:
+def uniform(
+    shape: Shape, dtype: DType, generator: Generator | None = None, device: str = "cpu"
+) -> Tensor:
     """Numbers in [0, 1); in a type of 16 bits rounded down, so that 1 is never reached."""
-    numbers = draw(RandomUniform(shape, wide(dtype)), generator, "rand")
+    numbers = draw(RandomUniform(shape, wide(dtype)), generator, "rand", device)
     steps = LOW_STEPS.get(dtype.name)
     return numbers if steps is None else converted((numbers * steps).floor() / steps, dtype)
 
 
-def standard_normal(shape: Shape, dtype: DType, generator: Generator | None = None) -> Tensor:
+def standard_normal(
+    shape: Shape, dtype: DType, generator: Generator | None = None, device: str = "cpu"
+) -> Tensor:
     """Numbers of mean zero and variance one."""
-    return converted(draw(RandomNormal(shape, wide(dtype)), generator, "randn"), dtype)
+    return converted(draw(RandomNormal(shape, wide(dtype)), generator, "randn", device), dtype)
 
 
 def exponential(
-    shape: Shape, dtype: DType, rate: float = 1.0, generator: Generator | None = None
+    shape: Shape,
+    dtype: DType,
+    rate: float = 1.0,
+    generator: Generator | None = None,
+    device: str = "cpu",
 ) -> Tensor:
     """Numbers of density λ · exp(-λ · x), none of them zero."""
-    numbers = draw(RandomUniform(shape, wide(dtype)), generator, "exponential")
+    numbers = draw(RandomUniform(shape, wide(dtype)), generator, "exponential", device)
     tiny = float(np.finfo(numbers.dtype.numpy).eps) / 2
     return converted(LIFTED["clamp"](LIFTED["log1p"](-numbers), max=-tiny) / -rate, dtype)
 
@@ -82,7 +91,8 @@ def rand(
 ) -> Tensor:
     """Uniform numbers in [0, 1)."""
     found = floating("check_uniform_bounds", dtype)
-    return _made(uniform(size_given("rand", given, size), found, generator), out, requires_grad)
+    shape = size_given("rand", given, size)
+    return _made(uniform(shape, found, generator, usable(device)), out, requires_grad)
 
 
 def randn(
@@ -98,13 +108,17 @@ def randn(
 ) -> Tensor:
     """Normal numbers of mean zero and variance one."""
     found = floating("normal_kernel_cpu", dtype)
-    return _made(
-        standard_normal(size_given("randn", given, size), found, generator), out, requires_grad
-    )
+    shape = size_given("randn", given, size)
+    return _made(standard_normal(shape, found, generator, usable(device)), out, requires_grad)
 
 
 def integers(
-    low: int, high: int, shape: Shape, dtype: DType, generator: Generator | None
+    low: int,
+    high: int,
+    shape: Shape,
+    dtype: DType,
+    generator: Generator | None,
+    device: str = "cpu",
 ) -> Tensor:
     """Integers in [low, high). Raises where the type does not hold them all."""
     if low >= high:
@@ -116,7 +130,7 @@ def integers(
         for name, bound in (("from", low), ("to - 1", high - 1)):
             if not least <= bound <= most:
                 raise GraphcRuntimeError(f"{name} is out of bounds for {c_type(dtype)}")
-    numbers = draw(RandomInteger(shape, int64, low=low, high=high), generator, "randint")
+    numbers = draw(RandomInteger(shape, int64, low=low, high=high), generator, "randint", device)
     return converted(numbers, dtype)
 
 
@@ -156,7 +170,8 @@ def randint(
             f"randint(): argument 'size' must be tuple of ints, not {short_typename(size)}"
         )
     low, high = _integer("randint", "low", low), _integer("randint", "high", high)
-    numbers = integers(low, high, extents("randint", (size,)), dtype or int64, generator)
+    shape, place = extents("randint", (size,)), usable(device)
+    numbers = integers(low, high, shape, dtype or int64, generator, place)
     return _made(numbers, out, requires_grad)
 
 
@@ -181,31 +196,31 @@ def randperm(
 ) -> Tensor:
     """0 to n - 1 in random order."""
     shape = extents("randperm", (_integer("randperm", "n", n),))
-    numbers = draw(RandomPermutation(shape, int64), generator, "randperm")
+    numbers = draw(RandomPermutation(shape, int64), generator, "randperm", usable(device))
     return _made(converted(numbers, dtype or int64), out, requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
     """Uniform numbers in [0, 1), as many as there are in ``input``."""
     like = made_like("rand_like", input)
-    return rand(like.shape, dtype=dtype or like.dtype, **_like(options))
+    return rand(like.shape, dtype=dtype or like.dtype, **_like(like, options))
 
 
 def randn_like(input: Tensor, *, dtype: DType | None = None, **options: Any) -> Tensor:
     """Normal numbers of mean zero and variance one, as many as there are in ``input``."""
     like = made_like("randn_like", input)
-    return randn(like.shape, dtype=dtype or like.dtype, **_like(options))
+    return randn(like.shape, dtype=dtype or like.dtype, **_like(like, options))
 
 
 def randint_like(input: Tensor, *bounds: int, dtype: DType | None = None, **options: Any) -> Tensor:
     """Integers in [low, high), as many as there are in ``input``."""
     like = made_like("randint_like", input)
-    return randint(*bounds, size=like.shape, dtype=dtype or like.dtype, **_like(options))
+    return randint(*bounds, size=like.shape, dtype=dtype or like.dtype, **_like(like, options))
 
 
-def _like(options: dict[str, Any]) -> dict[str, Any]:
+def _like(input: Tensor, options: dict[str, Any]) -> dict[str, Any]:
     options.pop("memory_format", None)
-    return options
+    return {**options, "device": options.get("device") or input.device}
 
 
 def normal(
@@ -238,7 +253,8 @@ def normal(
         found = floating("normal_kernel_cpu", tensors[0].dtype)
     else:
         shape, found = extents("normal", (size,)), floating("normal_kernel_cpu", dtype)
-    numbers = standard_normal(shape, found, generator)
+    place = tensors[0]._place if tensors else "cpu"
+    numbers = standard_normal(shape, found, generator, place)
     return _made(LIFTED["add"](LIFTED["mul"](numbers, std), mean), out, requires_grad)
 
 
@@ -251,7 +267,7 @@ def bernoulli(
 ) -> Tensor:
     """1 with the probability that ``input`` gives, or with ``p``; else 0."""
     chance: Any = _chances(input) if p is None else probability(p)
-    noise = uniform(tuple(input.shape), wide(input.dtype), generator)
+    noise = uniform(tuple(input.shape), wide(input.dtype), generator, input._place)
     return _made(converted(noise < chance, input.dtype), out)
 
 
@@ -284,11 +300,13 @@ def multinomial(
     rows = weights if weights.ndim == 2 else weights.unsqueeze(0)
     if replacement:
         totals = rows.cumsum(-1)
-        noise = uniform((rows.shape[0], num_samples), rows.dtype, generator)
+        shape = (rows.shape[0], num_samples)
+        noise = uniform(shape, rows.dtype, generator, input._place)
         wanted = (noise * totals[:, -1:]).unsqueeze(-1)
         chosen = (totals.unsqueeze(1) <= wanted).sum(-1)
     else:
-        race = rows / exponential(tuple(rows.shape), rows.dtype, 1.0, generator)
+        shape = tuple(rows.shape)
+        race = rows / exponential(shape, rows.dtype, 1.0, generator, input._place)
         chosen = race.topk(num_samples, -1)[1]
     return _made(chosen if input.ndim == 2 else chosen.squeeze(0), out)
 

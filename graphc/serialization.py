@@ -21,12 +21,14 @@ import ml_dtypes
 import numpy as np
 
 from graphc.device import Device, usable
+from graphc.device_memory import accelerator, address_of, on_host
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES
 from graphc.ir.dtype import DTYPES, DType
 from graphc.nn.parameter import Buffer, Parameter, rebuild_parameter
 from graphc.size import Size
 from graphc.storage import Array, Storage
+from graphc.strides import strided_view
 from graphc.tensor import Tensor, from_storage
 
 File = str | PathLike[str] | IO[bytes]
@@ -50,10 +52,11 @@ class _Global:
 class _Memory:
     """An array of numbers that goes into a file of its own."""
 
-    def __init__(self, array: Array, dtype: DType, key: str) -> None:
+    def __init__(self, array: Array, dtype: DType, key: str, device: str) -> None:
         self.array = array
         self.dtype = dtype
         self.key = key
+        self.device = device
 
 
 _TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
@@ -87,7 +90,7 @@ class _Pickler(_InPython):  # type: ignore[misc]
         if not isinstance(obj, _Memory):
             return None
         kind = _Global("torch", f"{C_NAMES[obj.dtype.name]}Storage")
-        return ("storage", kind, obj.key, "cpu", int(obj.array.size))
+        return ("storage", kind, obj.key, obj.device, int(obj.array.size))
 
     def reducer_override(self, obj: Any) -> Any:
         """How an object of ours is made again; ``NotImplemented`` leaves it to pickle."""
@@ -103,13 +106,13 @@ class _Pickler(_InPython):  # type: ignore[misc]
 
     def _parts(self, tensor: Tensor) -> tuple[Any, ...]:
         """Memory, offset, shape and strides."""
-        array = tensor._value()
+        array: Any = tensor._memory()
         assert tensor._storage is not None
-        root = tensor._storage.root.array
+        root: Any = tensor._storage.root.array
         step = array.itemsize
-        offset = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        offset = address_of(array) - address_of(root)
         if not root.flags.c_contiguous or min(array.strides, default=0) < 0:
-            root, offset = np.ascontiguousarray(array), 0
+            root, offset = np.ascontiguousarray(on_host(array)), 0
             strides = tuple(n // step for n in root.strides)
         else:
             strides = tuple(n // step for n in array.strides)
@@ -117,7 +120,8 @@ class _Pickler(_InPython):  # type: ignore[misc]
         memory = self.memories.get(id(root))
         if memory is None:
             key = str(len(self.memories))
-            memory = self.memories[id(root)] = _Memory(root, tensor.dtype, key)
+            memory = _Memory(on_host(root), tensor.dtype, key, tensor._storage.device)
+            self.memories[id(root)] = memory
         place = (offset // step, tuple(tensor.shape), strides)
         return (memory, *place, tensor.requires_grad, OrderedDict())
 
@@ -162,24 +166,31 @@ class _Reader:
         kind, dtype, key, location, _ = pid
         if kind != "storage":
             raise pickle.UnpicklingError(f"unknown reference {kind!r}")
-        self._check(location)
+        device = self._place(location)
         if key not in self.memories:
             content = self.archive.read(f"{self.prefix}data/{key}")
             array = np.frombuffer(bytearray(content), dtype.numpy)
             if self.swapped:
                 array = array.byteswap()
-            self.memories[key] = Storage(array), []
+            self.memories[key] = Storage(array, device=device), []
         return self.memories[key]
 
-    def _check(self, location: str) -> None:
-        if self.map_location is None and location.startswith("cuda"):
+    def _place(self, location: str) -> str:
+        """The device for memory that was at ``location``."""
+        wanted = self.map_location
+        if isinstance(wanted, dict):
+            wanted = wanted.get(location)
+        if callable(wanted):
+            return "cpu"  # what is read lies there, and PyTorch hands it to the function as it is
+        if wanted is not None:
+            return usable(wanted)
+        if location.startswith("cuda") and not accelerator("cuda").explanation()[0]:
             raise GraphcRuntimeError(
                 "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() "
                 "is False. If you are running on a CPU-only machine, please use torch.load with "
                 "map_location=torch.device('cpu') to map your storages to the CPU."
             )
-        if isinstance(self.map_location, str | Device):
-            usable(self.map_location)
+        return usable(location)
 
 
 def _tensor(
@@ -191,9 +202,7 @@ def _tensor(
     *_: Any,
 ) -> Tensor:
     storage, others = memory
-    flat = storage.array
-    distances = tuple(n * flat.itemsize for n in stride)
-    array = np.lib.stride_tricks.as_strided(flat[offset:], tuple(size), distances)
+    array = strided_view(storage.array, offset, tuple(size), tuple(stride))
     made = from_storage(Storage(array, storage))
     others.append(made)
     if len(others) > 1:
@@ -202,7 +211,7 @@ def _tensor(
 
 
 def _parameter(data: Tensor, requires_grad: bool, *_: Any) -> Parameter:
-    return rebuild_parameter(data._value(), requires_grad)
+    return rebuild_parameter(data._memory(), requires_grad)
 
 
 def _of_type(rebuild: Callable[..., Any], kind: Any, args: Any, state: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.device import Device, device_named, usable
+from graphc.device import PLACES, Device, device_named, usable
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.from_data import TypedTensor
 from graphc.functions.operands import C_NAMES
@@ -13,13 +13,12 @@ from graphc.ir.dtype import dtype_named, set_default_dtype
 
 def get_default_device() -> Device:
     """Where tensors are made unless another device is asked for."""
-    return device_named("cpu")
+    return device_named(PLACES.default)
 
 
 def set_default_device(device: Any) -> None:
     """Make tensors on ``device`` unless another one is asked for."""
-    if device is not None:
-        usable(device)
+    PLACES.default = "cpu" if device is None else usable(device)
 
 
 def set_default_tensor_type(t: Any) -> None:

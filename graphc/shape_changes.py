@@ -130,7 +130,8 @@ def resize_(self: Tensor, size: Extents, *, memory_format: Any = None) -> Tensor
     array = np.zeros(count, self.dtype.numpy)
     elements = self._value().ravel(order="K")[:count]
     array[: elements.size] = elements
-    replace_memory(self, from_storage(Storage(array.reshape(shape))))
+    made = Storage(array.reshape(shape), device=self._place)
+    replace_memory(self, from_storage(made))
     return self
 
 
@@ -144,7 +145,8 @@ def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
     if recording.grad_enabled:
         check_leaf(self)
     if source is None:
-        source = from_storage(Storage(np.empty(0, self.dtype.numpy)))
+        empty = np.empty(0, self.dtype.numpy)
+        source = from_storage(Storage(empty, device=self._place))
     if source.dtype is not self.dtype:
         raise GraphcRuntimeError(
             f"Could not set tensor of type {c_type(source.dtype)} to a tensor of type "

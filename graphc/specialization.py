@@ -18,6 +18,7 @@ from graphc.places import is_setting
 from graphc.recording import Trace, session
 from graphc.short_calls import short_call
 from graphc.shortcut import MISSED, Shortcut
+from graphc.split_program import SplitProgram, program_of
 from graphc.storage import Runs, Storage
 from graphc.tensor import Tensor, from_storage, wrap
 
@@ -48,13 +49,13 @@ class Specialization:
         self._has_looked = False
 
     @cached_property
-    def program(self) -> Program:
+    def program(self) -> Program | SplitProgram:
         """The compiled program; of a result that its caller differentiates, only for show."""
         backend = self.backend
         if not self.gradients and hasattr(backend, "preparing"):
             # Where there are gradients, somebody will change the parameters after each call.
             backend = backend.preparing()
-        return Program(self.captured.graph, backend)
+        return program_of(self.captured.graph, backend)
 
     @cached_property
     def step(self) -> Any:

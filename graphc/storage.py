@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.device_memory import device_of, placed
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.types import TensorType
 
@@ -33,7 +34,10 @@ class Runs:
 
 
 class Storage:
-    """An array, and a count of the writes to it that all views of it share."""
+    """An array, and a count of the writes to it that all views of it share.
+
+    The array is numpy's, or one of the device; a ``device`` that is asked for gets a copy.
+    """
 
     __slots__ = (
         "_root",
@@ -51,16 +55,18 @@ class Storage:
         self,
         array: Array,
         root: Storage | None = None,
-        device: str = "cpu",
+        device: str = "",
         type: TensorType | None = None,
     ) -> None:
+        if device:
+            array = placed(array, device)
         if type is None:
             dtype = dtype_of_numpy(array.dtype)
             assert dtype is not None, array.dtype
             type = TensorType(array.shape, dtype)
         self.array = array
         self.type = type
-        self.device = device
+        self.device = "cpu" if array.__class__ is np.ndarray else device_of(array)
         self._root = None if root is None else root.root
         self.writes = 0
         """How often it was written to, but for the runs of its ``writers``."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.device_memory import address_of, device_of
 from graphc.ir.types import Shape
 from graphc.recording import root_of
 from graphc.storage import Array
@@ -57,6 +58,8 @@ HOST_VIEWS: dict[str, Any] = {
 
 def seen_through(array: Array, chain: Iterable[Any]) -> Array | None:
     """``array`` through view ops, or None where that needs a copy."""
+    if device_of(array) != "cpu":
+        return _seen_on_device(array, chain)  # type: ignore[no-any-return]
     for op in chain:
         look = HOST_VIEWS.get(op.name)
         if look is None:
@@ -66,6 +69,24 @@ def seen_through(array: Array, chain: Iterable[Any]) -> Array | None:
         except AttributeError:
             return None
     return array
+
+
+def _seen_on_device(array: Any, chain: Iterable[Any]) -> Any:
+    """A device's array through view ops: how they lead through one of numpy's of its layout."""
+    distances = tuple(n // array.itemsize for n in array.strides)
+    start = _stand_in(array.shape, distances)
+    view = seen_through(start, chain)
+    if view is None:
+        return None
+    return array.seen(address_of(view) - address_of(start), view.shape, view.strides)
+
+
+def strided_view(array: Any, offset: int, shape: Shape, strides: Shape) -> Any:
+    """A view of an array of one dimension from ``offset`` on, by strides in elements."""
+    if device_of(array) != "cpu":
+        return array.seen(offset, shape, strides)
+    distances = tuple(n * array.itemsize for n in strides)
+    return np.lib.stride_tricks.as_strided(array[offset:], shape, distances)
 
 
 def _stand_in(shape: Shape, strides: Shape) -> Array:
@@ -97,8 +118,7 @@ def offset_of(tensor: Tensor) -> int:
     """Where in memory the first element lies, in elements from the first one there."""
     start = _root_array(tensor)
     view = seen_through(start, tensor._chain)
-    ends = [0 if x is None else x.__array_interface__["data"][0] for x in (start, view)]
-    return 0 if view is None else ends[1] - ends[0]
+    return 0 if view is None else address_of(view) - address_of(start)
 
 
 def is_contiguous(tensor: Tensor) -> bool:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.changes import bump_epoch, bump_gradients
 from graphc.device import Device, device_named
+from graphc.device_memory import on_host
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
+from graphc.marks import ToDevice
 from graphc.origins import locating
 from graphc.recording import Detach, Trace, Variable, root_of, session
 from graphc.running import close, let_go, look
@@ -142,7 +144,11 @@ class Tensor:
         return self._error or GraphcRuntimeError("the tensor was never computed")
 
     def _value(self) -> Array:
-        """The numbers, computed now if they are pending. Not a copy."""
+        """The numbers, computed now if they are pending. No copy of what is on the CPU."""
+        return on_host(self._memory())
+
+    def _memory(self) -> Any:
+        """The array that the tensor is, on its device, computed now if it is pending."""
         base = root_of(self)
         if self._pending or (base is not None and base._pending):
             if base is not None and base._pending:
@@ -159,6 +165,8 @@ class Tensor:
 
         It is done at once if somebody who does not know of the trace looks at that memory.
         """
+        if node.device and node.device != self._place:
+            node = ToDevice(self._place)(node)
         self._write(node)
         if not session.trace.differentiating:
             self._settle()
@@ -239,11 +247,15 @@ class Tensor:
         return len(self._type.shape)
 
     @property
+    def _place(self) -> str:
+        """The name of the device."""
+        if self._storage is not None:
+            return self._storage.device
+        return (self._node.device if self._node is not None else "") or "cpu"
+
+    @property
     def device(self) -> Device:
-        name = self._storage.device if self._storage is not None else ""
-        if self._node is not None and not name:
-            name = self._node.device
-        return device_named(name or "cpu")
+        return device_named(self._place)
 
     @property
     def is_leaf(self) -> bool:
@@ -366,6 +378,13 @@ class Tensor:
             )
         self._read()
         assert self._storage is not None
+        if self._storage.device != "cpu":
+            if force:
+                return self._value()
+            raise GraphcTypeError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to "
+                "copy the tensor to host memory first."
+            )
         let_go(self._storage)
         return self._storage.handed_out()
 

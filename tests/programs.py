@@ -105,7 +105,7 @@ def transformer(package: Any) -> tuple[Any, Any]:
             self.head.weight = self.wte.weight
 
         def forward(self, tokens: Any) -> Any:
-            places = package.arange(tokens.shape[1])
+            places = package.arange(tokens.shape[1], device=tokens.device)
             x = self.wte(tokens) + self.wpe(places)
             for block in self.h:
                 x = block(x)

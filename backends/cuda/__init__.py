@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from graphc.backend import Backend, Executable, Sources
+from graphc.device_memory import Accelerator
 from graphc.ir.graph import Graph
 
 
 class CudaBackend:
-    """Programs for an NVIDIA GPU."""
+    """Programs for an NVIDIA GPU.
+
+    On one that was chosen, what they return stays there; otherwise arrays of the CPU are taken and
+    returned.
+    """
 
     name = "cuda"
     composites: frozenset[str] = frozenset()
+
+    def __init__(self, index: int | None = None) -> None:
+        self.index = index
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """The devices and their memory."""
+        from graphc.backends.cuda.accelerator import CudaAccelerator
+
+        return CudaAccelerator()
+
+    def on(self, index: int) -> CudaBackend:
+        """The backend for the device of a number."""
+        return CudaBackend(index)
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text; it needs no compiler and no device."""
@@ -22,7 +41,7 @@ class CudaBackend:
         """The program, compiled for the device in use and loaded."""
         from graphc.backends.cuda.executable import CudaExecutable
 
-        return CudaExecutable(sources)
+        return CudaExecutable(sources, self.index)
 
 
 BACKEND: Backend = CudaBackend()

@@ -6,20 +6,24 @@ Contexts are the primary ones, which CUDA's run time uses too: PyTorch and CuPy 
 from __future__ import annotations
 
 import atexit
-import ctypes
+import itertools
 import threading
-from collections.abc import Iterable
-from functools import cache
-from typing import Any
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
-from graphc.backends.cuda import compilation
+import numpy as np
+
+from graphc.backends.cuda import compilation, copying, libcuda
+from graphc.backends.cuda.arrays import DeviceArray, Layout
+from graphc.backends.cuda.memory import Block, Memory
+from graphc.backends.cuda.staging import Staging
 from graphc.errors import GraphcError, GraphcRuntimeError
 
 EXTRA = '`pip install "graphc[cuda]"`'
-
-
-class OutOfMemory(GraphcRuntimeError):
-    """A device has less free memory than a program needs."""
 
 
 def pycuda() -> Any:
@@ -40,18 +44,56 @@ def pycuda() -> Any:
     return driver
 
 
+def device_count() -> int:
+    """How many devices there are. Raises where CUDA cannot be used at all."""
+    return int(pycuda().Device.count())
+
+
+@cache
+def _works() -> str:
+    """What programs are compiled for, and by what. Raises where that cannot be done."""
+    found = device(0)
+    return f"{found.name}, compiled for by {compilation.compiler().identity.splitlines()[-1]}"
+
+
 def explanation() -> tuple[bool, str]:
     """Whether programs can be compiled and run, and by what, or why not."""
     try:
-        found = device(0)
-        how = compilation.compiler().identity.splitlines()
-        return True, f"{found.name}, compiled for by {how[-1]}"
+        return True, _works()
     except GraphcError as error:
         return False, str(error)
 
 
+class Properties(NamedTuple):
+    """What a device is, by PyTorch's names; sizes in bytes."""
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    multi_processor_count: int
+    warp_size: int
+    max_threads_per_multi_processor: int
+    shared_memory_per_block: int
+    L2_cache_size: int
+
+
+class _Entered(threading.local):
+    """The device whose context is this thread's, and how many ``with`` blocks ask for it."""
+
+    device: Device | None = None
+    depth = 0
+
+
+_entered = _Entered()
+
+
 class Device:
-    """A GPU: its context, and one stream, on which everything is done in order."""
+    """A GPU: its context, its memory, and one stream, on which everything is done in order.
+
+    Within ``with device`` its context is that of the thread. The main thread keeps it afterwards;
+    PyCUDA ends the process where another thread ends with one.
+    """
 
     def __init__(self, index: int) -> None:
         self.driver = pycuda()
@@ -59,86 +101,196 @@ class Device:
         if not 0 <= index < count:
             raise GraphcRuntimeError(f"there is no CUDA device {index}: there are {count}")
         self.index = index
+        self.place = f"cuda:{index}"
         self.handle = self.driver.Device(index)
         self.name: str = self.handle.name()
         major, minor = self.handle.compute_capability()
         self.arch = f"sm_{major}{minor}"
-        self._context = self.handle.retain_primary_context()
-        self._current = threading.local()
-        self.enter()
-        self.stream = self.driver.Stream(1)
+        self._thread = threading.get_ident()
+        self._numbers = itertools.count()
+        self._held: dict[int, tuple[Any, ...]] = {}
+        self._ended: deque[int] = deque()
+        """Numbers of what is held for owners that live no longer."""
+        self.checks: dict[int, Callable[[], None]] = {}
+        """What raises the errors that steps have left, once they are done."""
+        with translated():
+            self._context = self.handle.retain_primary_context()
+            with self:
+                self.stream = self.driver.Stream(1)
+        self.memory = Memory(self.driver, f"device {index} ({self.name})")
+        self.staging = Staging(self.driver, self.stream)
 
-    def enter(self) -> None:
-        """Make the device's context that of this thread."""
-        if not getattr(self._current, "is_set", False):
+    def __enter__(self) -> Device:
+        if _entered.device is not self:
+            if _entered.device is not None:
+                _entered.device._context.pop()
+            elif threading.current_thread() is threading.main_thread():
+                atexit.register(_leave)
             self._context.push()
-            self._current.is_set = True
-            if threading.current_thread() is threading.main_thread():
-                atexit.register(self._context.pop)  # PyCUDA ends the process otherwise
+            _entered.device = self
+        _entered.depth += 1
+        return self
 
-    def allocate(self, nbytes: int, what: str) -> Any:
+    def __exit__(self, *exception: object) -> None:
+        _entered.depth -= 1
+        if not _entered.depth and threading.current_thread() is not threading.main_thread():
+            _leave()
+
+    def allocate(self, nbytes: int, what: str) -> Block:
         """Memory, given back when nobody holds it."""
-        self.enter()
-        try:
-            return self.driver.mem_alloc(max(1, nbytes))
-        except self.driver.MemoryError:
-            free, total = self.driver.mem_get_info()
-            raise OutOfMemory(
-                f"CUDA out of memory: {what} needs {nbytes:,} bytes on device {self.index} "
-                f"({self.name}), {free:,} of {total:,} are free"
-            ) from None
+        with self:
+            return self.memory.take(nbytes, what)
 
-    def functions(self, source: str, names: Iterable[str]) -> dict[str, Any]:
-        """Kernels of a source, which is compiled for this device and loaded."""
-        self.enter()
+    def array(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
+        """An array whose numbers are still to be written."""
+        layout = Layout(shape, dtype)
+        block = self.allocate(layout.nbytes, f"an array of shape {shape}")
+        return DeviceArray(self, block, block.address, layout)
+
+    def uploaded(self, array: Any) -> DeviceArray:
+        """A copy of an array of the CPU."""
+        made = self.array(array.shape, array.dtype)
+        with self:
+            self.staging.upload(made.address, np.ascontiguousarray(array))
+        return made
+
+    def fill(self, target: DeviceArray, values: Any) -> None:
+        """Write an array of the CPU or of this device, of the target's type, into the target."""
+        with self, translated():
+            copying.fill(self, target, values)
+
+    def download(self, address: int, array: Any) -> None:
+        """Copy into a contiguous array of the CPU; it is there when this returns."""
+        with self, translated():
+            if array.nbytes:
+                self.driver.memcpy_dtoh_async(array, address, self.stream)
+            self.synchronize()
+
+    def functions(self, owner: Any, source: str, names: Iterable[str]) -> dict[str, Any]:
+        """Kernels of a source, compiled for this device and loaded, while ``owner`` lives."""
         image = compilation.compile(source, self.arch)
-        module = self.driver.module_from_buffer(image)
-        return {name: module.get_function(name) for name in names}
+        with self, translated():
+            self._let_go()
+            module = self.driver.module_from_buffer(image)
+            found = {name: module.get_function(name) for name in names}
+            self.hold(owner, module, *found.values())
+            return found
+
+    def hold(self, owner: Any, *objects: Any) -> None:
+        """Hold PyCUDA's objects for as long as ``owner`` lives, and until they can be let go.
+
+        Only the thread that the device was first used in can do that; wherever the owner ends, the
+        objects are not to end with it, nor be found by a collection of garbage there.
+        """
+        key = next(self._numbers)
+        self._held[key] = objects
+        weakref.finalize(owner, self._ended.append, key).atexit = False
+
+    def _let_go(self) -> None:
+        if threading.get_ident() == self._thread:
+            while self._ended:
+                self._held.pop(self._ended.popleft())
+
+    @cached_property
+    def _copiers(self) -> dict[str, Any]:
+        names = [f"strided_copy_{bits}" for bits, _ in copying.TYPES]
+        return self.functions(self, copying.source(), names)
+
+    def copiers(self) -> dict[str, Any]:
+        """The kernels that copy between layouts."""
+        return self._copiers
+
+    def properties(self) -> Properties:
+        """What the device is."""
+        attributes = self.handle.get_attributes()
+        named = self.driver.device_attribute
+        return Properties(
+            name=self.name,
+            major=attributes[named.COMPUTE_CAPABILITY_MAJOR],
+            minor=attributes[named.COMPUTE_CAPABILITY_MINOR],
+            total_memory=int(self.handle.total_memory()),
+            multi_processor_count=attributes[named.MULTIPROCESSOR_COUNT],
+            warp_size=attributes[named.WARP_SIZE],
+            max_threads_per_multi_processor=attributes[named.MAX_THREADS_PER_MULTIPROCESSOR],
+            shared_memory_per_block=attributes[named.MAX_SHARED_MEMORY_PER_BLOCK],
+            L2_cache_size=attributes[named.L2_CACHE_SIZE],
+        )
+
+    def memory_info(self) -> tuple[int, int]:
+        """Bytes that are free and all bytes."""
+        with self, translated():
+            free, total = self.driver.mem_get_info()
+            return free, total
+
+    def give_back(self) -> None:
+        """Give memory that nobody holds back to the driver."""
+        with self, translated():
+            self.stream.synchronize()
+            self.memory.empty()
+
+    def event(self, *, timed: bool) -> Any:
+        """An event of the driver's."""
+        flags = self.driver.event_flags
+        with self, translated():
+            return self.driver.Event(flags.DEFAULT if timed else flags.DISABLE_TIMING)
+
+    def record(self, event: Any) -> None:
+        """Let an event stand for what the stream has been given so far."""
+        with self, translated():
+            event.record(self.stream)
+
+    def reached(self, event: Any) -> bool:
+        """Whether the stream has come to an event."""
+        with self, translated():
+            return bool(event.query())
+
+    def wait_until(self, event: Any) -> None:
+        """Wait until the stream has come to an event."""
+        with self, translated():
+            event.synchronize()
+
+    def between(self, first: Any, last: Any) -> float:
+        """Milliseconds between two events."""
+        with self, translated():
+            return float(first.time_till(last))
+
+    def wait_for(self, stream: int) -> None:
+        """Wait until what was given to another library's stream is done."""
+        with self:
+            libcuda.wait_for(stream)
 
     def synchronize(self) -> None:
-        """Wait until everything has been done."""
-        self.enter()
-        self.stream.synchronize()
+        """Wait until everything has been done. Raises what the kernels' checks have found."""
+        with self, translated():
+            self.stream.synchronize()
+        checks, self.checks = self.checks, {}
+        for check in checks.values():
+            check()
+
+
+def _leave() -> None:
+    if _entered.device is not None:
+        _entered.device._context.pop()
+        _entered.device = None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """PyCUDA's errors as graphc's."""
+    driver = pycuda_loaded()
+    try:
+        yield
+    except driver.Error as error:
+        raise GraphcRuntimeError(f"CUDA error: {error}") from error
+
+
+@cache
+def pycuda_loaded() -> Any:
+    """PyCUDA's driver module, which has been found to work."""
+    return pycuda()
 
 
 @cache
 def device(index: int = 0) -> Device:
     """The device of a number."""
     return Device(index)
-
-
-class Graph:
-    """What was given to a stream within ``with``, to be given again as one."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = ctypes.c_void_p(stream.handle)
-        self.library = ctypes.CDLL("libcuda.so.1")
-        self.recorded, self.made = ctypes.c_void_p(), ctypes.c_void_p()
-
-    def __enter__(self) -> Graph:
-        relaxed = 2
-        self._check(self.library.cuStreamBeginCapture_v2(self.stream, relaxed))
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        result = self.library.cuStreamEndCapture(self.stream, ctypes.byref(self.recorded))
-        if exception[0] is not None:
-            return
-        self._check(result)
-        make = self.library.cuGraphInstantiateWithFlags
-        self._check(make(ctypes.byref(self.made), self.recorded, ctypes.c_ulonglong(0)))
-        self._check(self.library.cuGraphDestroy(self.recorded))
-
-    def launch(self) -> None:
-        """Do it all again."""
-        self._check(self.library.cuGraphLaunch(self.made, self.stream))
-
-    def __del__(self) -> None:
-        if self.made:
-            self.library.cuGraphExecDestroy(self.made)
-
-    def _check(self, result: int) -> None:
-        if result:
-            text = ctypes.c_char_p()
-            self.library.cuGetErrorString(result, ctypes.byref(text))
-            raise GraphcRuntimeError(f"CUDA: {(text.value or b'').decode()}")

@@ -88,7 +88,8 @@ def _differences(
             moved = start.copy()
             moved.reshape(-1)[i] += step
             args = [
-                held(moved, requires_grad=True) if j == place else x for j, x in enumerate(given)
+                held(moved, x.device, requires_grad=True) if j == place else x
+                for j, x in enumerate(given)
             ]
             ends.append(_outputs(func(*args))[number].detach()._value().reshape(-1).copy())
         rows.append((ends[0] - ends[1]) / (2 * eps))

@@ -223,16 +223,22 @@ class Op:
 
 
 def common_device(op: Op, inputs: Sequence[Node]) -> str:
-    """The device of the operands; an error if there are two."""
-    device = ""
+    """The device of the operands; an error if there are two.
+
+    A tensor of no dimensions on the CPU goes with whatever the others are on.
+    """
+    device, is_number = "", False
     for x in inputs:
-        if x.device and x.device != device:
-            if device and x.type.rank and device != x.device:
-                raise GraphcRuntimeError(
-                    f"{op.name}: expected all tensors to be on the same device, "
-                    f"but found at least two devices, {device} and {x.device}"
-                )
-            device = device or x.device
+        if not x.device or x.device == device:
+            continue
+        number = x.device == "cpu" and not x.type.rank
+        if not device or is_number:
+            device, is_number = x.device, number
+        elif not number:
+            raise GraphcRuntimeError(
+                f"{op.name}: expected all tensors to be on the same device, "
+                f"but found at least two devices, {device} and {x.device}!"
+            )
     return device
 
 

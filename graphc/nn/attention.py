@@ -142,7 +142,7 @@ class Heads:
         noise = None
         if self.dropout:
             shape = (*q.shape[:3], k.shape[2])
-            noise = draw(RandomUniform(shape, float32), name="dropout")
+            noise = draw(RandomUniform(shape, float32), name="dropout", device=q._place)
         output, weights = LIFTED["weighted_heads"](q, k, v, mask, noise, self.dropout)
         return output, weights
 

@@ -28,7 +28,7 @@ def _dropped(
         if len(shape) < 2:
             raise GraphcRuntimeError("Feature dropout requires at least 2 dimensions in the input")
         shape = (*shape[:2], *(1,) * (len(shape) - 2))
-    noise = draw(RandomUniform(shape, float32), name=name)
+    noise = draw(RandomUniform(shape, float32), name=name, device=input._place)
     result: Tensor = LIFTED[kernel](input, noise, p)
     return assign(input, result, f"{name}_") if inplace else result
 
@@ -131,7 +131,9 @@ def rrelu(
     if lower > upper:
         raise GraphcRuntimeError("Lower bound should be less than or equal to the upper bound")
     shape = tuple(input.shape)
-    noise = draw(RandomUniform(shape, float32), name="rrelu") if training else None
+    noise = None
+    if training:
+        noise = draw(RandomUniform(shape, float32), name="rrelu", device=input._place)
     result: Tensor = LIFTED["leaky_by_noise"](input, lower, upper, noise)
     return assign(input, result, "rrelu_") if inplace else result
 
@@ -173,7 +175,8 @@ def scaled_dot_product_attention(
                 f"dropout probability has to be between 0 and 1, but got {dropout_p}"
             )
         shape = _weights_shape(query, key)
-        noise = draw(RandomUniform(shape, float32), name="scaled_dot_product_attention")
+        name, device = "scaled_dot_product_attention", query._place
+        noise = draw(RandomUniform(shape, float32), name=name, device=device)
     result: Any = LIFTED["attended"](
         query, key, value, attn_mask, noise, dropout_p, is_causal, scale, enable_gqa
     )

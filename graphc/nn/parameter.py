@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.device import usable
 from graphc.errors import GraphcTypeError
 from graphc.ir.dtype import DType, get_default_dtype
 from graphc.recording import Detach
@@ -22,7 +23,7 @@ def _share(tensor: Tensor, data: Tensor | None) -> None:
         raise GraphcTypeError(
             f"{type(tensor).__name__} data must be a Tensor, not {type(data).__name__}"
         )
-    data._value()
+    data._memory()
     tensor._storage = data._storage
     if data._base is not None:
         tensor._base, tensor._chain = data._base, (*data._chain, Detach())
@@ -44,23 +45,23 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:
-            array = self._value().copy()
             copy = self.__class__.__new__(self.__class__)
-            copy._storage = Storage(array, device=str(self.device))
+            copy._storage = Storage(self._memory().copy())
             copy._requires_grad, copy._name = self._requires_grad, self._name
             memo[id(self)] = copy
         return memo[id(self)]  # type: ignore[no-any-return]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return rebuild_parameter, (self._value(), self._requires_grad, type(self))
+        numbers = np.ascontiguousarray(self._value()).reshape(self._type.shape)
+        return rebuild_parameter, (numbers, self._requires_grad, type(self), self._place)
 
 
 def rebuild_parameter(
-    array: Any, requires_grad: bool, kind: type[Parameter] = Parameter
+    array: Any, requires_grad: bool, kind: type[Parameter] = Parameter, device: str = ""
 ) -> Parameter:
     """A parameter from its numbers, as unpickling makes it."""
     parameter = kind.__new__(kind)
-    parameter._storage = Storage(array)
+    parameter._storage = Storage(array, device=device)
     parameter._requires_grad = requires_grad
     return parameter
 
@@ -92,5 +93,4 @@ def new_tensor(
     """A tensor of one value, or of whatever the memory holds where it is None."""
     found = (dtype or get_default_dtype()).numpy
     array = np.empty(shape, found) if value is None else np.full(shape, value, found)
-    tensor = from_storage(Storage(array))
-    return tensor if device is None or str(device) == "cpu" else tensor.to(device)
+    return from_storage(Storage(array, device=usable(device)))

@@ -27,8 +27,8 @@ def _lengths(given: Any, name: str, batch: int) -> Array:
     return found
 
 
-def _held(array: Array) -> Tensor:
-    return from_storage(Storage(np.ascontiguousarray(array)))
+def _held(array: Array, like: Tensor) -> Tensor:
+    return from_storage(Storage(np.ascontiguousarray(array), device=str(like.device)))
 
 
 def ctc_loss(
@@ -64,7 +64,8 @@ def ctc_loss(
             f"{CHECKED}"
         )
     settings = (blank, reduction, zero_infinity, batched)
-    result: Tensor = LIFTED["alignment_loss"](x, rows, _held(inputs), _held(lengths), *settings)
+    counts = _held(inputs, x), _held(lengths, x)
+    result: Tensor = LIFTED["alignment_loss"](x, rows.to(x.device), *counts, *settings)
     return result
 
 
@@ -86,4 +87,4 @@ def _rows(targets: Tensor, lengths: Array) -> Tensor:
     begins = np.cumsum(lengths) - lengths
     number = np.arange(longest)
     places = np.where(number < lengths[:, None], begins[:, None] + number, 0)
-    return targets[_held(places)] if longest else targets.reshape(len(lengths), 0)
+    return targets[_held(places, targets)] if longest else targets.reshape(len(lengths), 0)

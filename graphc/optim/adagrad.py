@@ -64,7 +64,7 @@ class Adagrad(RecordedOptimizer):
         }
         super().__init__(params, defaults)
         for group in self.param_groups:
-            count = full((), 0.0, float32)
+            count = full((), 0.0, float32, str(group["params"][0].device))
             for p in group["params"]:
                 self.state[p] = {"step": count, **self.initial_state(group, p)}
 

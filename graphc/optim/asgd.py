@@ -57,9 +57,10 @@ class ASGD(RecordedOptimizer):
         super().__init__(params, defaults)
 
     def initial_state(self, group: Settings, parameter: Tensor) -> dict[str, Tensor]:
+        device = str(parameter.device)
         return {
-            "eta": full((), float(group["lr"]), float32),
-            "mu": full((), 1.0, float32),
+            "eta": full((), float(group["lr"]), float32, device),
+            "mu": full((), 1.0, float32, device),
             "ax": zeros_like(parameter),
         }
 

@@ -67,7 +67,8 @@ class NAdam(RecordedOptimizer):
 
     def initial_state(self, group: Settings, parameter: Tensor) -> dict[str, Tensor]:
         moments = {name: zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-        return {"mu_product": full((), 1.0, float32), **moments}
+        device = str(parameter.device)
+        return {"mu_product": full((), 1.0, float32, device), **moments}
 
     @staticmethod
     def prepare(settings: Settings) -> Settings:

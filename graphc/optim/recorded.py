@@ -91,7 +91,7 @@ class RecordedOptimizer(Optimizer):
             number = float(state["step"])
             if number not in counts:
                 shared = isinstance(state["step"], Tensor)
-                counts[number] = state["step"] if shared else full((), number, float32)
+                counts[number] = state["step"] if shared else _count(p, number)
             state["step"] = counts[number]
 
     def _apart(self, state: dict[Any, Any]) -> dict[Any, Any]:
@@ -101,7 +101,8 @@ class RecordedOptimizer(Optimizer):
         for key, held in state.items():
             count = held.get("step") if isinstance(held, dict) else None
             if isinstance(count, Tensor) and id(count) in seen:
-                held = {**held, "step": full((), float(count), count.dtype)}
+                number = full((), float(count), count.dtype, str(count.device))
+                held = {**held, "step": number}
             seen.add(id(count))
             found[key] = held
         return found
@@ -131,7 +132,7 @@ class RecordedOptimizer(Optimizer):
         fresh = [p for p in params if not self.state.get(p)]
         if not fresh:
             return
-        count = full((), 0.0, float32) if self.counted else None
+        count = _count(fresh[0], 0.0) if self.counted else None
         for p in fresh:
             state = {} if count is None else {"step": count}
             state.update(self.initial_state(group, p))
@@ -161,7 +162,7 @@ class RecordedOptimizer(Optimizer):
 
     def _own_count(self, params: list[Tensor]) -> Tensor:
         """A count for ``params`` alone, as those that they shared it with rest."""
-        count = full((), float(self.state[params[0]]["step"]), float32)
+        count = _count(params[0], float(self.state[params[0]]["step"]))
         for p in params:
             self.state[p]["step"] = count
         self._changed()
@@ -237,6 +238,11 @@ class RecordedOptimizer(Optimizer):
             }
             results.append((cast(new, x.dtype), kept))
         return after, results
+
+
+def _count(parameter: Tensor, number: float) -> Tensor:
+    """How many steps were taken, where the parameter is."""
+    return full((), number, float32, str(parameter.device))
 
 
 def _name_state(state: dict[str, Any]) -> None:

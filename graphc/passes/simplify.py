@@ -12,7 +12,7 @@ from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
 from graphc.passes.pieces import joined
 from graphc.passes.rewrite import rewrite, rule
 
-TRANSPARENT = frozenset({"detach", "variable", "border", "sloped"})
+TRANSPARENT = frozenset({"border", "detach", "sloped", "to_device", "variable"})
 """Ops that mean something to differentiation only."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +15,17 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.skipif(toolkit.root() is None, reason="there is no CUDA toolkit"),
 ]
+ROOT = Path(__file__).parents[2]
 CHOSEN = "float32 and (value or gradient) and (matmul or softmax or gather or max_pool or sum-)"
 
 
-def in_session(*arguments: str) -> str:
+def in_session(*arguments: str, **settings: str) -> str:
     """What a Python process prints there."""
     command = [sys.executable, "-m", "tests.cuda.session", sys.executable, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **settings}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -28,6 +34,41 @@ def test_the_kit_runs_through_pycuda() -> None:
     kit = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--backend", "cuda"]
     assert " passed" in in_session(*kit, "graphc/testing/test_contract.py")
     assert " passed" in in_session(*kit, "graphc/testing", "-k", CHOSEN)
+
+
+def test_tensors_and_trainings() -> None:
+    """What a machine with a device runs as it is."""
+    said = in_session("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cuda/on_device")
+    assert " passed" in said
+    assert "skipped" not in said
+
+
+def test_two_devices() -> None:
+    program = """
+import graphc
+a, b = (graphc.arange(3.0, device=f"cuda:{i}") + i for i in range(2))
+print(graphc.cuda.device_count(), a.device, b.device, b.to(a.device).tolist())
+print((a + b.to("cuda:0") + a).tolist(), (b * 2).to("cpu").tolist(), (a * 2).tolist())
+try:
+    a + b
+except RuntimeError as error:
+    print(str(error).splitlines()[0])
+with graphc.cuda.device(1):
+    print(graphc.ones(1, device="cuda").device, graphc.cuda.current_device())
+step = graphc.compile(lambda a, b: (a.to(b.device) + b, a.sum()))
+for _ in range(3):
+    mixed, total = step(a, b)
+print(mixed, total)
+"""
+    said = in_session("-c", program, GRAPHC_TEST_DEVICES="2").splitlines()
+    assert said == [
+        "2 cuda:0 cuda:1 [1.0, 2.0, 3.0]",
+        "[1.0, 4.0, 7.0] [2.0, 4.0, 6.0] [0.0, 2.0, 4.0]",
+        "add: expected all tensors to be on the same device, but found at least two devices, "
+        "cuda:0 and cuda:1!",
+        "cuda:1 1",
+        "tensor([1., 3., 5.], device='cuda:1') tensor(3., device='cuda:0')",
+    ]
 
 
 def test_what_there_is_is_told() -> None:

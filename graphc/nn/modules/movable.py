@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from graphc.device import Device
+from graphc.device import Device, usable
 from graphc.errors import GraphcTypeError
 from graphc.ir.dtype import DType, bfloat16, float16, float32, float64
-from graphc.memory import converted, replace
+from graphc.memory import converted, detached, on_device, replace
 from graphc.nn.parameter import Parameter
 from graphc.tensor import Tensor
 
@@ -79,6 +79,8 @@ class Movable:
         Takes a device, a dtype, both, or a tensor that has both.
         """
         device, dtype = _destination(*args, **kwargs)
+        if device is not None:
+            device = usable(device)
         if dtype is not None and not dtype.is_floating_point:
             raise GraphcTypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, "
@@ -88,8 +90,8 @@ class Movable:
         def move(tensor: Tensor) -> Tensor:
             if dtype is not None and tensor.dtype.is_floating_point:
                 tensor = converted(tensor, dtype)
-            if device is not None and str(tensor.device) != str(device):
-                tensor = tensor.to(device)
+            if device is not None and tensor._place != device:
+                tensor = on_device(detached(tensor), device)
             return tensor
 
         return self._apply(move)

@@ -190,7 +190,8 @@ class RNNBase(Module):
         rows = sum(counts) if counts is not None else x.shape[0] * x.shape[1]
         shape = (rows, (self.proj_size or self.hidden_size) * self._directions)
         return [
-            draw(RandomUniform(shape, float32), name="dropout") for _ in range(self.num_layers - 1)
+            draw(RandomUniform(shape, float32), name="dropout", device=x._place)
+            for _ in range(self.num_layers - 1)
         ]
 
     def extra_repr(self) -> str:

@@ -88,13 +88,16 @@ class PackedSequence(_Packed):
         return self.data.device.type == "cuda"
 
 
-def _held(array: Array) -> Tensor:
-    return from_storage(Storage(np.ascontiguousarray(array, np.int64)))
+def _held(array: Array, like: Tensor | None = None) -> Tensor:
+    device = "" if like is None else str(like.device)
+    return from_storage(Storage(np.ascontiguousarray(array, np.int64), device=device))
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes ``permutation``."""
-    return None if permutation is None else _held(np.argsort(permutation._value(), kind="stable"))
+    if permutation is None:
+        return None
+    return _held(np.argsort(permutation._value(), kind="stable"), permutation)
 
 
 def _lengths(given: Any) -> Array:
@@ -111,14 +114,14 @@ def pack_padded_sequence(
     order = None
     if not enforce_sorted:
         places = np.argsort(-found, kind="stable")
-        found, order = found[places], _held(places)
+        found, order = found[places], _held(places, input)
         input = input.index_select(0 if batch_first else 1, order)
     batch, steps = input.shape[:2] if batch_first else reversed(input.shape[:2])
     _check_lengths(found, batch, steps)
     going = np.arange(steps)[: found[0], None] < found
     time, sequence = np.nonzero(going)
     rows = sequence * steps + time if batch_first else time * batch + sequence
-    data = LIFTED["packed_rows"](input, _held(rows))
+    data = LIFTED["packed_rows"](input, _held(rows, input))
     return PackedSequence(data, _held(going.sum(1)), order)
 
 
@@ -167,7 +170,7 @@ def pad_packed_sequence(
     rows = np.full((total_length or longest, sizes[0]), sizes.sum())
     going = np.arange(sizes[0]) < sizes[:, None]
     rows[:longest][going] = np.arange(sizes.sum())
-    places = _held(rows.T if batch_first else rows)
+    places = _held(rows.T if batch_first else rows, sequence.data)
     padded: Tensor = LIFTED["unpacked_rows"](sequence.data, places, padding_value, batch_first)
     lengths, back = going.sum(0), sequence.unsorted_indices
     if back is None:

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@ struct Graph {
     bool invalid = false;
     bool strict = false;  // captured in the mode in which calls that may synchronise are errors
 };
+using Executable = std::shared_ptr<const Graph>;
 struct Context;
 struct Work {
     Ticket ticket;

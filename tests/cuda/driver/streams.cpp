@@ -239,18 +239,19 @@ CUresult cuGraphGetNodes(CUgraph g, CUgraphNode *, size_t *n) {
     return CUDA_SUCCESS;
 }
 CUresult cuGraphInstantiateWithFlags(CUgraphExec *x, CUgraph g, unsigned long long) {
-    *x = (CUgraphExec) new Graph(*(Graph *)g);
+    *x = (CUgraphExec) new Executable(std::make_shared<const Graph>(*(Graph *)g));
     return CUDA_SUCCESS;
 }
 CUresult cuGraphLaunch(CUgraphExec x, CUstream s) {
-    const std::vector<Action> actions = ((Graph *)x)->actions;
-    return issue(s, [=]() -> CUresult {
-        for (const Action &each : actions)
+    // It may be destroyed before the stream comes to it.
+    const Executable graph = *(Executable *)x;
+    return issue(s, [graph]() -> CUresult {
+        for (const Action &each : graph->actions)
             if (const CUresult failed = each()) return failed;
         return CUDA_SUCCESS;
     });
 }
 CUresult cuGraphUpload(CUgraphExec, CUstream) { return CUDA_SUCCESS; }
 CUresult cuGraphDestroy(CUgraph g) { delete (Graph *)g; return CUDA_SUCCESS; }
-CUresult cuGraphExecDestroy(CUgraphExec g) { delete (Graph *)g; return CUDA_SUCCESS; }
+CUresult cuGraphExecDestroy(CUgraphExec x) { delete (Executable *)x; return CUDA_SUCCESS; }
 }

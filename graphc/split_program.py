@@ -1,0 +1,112 @@
+"""A program over several devices: a program for each piece, run one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphc.backend import Backend, Sources
+from graphc.compiler import Program, load_backend
+from graphc.device_memory import backend_of, on_host
+from graphc.ir.graph import Graph
+from graphc.ir.node import Input, Node
+from graphc.pieces import Piece, devices_of, split_devices
+
+
+def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram:
+    """The program for a graph: by ``backend`` on the CPU, by its own backend on each device."""
+    devices = devices_of(graph)
+    if devices <= {"cpu"}:
+        return Program(graph, backend)
+    if len(devices) == 1:
+        return Program(graph, backend_of(*devices))
+    return SplitProgram(graph, backend)
+
+
+class _Part:
+    """A piece with its program, and what it takes: state once, inputs at each run."""
+
+    def __init__(self, piece: Piece, whole: Graph, backend: Backend) -> None:
+        self.piece = piece
+        self.on_cpu = piece.device == "cpu"
+        bound = [x for x in whole.state if x in piece.reads and self._stays(x)]
+        self.state = tuple(whole.state.index(x) for x in bound)
+        self.inputs = tuple(x for x in piece.reads if x not in bound)
+        target = backend if self.on_cpu else backend_of(piece.device)
+        self.program = Program(piece.program(self.inputs, bound), target)
+
+    def _stays(self, x: Node) -> bool:
+        """Whether the piece can be bound to the memory of ``x``: a device's to the CPU's, too."""
+        return not self.on_cpu or x.device == "cpu"
+
+    def given(self, array: Any) -> Any:
+        """An array as the program takes it."""
+        return on_host(array) if self.on_cpu else array
+
+
+class SplitProgram:
+    """A graph compiled piece by piece; what `Program` offers."""
+
+    def __init__(self, graph: Graph, backend: Backend) -> None:
+        self.recorded = self.graph = graph
+        self.backend = backend
+        self.split = split_devices(graph)
+        on_cpu = load_backend() if hasattr(backend, "accelerator") else backend
+        self.parts = [_Part(piece, graph, on_cpu) for piece in self.split.pieces]
+        self.sources = self._joined()
+        self.executable = self
+
+    def _joined(self) -> Sources:
+        """The texts of all pieces, each under the device that it runs on."""
+        found = [(part.piece.device, part.program.sources) for part in self.parts]
+        comments = [("#" if s.language == "py" else "//", d, s.text) for d, s in found]
+        return Sources(
+            text="\n".join(f"{mark} ---- {device} ----\n{text}" for mark, device, text in comments),
+            kernels=tuple(kernel for _, s in found for kernel in s.kernels),
+            language=next((s.language for d, s in found if d != "cpu"), "txt"),
+            arena_bytes=sum(s.arena_bytes for _, s in found),
+        )
+
+    def failure(self, error: Exception) -> Exception:
+        """The error of a step: each piece has told its own already."""
+        return error
+
+    def stages(self) -> Iterator[tuple[str, Graph]]:
+        """The name of each pass of each piece with the graph after it."""
+        for number, part in enumerate(self.parts):
+            label = f"{number}-{part.piece.device.replace(':', '')}"
+            yield f"{label}-split_devices", part.program.recorded
+            for name, graph in part.program.stages():
+                yield f"{label}-{name}", graph
+
+    def bind(self, state: Sequence[Any]) -> SplitStep:
+        """The step over these arrays of the graph's state, which it updates in place."""
+        return SplitStep(self, state)
+
+
+class SplitStep:
+    """The pieces' steps over the arrays of the state."""
+
+    def __init__(self, program: SplitProgram, state: Sequence[Any]) -> None:
+        self.program, self.state = program, state
+        self.steps = [
+            (part, part.program.executable.bind([state[i] for i in part.state]))
+            for part in program.parts
+        ]
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        graph, written = self.program.graph, self.program.split.written
+        arrays: dict[Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
+        arrays.update(zip(graph.state, self.state, strict=True))
+        given = {*graph.outputs, *(value for _, value in written)}
+        kept = {x: arrays[x].copy() for x in given if isinstance(x.op, Input)}
+        for part, step in self.steps:
+            try:
+                results = step(*[part.given(arrays[x]) for x in part.inputs])
+            except Exception as error:
+                raise part.program.failure(error) from None
+            arrays.update(zip(part.piece.yields, results, strict=True))
+        for target, value in written:
+            place, numbers = arrays[target], kept.get(value, arrays[value])
+            place[...] = on_host(numbers) if target.device == "cpu" else numbers
+        return [kept[x] if x in kept else arrays[x] for x in graph.outputs]

@@ -1,0 +1,143 @@
+"""Whole models train on a CUDA device as on the CPU: losses agree within rounding."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc
+from graphc import nn
+from tests.programs import PROGRAMS, Program
+
+ROOT = Path(__file__).parents[3]
+STEPS = 8
+Wrap = Callable[[Any], Any]
+WRAPS: dict[str, Wrap] = {"plain": lambda step: step, "compiled": graphc.compile}
+
+
+def train(program: Program, place: str, wrap: Wrap) -> tuple[list[float], dict[str, Any]]:
+    """The losses of some steps, and all parameters and buffers after them."""
+    model, optimizer, step = program.build(graphc)
+    model.to(place)
+    step = wrap(step)
+    batches = [[graphc.tensor(x, device=place) for x in b] for b in program.batches(STEPS)]
+    losses = [step(*batch).item() for batch in batches]
+    state = optimizer.state_dict()["state"].values()
+    assert {x.device.type for held in state for x in held.values()} <= {place}
+    return losses, {k: x.cpu().numpy() for k, x in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("how", WRAPS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_training_is_the_cpus(name: str, how: str) -> None:
+    losses, state = train(PROGRAMS[name], "cuda", WRAPS[how])
+    expected, there = train(PROGRAMS[name], "cpu", WRAPS["compiled"])
+    np.testing.assert_allclose(losses, expected, rtol=2e-5)
+    for key, x in there.items():
+        scale = float(np.abs(x).max(initial=0))
+        np.testing.assert_allclose(state[key], x, rtol=1e-3, atol=1e-3 * scale, err_msg=key)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_masks_of_dropout_are_the_cpus(backend: str) -> None:
+    """Bit for bit, drawn plainly and by compiled programs, step after step."""
+
+    def noise(x: Any) -> Any:
+        return nn.functional.dropout(x, 0.3), nn.functional.dropout2d(x, 0.5)
+
+    def drawn(function: Any, place: str) -> list[Any]:
+        graphc.manual_seed(11)
+        x = graphc.ones(3, 5, 7, 2, device=place)
+        return [part.cpu().numpy() for _ in range(4) for part in function(x)]
+
+    expected = drawn(graphc.compile(noise, backend=backend), "cpu")
+    for function in (noise, graphc.compile(noise)):
+        for mine, theirs in zip(drawn(function, "cuda"), expected, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+class Block(nn.Module):
+    """Two convolutions and a way around them."""
+
+    def __init__(self, inputs: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.skip = nn.Sequential()
+        if stride != 1 or inputs != channels:
+            skip = nn.Conv2d(inputs, channels, 1, stride, bias=False)
+            self.skip = nn.Sequential(skip, nn.BatchNorm2d(channels))
+
+    def forward(self, x: Any) -> Any:
+        y = self.bn2(self.conv2(nn.functional.relu(self.bn1(self.conv1(x)))))
+        return nn.functional.relu(y + self.skip(x))
+
+
+def resnet18(width: int = 16) -> Any:
+    """ResNet-18 with fewer channels (He et al., 2015)."""
+    stem = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+    layers: list[Any] = [stem, nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    inputs = width
+    for stage in range(4):
+        channels = width << stage
+        layers += [Block(inputs, channels, 1 if stage == 0 else 2), Block(channels, channels, 1)]
+        inputs = channels
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
+
+
+def test_resnet18() -> None:
+    def losses(place: str) -> list[float]:
+        graphc.manual_seed(0)
+        model = resnet18().to(place)
+        optimizer = graphc.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+        @graphc.compile
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        rng = np.random.default_rng(0)
+        x = graphc.tensor(rng.standard_normal((4, 3, 32, 32)).astype("f4"), device=place)
+        y = graphc.tensor(rng.integers(0, 10, 4), device=place)
+        return [step(x, y).item() for _ in range(3)]
+
+    np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-3)
+
+
+def test_the_tour(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same file prints the same but for where its tensors are."""
+    program = "import runpy, graphc; graphc.manual_seed(0); runpy.run_path({!r}, run_name='x')"
+    path = str(ROOT / "examples" / "pytorch_tour.py")
+    graphc.manual_seed(0)
+    runpy.run_path(path, run_name="x")
+    mine = capsys.readouterr().out
+    hidden = "import graphc; graphc.cuda.is_available = lambda: False; "
+    command = [sys.executable, "-c", hidden + program.format(path)]
+    theirs = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "cuda:0 cuda:0" in mine
+    assert "cpu cpu" in theirs
+    moved = mine.replace(", device='cuda:0'", "").replace("cuda:0 cuda:0", "cpu cpu")
+    assert moved == theirs
+
+
+def test_the_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    module = runpy.run_path(str(ROOT / "examples" / "train_digits.py"), {"EPOCHS": 4})
+    assert str(next(module["model"].parameters()).device) == "cuda:0"
+    module["main"].__globals__["EPOCHS"] = 4
+    module["main"]()
+    said = capsys.readouterr().out
+    accuracy = float(said.partition("test accuracy: ")[2].partition("%")[0])
+    assert accuracy > 95
+    assert "__global__ void" in said

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.ir.dtype import DType
 from graphc.ir.node import Const, Op
+from graphc.marks import ToDevice
 from graphc.ops.composite import Border
 from graphc.ops.creation import Arange
 from graphc.ops.elementwise import Cast
@@ -97,6 +98,8 @@ ROWS = (
     Row("cast", ALL, _casts, _cast, lambda torch, op, x: x.to(_torch_dtype(torch, op.dtype)),
         ROUNDED, derivative=lambda op, x, dy: (dy.astype(x.dtype),)),
     Row("detach", ALL, unary(Detach()), _same, lambda torch, op, x: x.detach()),
+    Row("to_device", ALL, unary(ToDevice("cpu")), _same,
+        lambda torch, op, x: x.to(op.device).clone(), EXACT, True),
     Row("variable", ALL, unary(Variable(0)), _same, lambda torch, op, x: x.detach().clone(),
         derivative=lambda op, x, dy: (None,)),
     Row("border", ALL, unary(Border()), _same, lambda torch, op, x: x.clone(), EXACT, True),

@@ -65,6 +65,9 @@ def _check(library: ctypes.CDLL, result: int) -> None:
 
 @cache
 def _loaded(path: str) -> ctypes.CDLL:
+    # It looks for its builtins by name alone, and finds them where they have been loaded already.
+    for builtins in sorted(glob(os.path.join(os.path.dirname(path), "libnvrtc-builtins.so*"))):
+        ctypes.CDLL(builtins)
     library = ctypes.CDLL(path)
     library.nvrtcGetErrorString.restype = ctypes.c_char_p
     return library

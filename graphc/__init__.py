@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
+from graphc import amp as amp
 from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import (
@@ -29,6 +30,13 @@ from graphc import optim as optim
 from graphc import random as random
 from graphc import serialization as serialization
 from graphc import utils as utils
+from graphc.amp import (
+    autocast,
+    get_autocast_dtype,
+    is_autocast_enabled,
+    set_autocast_dtype,
+    set_autocast_enabled,
+)
 from graphc.autograd.grad_mode import (
     enable_grad,
     inference_mode,

@@ -12,6 +12,7 @@ from graphc.errors import GraphcError, GraphcRuntimeError, GraphcTypeError
 from graphc.host_views import host_view
 from graphc.ir.node import Node, origin_of, recording
 from graphc.literals import varying
+from graphc.marks import ACTIVE
 from graphc.ops.function import Function, GradName
 from graphc.ops.movement import Reshape
 from graphc.origins import here, located
@@ -36,6 +37,8 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
     same = function.same
 
     def lifted(*args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.cast is not None:
+            args, kwargs = ACTIVE.cast(function.name, args, kwargs)
         trace = session.trace
         node_of = trace.node_of
         if kwargs and not method and "out" in kwargs:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
@@ -78,3 +79,12 @@ class Call:
 
 CALLS: weakref.WeakKeyDictionary[Node, Call] = weakref.WeakKeyDictionary()
 """For what ``grad_fn`` shows; nothing is computed from it."""
+
+
+class Active(threading.local):
+    """What calls of functions pass through first, given the function's name; nothing mostly."""
+
+    cast: Callable[[str, tuple[Any, ...], dict[str, Any]], tuple[Any, Any]] | None = None
+
+
+ACTIVE = Active()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.captured import signature_of
+from graphc.casting import CASTING
 from graphc.errors import GraphcTypeError
 from graphc.from_data import from_numpy
 from graphc.ir.dtype import get_default_dtype
@@ -30,13 +31,13 @@ class Identity:
         return id(self.value)
 
 
-AMBIENT = ("recording of gradients", "number of threads", "default dtype")
+AMBIENT = ("recording of gradients", "number of threads", "default dtype", "autocast")
 """What a program depends on besides the arguments of the call."""
 
 
 def ambient() -> list[Any]:
     """The values of ``AMBIENT``."""
-    return [recording.grad_enabled, Threads.count, get_default_dtype()]
+    return [recording.grad_enabled, Threads.count, get_default_dtype(), CASTING.key]
 
 
 def with_tensors(x: Any) -> Any:

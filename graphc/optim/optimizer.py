@@ -159,6 +159,9 @@ class Optimizer:
                         p.grad.zero_()
         begin_step(self)
 
+    def begin(self) -> None:
+        """Make the state that a step would begin with, where it is not there yet."""
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; every subclass says what it is."""
         raise NotImplementedError

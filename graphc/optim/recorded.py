@@ -120,6 +120,12 @@ class RecordedOptimizer(Optimizer):
                 self._step_group(trace, group)
         return loss
 
+    def begin(self) -> None:
+        """Make the state that a step would begin with, where it is not there yet."""
+        session.trace.depends_on(self)
+        for group in self.param_groups:
+            self._make_state(group, [p for p in group["params"] if p.grad is not None])
+
     def _step_group(self, trace: Trace, group: Settings) -> None:
         params = [p for p in group["params"] if p.grad is not None]
         if not params:

@@ -141,3 +141,36 @@ def test_the_digits(capsys: pytest.CaptureFixture[str]) -> None:
     accuracy = float(said.partition("test accuracy: ")[2].partition("%")[0])
     assert accuracy > 95
     assert "__global__ void" in said
+
+
+@pytest.mark.parametrize("how", WRAPS)
+def test_mixed_precision(how: str) -> None:
+    """A loss in float16, scaled, and float32 weights: as PyTorch's programs are written."""
+    graphc.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.LayerNorm(16), nn.GELU(), nn.Linear(16, 4)).cuda()
+    optimizer = graphc.optim.AdamW(model.parameters(), lr=1e-2)
+    scaler = graphc.amp.GradScaler("cuda", init_scale=1024.0)
+    types = []
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        with graphc.autocast("cuda", dtype=graphc.float16):
+            logits = model(x)
+            types.append(logits.dtype)
+            loss = nn.functional.cross_entropy(logits, y)
+            types.append(loss.dtype)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss
+
+    run = WRAPS[how](step)
+    x = graphc.randn(32, 8, device="cuda")
+    y = graphc.randint(0, 4, (32,), device="cuda")
+    losses = [run(x, y).item() for _ in range(12)]
+    assert types[:2] == [graphc.float16, graphc.float32]
+    assert losses[-1] < 0.8 * losses[0]
+    assert scaler.get_scale() == 1024.0
+    run(x * float("inf"), y)
+    assert scaler.get_scale() == 512.0
+    assert all(bool(p.isfinite().all()) for p in model.parameters())

@@ -50,6 +50,14 @@ __all__ = [
 manual_seed_all = manual_seed
 
 
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        from importlib import import_module
+
+        return import_module("graphc.cuda.amp")
+    raise AttributeError(f"module 'torch.cuda' has no attribute '{name}'")
+
+
 def why_not() -> str:
     """What is missing for tensors to be on a CUDA device; nothing where they can."""
     works, why = accelerator("cuda").explanation()

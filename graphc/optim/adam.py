@@ -82,14 +82,14 @@ class Adam(RecordedOptimizer):
 
     @staticmethod
     def prepare(settings: Settings) -> Settings:
-        """The length of a step without bias, and the root of what brings v to its own size."""
+        """The length of a step without bias, and what brings the root of v to its own size."""
         first, second = (
             1 - elementwise("pow", beta, settings["step"]) for beta in settings["betas"]
         )
         return {
             **settings,
             "step_size": settings["lr"] / first,
-            "root": elementwise("sqrt", second),
+            "scale": 1.0 / elementwise("sqrt", second),
         }
 
     @staticmethod
@@ -102,7 +102,8 @@ class Adam(RecordedOptimizer):
         if settings["amsgrad"]:
             square = elementwise("maximum", state["max_exp_avg_sq"], square)
             after["max_exp_avg_sq"] = square
-        root = elementwise("sqrt", square) / typed(settings["root"], x)
+        # A product, where PyTorch divides: each element is divided only once.
+        root = times(elementwise("sqrt", square), settings["scale"])
         return x - times(mean, settings["step_size"]) / plus(root, settings["eps"]), after
 
 

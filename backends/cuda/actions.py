@@ -46,6 +46,8 @@ class Writer:
     names: list[str] = field(default_factory=list)
     """The indices' names; those of the kernel's axes if empty."""
     loaded: dict[str, str] = field(default_factory=dict)
+    given: dict[int, str] = field(default_factory=dict)
+    """The expression for an element of each parameter that is no memory; ``v`` counts elements."""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -61,6 +63,8 @@ class Writer:
     def is_packed(self, access: Access) -> bool:
         """Whether the elements that a thread works on lie side by side, at an aligned address."""
         strides = access.strides
+        if access.parameter in self.given:
+            return False
         if self.width == 1 or not strides or strides[-1] != 1:
             return False
         far = (*strides[:-1], self.offsets[access.parameter])
@@ -153,6 +157,8 @@ class Writer:
             return ramp(source, self.names)
         if isinstance(source, Kept):
             return self.kept[source.scratch]
+        if source.parameter in self.given:
+            return self.given[source.parameter]
         self._low(source.dtype)
         pack = self.loaded.get(x.value.name)
         return load(source.dtype, f"{pack}.at[v]" if pack else self.place(source))

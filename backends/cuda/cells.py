@@ -19,9 +19,9 @@ from graphc.lowering.nests import arranged
 class Cells:
     """The functions of a kernel, as they are added."""
 
-    def __init__(self, name: str, setting: Setting) -> None:
+    def __init__(self, name: str, setting: Setting, *, aliased: bool = False) -> None:
         self.name, self.setting = name, setting
-        self.parameters = parameters_of(setting)
+        self.parameters = parameters_of(setting, aliased=aliased)
         self.texts: list[str] = []
         self.launches: list[Launch] = []
         self.helpers: set[str] = set()

@@ -1,20 +1,34 @@
 """Matrix products and convolutions: tiles of the result, made of tiles of the operands.
 
 A convolution is a product whose operands are found by index: no columns are written to memory.
+Channels are rows and pixels columns, so that neighbours in memory are columns of the result.
+
+Limits. A tile of 128 x 128 has 64 multiplications for each element that it reads, so large products
+are bound by arithmetic: a multiprocessor multiplies and adds 1024 floats of two bytes, 512 of tf32
+or 128 of float32 in a cycle. With warps of 64 x 64 shared memory is read for half the cycles of the
+multiplications, and two blocks of a multiprocessor hide each other's latencies: 128 x 128 should
+reach 80 % of what ``mma.sync`` does at most, which on sm_90 is two thirds of what ``wgmma`` does,
+and 85 % of the limit of float32. Operands found by index cost 15 to 20 instructions for each
+element, which is copied by itself: half the limit of tf32. Products of few rows are bound by the
+bytes of the larger operand, of which they should read 75 % of what memory gives.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from math import prod
 
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed
 from graphc.backends.cuda.cells import Cells, spelled
+from graphc.backends.cuda.finished import Finishing, as_finished
 from graphc.backends.cuda.indices import split
-from graphc.backends.cuda.made import Made, Maker, Setting, blocks
+from graphc.backends.cuda.loaded import Found, Side, affine
+from graphc.backends.cuda.made import Made, Setting
+from graphc.backends.cuda.products import Product, ProductKernel, kind_of
+from graphc.ir.node import Node
 from graphc.ir.types import Shape
-from graphc.kernels_templates import render
+from graphc.lowering.epilogues import Finished
+from graphc.lowering.kernel import Ramp
 from graphc.lowering.operands import Operand, spread
 from graphc.ops.convolution import (
     Convolution,
@@ -24,157 +38,145 @@ from graphc.ops.convolution import (
 )
 from graphc.ops.matmul import MatMul
 
-DEPTH = 16
-"""How much of the inner dimension a tile has."""
-MEMBERS = 16
-"""Threads of a block along each side of its tile."""
+
+def _reach(*operands: Operand) -> str:
+    """The C type of indices into all of them."""
+    far = [sum(abs(s) * n for n, s in zip(x.shape, x.strides, strict=True)) for x in operands]
+    return "int" if max(far) < 2**31 else "long"
 
 
-@dataclass
-class Product:
-    """A batch of products ``[m, k] @ [k, n]``, its operands and result found by statements.
-
-    Each list of statements knows the indices that it is named for, and ends by declaring ``place``,
-    and ``inside`` where the element may lie outside, where it is zero.
-    """
-
-    batch: int
-    m: int
-    n: int
-    k: int
-    of_batch: list[str] = field(default_factory=list)
-    """Of ``batch``."""
-    of_a: list[str] = field(default_factory=list)
-    """Of ``i`` and ``k``: the element of the first operand."""
-    of_b: list[str] = field(default_factory=list)
-    """Of ``k`` and ``j``: that of the second."""
-    of_result: list[str] = field(default_factory=list)
-    """Of ``i`` and ``j``."""
-
-
-def _made(cells: Cells, product: Product, summary: str) -> Made:
-    """The kernel of a product."""
-    x, y = cells.setting.operands[0], cells.setting.results[0]
-    if not product.batch * product.m * product.n:
+def product(name: str, setting: Setting, ramps: Sequence[Ramp | None], *, aliased: bool) -> Made:
+    """The kernel of a product, which may finish its result. ``aliased`` as a group may be."""
+    cells = Cells(name, setting, aliased=aliased)
+    if not all(prod(x.shape) for x in setting.results):
         return cells.made()
-    each = 4 if min(product.m, product.n) > MEMBERS else 1
-    tile = MEMBERS * each
-    kind = computed(x.dtype)
-    text = render(
-        "contraction.cu.j2",
-        name=cells.name,
-        summary=summary,
-        kind=kind,
-        m=product.m,
-        n=product.n,
-        k=product.k,
-        tile=tile,
-        each=each,
-        depth=DEPTH,
-        members=MEMBERS,
-        of_batch=product.of_batch,
-        of_a=product.of_a,
-        of_b=product.of_b,
-        of_result=product.of_result,
-        a=cells.load(x.dtype, "a0[place]"),
-        b=cells.load(x.dtype, "a1[place]"),
-        store=cells.store(y.dtype, "out0[place]", f"({kind})total[p][q]"),
-        inside_a=any("bool inside" in line for line in product.of_a),
-        inside_b=any("bool inside" in line for line in product.of_b),
-    )
-    grid = (blocks(product.n, tile), blocks(product.m, tile), product.batch)
-    cells.function(text, grid, (MEMBERS, MEMBERS, 1))
-    return cells.made()
+    op = as_finished(setting.node).op
+    assert isinstance(op, Finished)
+    plain = op.product
+    assert isinstance(plain, MatMul | Window)
+    operands = (*setting.operands[:2], Operand(op.type.shape, (), op.type.dtype))
+    found = PRODUCTS[plain.name](plain, operands, setting.offsets)
+    kind = kind_of(setting.operands[0].dtype, tf32=plain.tf32)
+    return ProductKernel(cells, found, Finishing(setting, ramps), kind).made()
 
 
-def matmul(name: str, setting: Setting) -> Made:
+def is_product(node: Node) -> bool:
+    """Whether a node is a product, or one that finishes its result."""
+    return isinstance(node.op, MatMul | Window | Finished)
+
+
+Operands = tuple[Operand, Operand, Operand]
+"""Those of a product, and its result, of which only the shape is known."""
+
+
+def matmul(op: MatMul, operands: Operands, offsets: Sequence[int]) -> Product:
     """The batched matrix product; leading axes broadcast."""
-    (x, w), y, cells = setting.operands, setting.results[0], Cells(name, setting)
-    lead = y.shape[:-2]
-    batch = Side([f"batch_{axis}" for axis in range(len(lead))], lead)
+    x, w, y = operands
+    index, lead = _reach(x, w), y.shape[:-2]
+    names = [f"batch_{axis}" for axis in range(len(lead))]
+    m, n, k = y.shape[-2], y.shape[-1], x.shape[-1]
+    rows, inner, columns = Side("i", ("i",), (m,)), Side("k", ("k",), (k,)), Side("j", ("j",), (n,))
+    wide_x, wide_w = spread(x, len(y.shape)).strides, spread(w, len(y.shape)).strides
+    has_batch = prod(lead) != 1
+    starts = [terms(s[:-2], names) if has_batch else "0" for s in (wide_x, wide_w)]
+    declared = []
+    if has_batch:
+        used = [f"const {index} batch_a = {starts[0]};", f"const {index} batch_b = {starts[1]};"]
+        declared = [*split("batch", lead, names, index), *used]
 
-    def start(operand: Operand) -> str:
-        return terms(spread(operand, len(y.shape)).strides[:-2], batch.names)
+    def found(slot: int, strides: Shape, *sides: Side) -> Found:
+        base = "0" if starts[slot] == "0" else f"batch_{'ab'[slot]}"
+        apart = (offsets[slot], *strides[:-2])
+        given = zip(sides, ((strides[-2],), (strides[-1],)), strict=True)
+        return affine(index, base, apart, x.dtype.itemsize, *given)
 
-    product = Product(prod(lead), y.shape[-2], y.shape[-1], x.shape[-1])
-    product.of_batch = [
-        *batch.indices("batch"),
-        f"const long batch_a = {start(x)};",
-        f"const long batch_b = {start(w)};",
-        f"const long batch_y = {terms(y.strides[:-2], batch.names)};",
-    ]
-    product.of_a = [f"const long place = batch_a + {terms(x.strides[-2:], ('i', 'k'))};"]
-    product.of_b = [f"const long place = batch_b + {terms(w.strides[-2:], ('k', 'j'))};"]
-    product.of_result = [f"const long place = batch_y + {terms(y.strides[-2:], ('i', 'j'))};"]
-    return _made(cells, product, f"{spelled(x.shape)} @ {spelled(w.shape)}")
-
-
-@dataclass(frozen=True)
-class Side:
-    """The axes that a dimension of a product is made of: their indices' names, their extents."""
-
-    names: list[str]
-    extents: Shape
-
-    def indices(self, flat: str) -> list[str]:
-        """The declarations of the indices that a flat one stands for."""
-        return split(flat, self.extents, self.names, "int")
+    a, b = found(0, wide_x, rows, inner), found(1, wide_w, inner, columns)
+    summary = f"{spelled(x.shape)} @ {spelled(w.shape)}"
+    return Product(prod(lead), m, n, k, a, b, index, summary, declared)
 
 
-def _pixels(y: Operand, letter: str) -> Side:
+def _pixels(flat: str, shape: Shape, letter: str) -> Side:
     """The elements of a channel, of all images."""
-    return Side(["image", *_names(letter, len(y.shape) - 2)], (y.shape[0], *y.shape[2:]))
+    names = ("image", *_names(letter, len(shape) - 2))
+    return Side(flat, names, (shape[0], *shape[2:]))
 
 
-def _taps(channels: int, w: Operand) -> Side:
+def _taps(flat: str, channels: int, kernel: Shape) -> Side:
     """The elements of a weight that make one of another channel."""
-    return Side(["channel", *_names("t", len(w.shape) - 2)], (channels, *w.shape[2:]))
+    return Side(flat, ("channel", *_names("t", len(kernel))), (channels, *kernel))
 
 
-def _convolved(
-    cells: Cells,
-    rows: Side,
-    inner: Side,
-    columns: int,
-    inside: list[str],
-    places: tuple[str, str, str],
-    summary: str,
-) -> Made:
-    """A product for each group, by where elements of its operands and of its result are found."""
-    op = cells.setting.node.op
-    assert isinstance(op, Window)
-    a, b, result = (f"const long place = {place};" for place in places)
-    product = Product(op.groups, prod(rows.extents), columns, prod(inner.extents))
-    product.of_a = [*rows.indices("i"), *inner.indices("k"), *inside, a]
-    product.of_b = [*inner.indices("k"), b]
-    product.of_result = [*rows.indices("i"), result]
-    return _made(cells, product, summary)
+def _over_pixels(x: Operand) -> Shape:
+    return (x.strides[0], *x.strides[2:])
 
 
-def _input(op: Window, pixels: Side, taps: Side, x: Operand) -> list[str]:
+class Grouped:
+    """A product for each group of a convolution's channels."""
+
+    def __init__(self, op: Window, operands: Operands, offsets: Sequence[int]) -> None:
+        self.op, self.offsets = op, offsets
+        self.index = _reach(*operands[:2])
+        self.size = operands[0].dtype.itemsize
+        self.declared: list[str] = []
+
+    def base(self, slot: int, step: int) -> str:
+        """Where a group begins in an operand, so many elements after the one before."""
+        if self.op.groups == 1:
+            return "0"
+        name = f"batch_{'ab'[slot]}"
+        self.declared.append(f"const {self.index} {name} = batch * {step};")
+        return name
+
+    def affine(self, slot: int, operand: int, step: int, *sides: tuple[Side, Shape]) -> Found:
+        """Slot a or b of the product: an operand of the convolution that is found by strides."""
+        apart = (self.offsets[operand], *([step] if self.op.groups > 1 else []))
+        return affine(self.index, self.base(slot, step), apart, self.size, *sides)
+
+    def by_index(
+        self, x: Operand, step: int, sides: Sequence[Side], at: str, lines: list[str]
+    ) -> Found:
+        """Slot b: an operand whose element ``at`` some place may lie outside, as lines find."""
+        base = self.base(1, step)
+        place = terms(x.strides, ["image", "channel", *_names(at, len(x.shape) - 2)])
+        declared = [line for side in sides for line in side.indices(self.index)]
+        sum_ = place if base == "0" else f"{base} + {place}"
+        text = (*declared, *lines, f"const {self.index} place = {sum_};")
+        along = next(x.flat for x in sides if x.names[0] == "image")
+        return Found(text, along, 1, inside=True)
+
+    def made(self, m: int, n: int, k: int, a: Found, b: Found, summary: str) -> Product:
+        """The product."""
+        groups = self.op.groups
+        row = "i" if groups == 1 else f"(batch * {m} + i)"
+        return Product(groups, m, n, k, a, b, self.index, summary, self.declared, row, (1, 0))
+
+
+def _is_pointwise(op: Window, kernel: Shape) -> bool:
+    """Whether outputs are made of the inputs at the same place alone."""
+    return all(x == 1 for x in (*kernel, *op.stride)) and not any(op.padding)
+
+
+def _input(op: Window, x: Operand, index: str) -> list[str]:
     """Where in the input a tap of an output lies, and whether inside."""
     lines, inside = [], []
     for axis, size in enumerate(x.shape[2:]):
         s, p, d = op.stride[axis], op.padding[axis], op.dilation[axis]
-        out, tap = pixels.names[1 + axis], taps.names[1 + axis]
-        lines.append(f"const int x{axis} = {out} * {s} + {tap} * {d} - {p};")
+        lines.append(f"const {index} x{axis} = o{axis} * {s} + t{axis} * {d} - {p};")
         inside.append(f"x{axis} >= 0 && x{axis} < {size}")
     return [*lines, f"const bool inside = {' && '.join(inside)};"]
 
 
-def _input_place(x: Operand, channels: int) -> str:
-    """The element of the input that is meant then."""
-    names = ["image", f"(batch * {channels} + channel)", *_names("x", len(x.shape) - 2)]
-    return terms(x.strides, names)
-
-
-def _output(op: Window, dy: Operand) -> list[str]:
+def _output(op: Window, dy: Operand, index: str) -> list[str]:
     """Which output a tap of an input meets, and whether there is one."""
     lines, inside = [], []
     for axis, size in enumerate(dy.shape[2:]):
         s, p, d = op.stride[axis], op.padding[axis], op.dilation[axis]
-        lines.append(f"const int f{axis} = x{axis} + {p} - t{axis} * {d};")
-        lines.append(f"const int o{axis} = f{axis} / {s};")
+        far = f"x{axis} + {p} - t{axis} * {d}"
+        if s == 1:
+            lines.append(f"const {index} o{axis} = {far};")
+            inside.append(f"o{axis} >= 0 && o{axis} < {size}")
+            continue
+        lines += [f"const {index} f{axis} = {far};", f"const {index} o{axis} = f{axis} / {s};"]
         inside.append(f"f{axis} >= 0 && f{axis} % {s} == 0 && o{axis} < {size}")
     return [*lines, f"const bool inside = {' && '.join(inside)};"]
 
@@ -183,61 +185,56 @@ def _names(letter: str, count: int) -> list[str]:
     return [f"{letter}{axis}" for axis in range(count)]
 
 
-def convolution(name: str, setting: Setting) -> Made:
-    """Outputs of all channels of a group: [pixels, taps] @ [taps, channels]."""
-    op, (x, w), y = setting.node.op, setting.operands, setting.results[0]
-    assert isinstance(op, Convolution)
-    inputs, outputs = w.shape[1], w.shape[0] // op.groups
-    pixels, taps = _pixels(y, "o"), _taps(inputs, w)
-    output = f"(batch * {outputs} + j)"
-    places = (
-        _input_place(x, inputs),
-        terms(w.strides, [output, *taps.names]),
-        terms(y.strides, ["image", output, *pixels.names[1:]]),
+def convolution(op: Window, operands: Operands, offsets: Sequence[int]) -> Product:
+    """Outputs of all channels of a group: [channels, taps] @ [taps, pixels]."""
+    x, w, y = operands
+    inputs, outputs, made = w.shape[1], w.shape[0] // op.groups, Grouped(op, operands, offsets)
+    channels, taps = Side("i", ("i",), (outputs,)), _taps("k", inputs, w.shape[2:])
+    pixels = _pixels("j", y.shape, "o")
+    a = made.affine(
+        0, 1, outputs * w.strides[0], (channels, (w.strides[0],)), (taps, w.strides[1:])
     )
-    inside = _input(op, pixels, taps, x)
+    step = inputs * x.strides[1]
+    if _is_pointwise(op, w.shape[2:]):
+        strides = (x.strides[1], *(0 for _ in w.shape[2:]))
+        b = made.affine(1, 0, step, (taps, strides), (pixels, _over_pixels(x)))
+    else:
+        b = made.by_index(x, step, (taps, pixels), "x", _input(op, x, made.index))
     summary = f"{spelled(x.shape)} convolved with {spelled(w.shape)}"
-    return _convolved(Cells(name, setting), pixels, taps, outputs, inside, places, summary)
+    return made.made(outputs, prod(pixels.extents), prod(taps.extents), a, b, summary)
 
 
-def convolution_input_grad(name: str, setting: Setting) -> Made:
-    """What flows to the input: [pixels, taps] @ [taps, channels], of the output's gradient."""
-    op, (dy, w), dx = setting.node.op, setting.operands, setting.results[0]
-    assert isinstance(op, ConvolutionInputGrad)
-    inputs, outputs = w.shape[1], w.shape[0] // op.groups
-    pixels, taps = _pixels(dx, "x"), _taps(outputs, w)
-    output = f"(batch * {outputs} + channel)"
-    places = (
-        terms(dy.strides, ["image", output, *_names("o", len(dy.shape) - 2)]),
-        terms(w.strides, [output, "j", *taps.names[1:]]),
-        terms(dx.strides, ["image", f"(batch * {inputs} + j)", *pixels.names[1:]]),
-    )
-    inside = _output(op, dy)
+def convolution_input_grad(op: Window, operands: Operands, offsets: Sequence[int]) -> Product:
+    """What flows to the input: [channels, taps] @ [taps, pixels], of the output's gradient."""
+    dy, w, dx = operands
+    inputs, outputs, made = w.shape[1], w.shape[0] // op.groups, Grouped(op, operands, offsets)
+    channels, taps = Side("i", ("i",), (inputs,)), _taps("k", outputs, w.shape[2:])
+    pixels = _pixels("j", dx.shape, "x")
+    over_taps = (w.strides[0], *w.strides[2:])
+    a = made.affine(0, 1, outputs * w.strides[0], (channels, (w.strides[1],)), (taps, over_taps))
+    b = made.by_index(dy, outputs * dy.strides[1], (taps, pixels), "o", _output(op, dy, made.index))
     summary = f"What flows from {spelled(dy.shape)} to {spelled(dx.shape)}"
-    return _convolved(Cells(name, setting), pixels, taps, inputs, inside, places, summary)
+    return made.made(inputs, prod(pixels.extents), prod(taps.extents), a, b, summary)
 
 
-def convolution_weight_grad(name: str, setting: Setting) -> Made:
-    """What flows to the weight: [taps, pixels] @ [pixels, channels]."""
-    op, (x, dy), dw = setting.node.op, setting.operands, setting.results[0]
-    assert isinstance(op, ConvolutionWeightGrad)
-    inputs, outputs = dw.shape[1], dw.shape[0] // op.groups
-    pixels, taps = _pixels(dy, "o"), _taps(inputs, dw)
-    output = f"(batch * {outputs} + j)"
-    places = (
-        _input_place(x, inputs),
-        terms(dy.strides, ["image", output, *pixels.names[1:]]),
-        terms(dw.strides, [output, *taps.names]),
+def convolution_weight_grad(op: Window, operands: Operands, offsets: Sequence[int]) -> Product:
+    """What flows to the weight: [channels, pixels] @ [pixels, taps]."""
+    x, dy, dw = operands
+    inputs, outputs, made = dw.shape[1], dw.shape[0] // op.groups, Grouped(op, operands, offsets)
+    channels, taps = Side("i", ("i",), (outputs,)), _taps("j", inputs, dw.shape[2:])
+    pixels = _pixels("k", dy.shape, "o")
+    a = made.affine(
+        0, 1, outputs * dy.strides[1], (channels, (dy.strides[1],)), (pixels, _over_pixels(dy))
     )
-    inside = _input(op, pixels, taps, x)
+    b = made.by_index(x, inputs * x.strides[1], (pixels, taps), "x", _input(op, x, made.index))
     summary = f"What flows to a weight of {spelled(dw.shape)}"
-    return _convolved(Cells(name, setting), taps, pixels, outputs, inside, places, summary)
+    return made.made(outputs, prod(taps.extents), prod(pixels.extents), a, b, summary)
 
 
-CONTRACTION: dict[str, Maker] = {
+PRODUCTS: dict[str, Callable[..., Product]] = {
     MatMul.name: matmul,
     Convolution.name: convolution,
     ConvolutionInputGrad.name: convolution_input_grad,
     ConvolutionWeightGrad.name: convolution_weight_grad,
 }
-"""By the op's name."""
+"""By the op's name: operands and offsets to the product."""

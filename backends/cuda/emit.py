@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
+from graphc.backends.cuda.contraction import is_product, product
+from graphc.backends.cuda.finished import can_finish
 from graphc.backends.cuda.groups import groups, has_totals
 from graphc.backends.cuda.heavy import maker_of
 from graphc.backends.cuda.library import FUNCTIONS, prelude
@@ -16,9 +18,11 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Node
 from graphc.ir.types import TensorType
 from graphc.kernels_templates import render
+from graphc.lowering.epilogues import finish_products
 from graphc.lowering.names import Names
 from graphc.lowering.operands import Operand, number_of
 from graphc.lowering.placement import Placement
+from graphc.lowering.recompute import recompute
 from graphc.lowering.views import Order, Result, dense
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
@@ -95,6 +99,7 @@ class Emission:
     """The state of one emission."""
 
     def __init__(self, graph: Graph) -> None:
+        graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph = graph
         orders: Mapping[Result, Order] = {}
         self.memory = CudaPlacement(graph, orders)
@@ -168,9 +173,11 @@ class Emission:
             tuple(memory.views[x].offset for x in kernel.inputs),
             tuple((kernel, i) in memory.read for i in range(len(kernel.types))),
         )
+        aliased = memory.is_aliased(kernel)
         if isinstance(kernel.op, Fused):
-            aliased = memory.is_aliased(kernel)
             made = groups(PLACEHOLDER, setting, memory.ramps(kernel), aliased=aliased)
+        elif is_product(kernel):
+            made = product(PLACEHOLDER, setting, memory.ramps(kernel), aliased=aliased)
         else:
             made = maker_of(kernel)(PLACEHOLDER, setting)
         return self._named(made, _function(kernel), str(kernel.origin))

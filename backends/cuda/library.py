@@ -23,6 +23,10 @@ LIBM = (
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan"),
     *("asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc"),
 )
+TENSOR_CORES = (
+    *("swizzled", "async_copy", "async_commit", "async_wait", "load_matrices"),
+    *("load_turned_matrices", "multiply_tf32", "round_tf32"),
+)
 CALLED = re.compile(r"[A-Za-z_]\w*(?=[(<])")
 
 
@@ -51,6 +55,11 @@ def _all() -> Iterator[tuple[str, Function]]:
             for types in KINDS:
                 facts = {**types, "name": name}
                 yield f"{name}_{types['t']}", Function("math_libm.c.j2", block, facts)
+    for block in TENSOR_CORES:
+        yield block, Function("tensor_cores.cu.j2", block)
+    for t, ptx, on_cpu in (("float16", "f16", "__half"), ("bfloat16", "bf16", "__nv_bfloat16")):
+        facts = {"t": t, "ptx": ptx, "on_cpu": on_cpu}
+        yield f"multiply_{t}", Function("tensor_cores.cu.j2", "multiply_low", facts)
 
 
 HELPERS = {"fail": "fail.cu.j2", "philox": "philox.cu.j2"}

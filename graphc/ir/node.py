@@ -202,8 +202,9 @@ class Op:
         return type(self).grad is not Op.grad
 
     def settings(self) -> str:
-        """The fields as the text form shows them."""
-        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        """The fields as the text form shows them; those given by name only where they are set."""
+        shown = (x for x in fields(self) if not x.kw_only or getattr(self, x.name) != x.default)
+        return ", ".join(f"{x.name}={getattr(self, x.name)!r}" for x in shown)
 
     def __str__(self) -> str:
         settings = self.settings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.node import Node
@@ -49,7 +49,10 @@ def product_of(node: Node) -> Node:
 
 
 class Finish:
-    """The group of a finished product, over the product's own axes."""
+    """The group of a finished product, over the product's own axes.
+
+    ``roles_of`` says which axes of a product are its rows and columns.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Finish:
         operands: Sequence[Operand],
         ramps: Sequence[Ramp | None],
         results: Sequence[Operand],
+        roles_of: Callable[[Node, Shape], Roles] = roles,
     ) -> None:
         op = node.op
         assert isinstance(op, Finished)
@@ -75,16 +79,16 @@ class Finish:
             fixed = number_of(given)
             access = Access(slot, single(operand), operand.dtype)
             sources.append(fixed.value if fixed is not None else ramp or access)
-        self.roles = self._roles()
+        self.roles = self._roles(roles_of)
         found = (self.roles.batch, self.roles.rows, self.roles.columns)
         self.kernel: Kernel
         self.nest: Nest
         self.kernel, self.nest = nested(op.group, sources, [single(x) for x in results], found)
 
-    def _roles(self) -> Roles:
+    def _roles(self, roles_of: Callable[[Node, Shape], Roles]) -> Roles:
         """The roles of the group's axes: those of the product's axes that they are parts of."""
         shape = self.product.shape
-        own = roles(self.product, shape)
+        own = roles_of(self.product, shape)
         where = split_axes(shape, self.op.group.space)
         assert where is not None
 

@@ -7,7 +7,7 @@ other two. The gradient with respect to the input is also the transposed convolu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.node import Node, Op
@@ -23,6 +23,12 @@ class Window(Op):
     padding: Shape
     dilation: Shape
     groups: int
+    tf32: bool = field(default=False, kw_only=True)
+    """Whether factors of float32 may be rounded to the ten bits of tf32, as tensor cores take."""
+
+    @property
+    def _settings(self) -> tuple[Shape, Shape, Shape, int]:
+        return self.stride, self.padding, self.dilation, self.groups
 
     def output_sizes(self, sizes: Sequence[int], kernel: Sequence[int]) -> Shape:
         """The spatial extents of the output, given those of the input and the weight."""
@@ -31,17 +37,15 @@ class Window(Op):
 
     def convolution(self, x: Node, w: Node, sizes: Sequence[int]) -> Node:
         """The output of these settings, as far as ``sizes`` go."""
-        y = Convolution(self.stride, self.padding, self.dilation, self.groups)(x, w)
+        y = Convolution(*self._settings, tf32=self.tf32)(x, w)
         shape = (*y.shape[:2], *sizes)
         return y if y.shape == shape else Slice((0,) * y.rank, shape, (1,) * y.rank)(y)
 
     def input_grad(self, dy: Node, w: Node, sizes: Shape) -> Node:
-        settings = (self.stride, self.padding, self.dilation, self.groups)
-        return ConvolutionInputGrad(*settings, sizes)(dy, w)
+        return ConvolutionInputGrad(*self._settings, sizes, tf32=self.tf32)(dy, w)
 
     def weight_grad(self, x: Node, dy: Node, kernel: Shape) -> Node:
-        settings = (self.stride, self.padding, self.dilation, self.groups)
-        return ConvolutionWeightGrad(*settings, kernel)(x, dy)
+        return ConvolutionWeightGrad(*self._settings, kernel, tf32=self.tf32)(x, dy)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.node import Node, Op
@@ -14,6 +14,9 @@ from graphc.ops.movement import permute
 @dataclass(frozen=True)
 class MatMul(Op, name="matmul"):
     """``[..., m, k] @ [..., k, n]``; the leading axes broadcast."""
+
+    tf32: bool = field(default=False, kw_only=True)
+    """Whether factors of float32 may be rounded to the ten bits of tf32, as tensor cores take."""
 
     def infer(self, types: tuple[TensorType, ...]) -> TensorType:
         x, y = types

@@ -166,7 +166,7 @@ def _permute(node: Node) -> Node | None:
         return permute(x.inputs[0], tuple(x.op.dims[d] for d in dims))
     if isinstance(x.op, MatMul) and dims == (*range(x.rank - 2), x.rank - 1, x.rank - 2):
         a, b = x.inputs
-        return MatMul()(transposed(b), transposed(a))
+        return x.op(transposed(b), transposed(a))
     if sum(n != 1 for n in x.shape) <= 1:
         return reshape(x, node.shape)
     return None

@@ -150,3 +150,32 @@ static inline void emulator_ldmatrix(uint32_t *r, const void *row, int n, bool t
     emulator_ldmatrix_job j{r, row, n, trans};
     emulator_warp(0xffffffffu, emulator_ldmatrix_job::run, &j, EMULATOR_OTHER, 0);
 }
+struct emulator_mma1688_job {  // mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+    float *d; const uint32_t *a, *b;
+    EMULATOR_NOSAN static void run(void **args, unsigned present) {
+        if (present != 0xffffffffu) { emulator_error("mma.sync needs all 32 lanes (present: %08x)", present); return; }
+        float a[16][8], b[8][8], c[16][8];
+        for (int l = 0; l < 32; ++l) {
+            const emulator_mma1688_job *j = (const emulator_mma1688_job *)args[l];
+            const int g = l >> 2, t = l & 3;
+            for (int h = 0; h < 2; ++h) {
+                a[g][t + 4 * h] = emulator_tf32_trunc(emulator_bits<float>(j->a[2 * h]));
+                a[g + 8][t + 4 * h] = emulator_tf32_trunc(emulator_bits<float>(j->a[2 * h + 1]));
+                b[t + 4 * h][g] = emulator_tf32_trunc(emulator_bits<float>(j->b[h]));
+                c[g][2 * t + h] = j->d[h]; c[g + 8][2 * t + h] = j->d[2 + h];
+            }
+        }
+        for (int i = 0; i < 16; ++i)
+            for (int k = 0; k < 8; ++k)
+                for (int n = 0; n < 8; ++n) c[i][n] += a[i][k] * b[k][n];
+        for (int l = 0; l < 32; ++l) {
+            const emulator_mma1688_job *j = (const emulator_mma1688_job *)args[l];
+            const int g = l >> 2, t = l & 3;
+            for (int h = 0; h < 2; ++h) { j->d[h] = c[g][2 * t + h]; j->d[2 + h] = c[g + 8][2 * t + h]; }
+        }
+    }
+};
+static inline void emulator_mma_m16n8k8(float *d, const uint32_t *a, const uint32_t *b) {
+    emulator_mma1688_job j{d, a, b};
+    emulator_warp(0xffffffffu, emulator_mma1688_job::run, &j, EMULATOR_MMA, 0);
+}

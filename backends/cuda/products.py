@@ -1,0 +1,209 @@
+"""The kernel of a product: its tiles, its workers, the second pass of one that is split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.backends.c_language.statements import Lines
+from graphc.backends.c_language.types import computed, is_low
+from graphc.backends.cuda.cells import Cells
+from graphc.backends.cuda.finished import Finishing
+from graphc.backends.cuda.indices import split
+from graphc.backends.cuda.loaded import Found, Loaded, Side
+from graphc.backends.cuda.made import Made, blocks
+from graphc.backends.cuda.tiles import Cut, chosen
+from graphc.backends.cuda.workers import Threads, Warps
+from graphc.ir.dtype import DType, float32
+from graphc.kernels_templates import render
+
+BAND = 8
+"""Rows of tiles whose blocks follow each other, so that what they read stays in the cache."""
+
+
+@dataclass
+class Product:
+    """A batch of products ``[m, k] @ [k, n]``, its operands found by statements."""
+
+    batch: int
+    m: int
+    n: int
+    k: int
+    a: Found
+    b: Found
+    index: str
+    """The C type of indices: 64 bits only where something is that far away."""
+    summary: str
+    of_batch: list[str] = field(default_factory=list)
+    """Declarations of what depends on ``batch``."""
+    row: str = "i"
+    """The result's row, by ``i`` and ``batch``."""
+    slots: tuple[int, int] = (0, 1)
+    """Which of the node's operands the two of the product are."""
+
+
+def kind_of(dtype: DType, *, tf32: bool) -> str:
+    """The kind of elements, as the table of variants has it."""
+    if is_low(dtype):
+        return "half"
+    if dtype is float32 and tf32:
+        return "tf32"
+    return "double" if dtype.itemsize == 8 else "single"
+
+
+class ProductKernel:
+    """The state of making a product's functions."""
+
+    def __init__(self, cells: Cells, product: Product, finishing: Finishing, kind: str) -> None:
+        self.cells, self.product, self.finishing = cells, product, finishing
+        self.dtype = cells.setting.operands[0].dtype
+        self.total = computed(self.dtype)
+        extents = (product.batch, product.m, product.n, product.k)
+        cut = chosen(kind, self.dtype.itemsize, *extents)
+        self.all_steps = blocks(product.k, cut.variant.depth)
+        self.steps = blocks(self.all_steps, cut.splits)
+        """Of a part of the inner dimension."""
+        self.cut = Cut(cut.variant, max(1, blocks(self.all_steps, max(1, self.steps))))
+        self.left, self.right = self._operands(kind)
+        form = Warps if cut.variant.on_tensor_cores else Threads
+        self.workers = form(kind, self.dtype, cut.variant, self.left, self.right)
+
+    def _operands(self, kind: str) -> tuple[Loaded, Loaded]:
+        x, product = self.cut.variant, self.product
+
+        def loaded(name: str, slot: int, found: Found, flat: str, reach: int, tile: int) -> Loaded:
+            return Loaded(
+                name, f"a{slot}", self.dtype, found, Side(flat, (), ()), reach, product.k,
+                f"first_{flat}", tile, x.depth, x.threads, kind == "tf32",
+            )  # fmt: skip
+
+        return (
+            loaded("left", product.slots[0], product.a, "i", product.m, x.rows),
+            loaded("right", product.slots[1], product.b, "j", product.n, x.columns),
+        )
+
+    def made(self) -> Made:
+        """The functions."""
+        product, x, cells = self.product, self.cut.variant, self.cells
+        splits = self.cut.splits
+        if splits > 1:
+            count = splits * product.batch * product.m * product.n
+            cells.space("parts", self.total, count * (8 if self.total == "double" else 4))
+        how = f"; {x.rows} x {x.columns} x {x.depth} a block, {self.workers.says}"
+        how += f", in {splits} parts" if splits > 1 else ""
+        text = render(
+            "product.cu.j2",
+            name=cells.name,
+            summary=product.summary + ("" if splits > 1 else self.finishing.says) + how,
+            inner=self.workers.template,
+            facts=self.workers.facts(),
+            threads=x.threads,
+            resident=x.resident,
+            index=product.index,
+            depth=x.depth,
+            stages=x.stages,
+            left=self.left,
+            right=self.right,
+            where=self._where(),
+            of_batch=product.of_batch,
+            steps=self._steps(),
+            split=splits > 1,
+            sums=self.workers.sums,
+            runs=self._runs(),
+        )
+        grid = splits * product.batch * self._tiles[0] * self._tiles[1]
+        cells.helpers |= self.workers.helpers(text) | self.finishing.helpers
+        cells.function(text, (grid, 1, 1), (x.threads, 1, 1))
+        if splits > 1:
+            self._added()
+        return cells.made()
+
+    @property
+    def _tiles(self) -> tuple[int, int]:
+        """How many there are along rows and columns."""
+        x, product = self.cut.variant, self.product
+        return blocks(product.m, x.rows), blocks(product.n, x.columns)
+
+    def _steps(self) -> str:
+        if self.steps * self.cut.splits == self.all_steps:
+            return str(self.steps)
+        return f"min({self.steps}, {self.all_steps} - {self.steps} * part)"
+
+    def _where(self) -> list[str]:
+        """The declarations of a block's part, batch and tile."""
+        x, (tall, wide) = self.cut.variant, self._tiles
+        names = ("part", "batch", "tile")
+        extents = (self.cut.splits, self.product.batch, tall * wide)
+        lines = [f"[[maybe_unused]] {s}" for s in split("blockIdx.x", extents, names, "int")]
+        if tall <= BAND:
+            row, column = f"tile % {tall}", f"tile / {tall}"
+        else:
+            band = BAND * wide
+            lines.append(f"const int band = tile / {band} * {BAND};")
+            lines.append(f"const int high = min({tall} - band, {BAND});")
+            row, column = f"(band + tile % {band} % high)", f"tile % {band} / high"
+        lines.append(f"const int first_i = {row} * {x.rows}, first_j = {column} * {x.columns};")
+        if self.cut.splits > 1:
+            lines.append(f"const int begin = part * {self.steps * x.depth};")
+        return lines
+
+    def _runs(self) -> list[str]:
+        """The loops over a worker's runs of columns, and what is done with each."""
+        product, x = self.product, self.cut.variant
+        lines = Lines()
+        self.workers.open_runs(lines, product.index)
+        checks = []
+        if product.m % x.rows:
+            checks.append(f"i < {product.m}")
+        if product.n % x.columns:
+            checks.append(f"j < {product.n}")
+        if checks:
+            lines.open(f"if ({' && '.join(checks)})")
+        if self.cut.splits > 1:
+            lines.add(*self._kept())
+        else:
+            run = self.workers.run
+            lines.add(*self.finishing.lines(run, product.n, product.index, product.row))
+        lines.close(lines.depth - 1)
+        return lines.text
+
+    def _kept(self) -> list[str]:
+        """The statements that keep a run of sums for the second pass."""
+        product, run = self.product, self.workers.run
+        width = run if product.n % run == 0 else 1
+        size = product.m * product.n
+        entry = "part" if product.batch == 1 else f"(part * {product.batch} + batch)"
+        at = f"(long){entry} * {size} + (long)i * {product.n} + j"
+        if width == 1:
+            end = f"if (j + u < {product.n}) " if product.n % run else ""
+            return [
+                "#pragma unroll",
+                f"for (int u = 0; u < {run}; u++) {end}parts[{at} + u] = value[u];",
+            ]
+        pack = f"pack<{self.total}, {width}>"
+        return [
+            f"{pack} run;",
+            "#pragma unroll",
+            f"for (int u = 0; u < {width}; u++) run.at[u] = value[u];",
+            f"*({pack} *)&parts[{at}] = run;",
+        ]
+
+    def _added(self) -> None:
+        """The second pass: sums of all parts, in order, are finished."""
+        product, finishing = self.product, self.finishing
+        run = finishing.width(4 if product.n % 4 == 0 else 2 if product.n % 2 == 0 else 1)
+        shape = (product.batch, product.m, product.n // run)
+        entries = product.batch * product.m * product.n
+        names, pack = ("batch", "i", "j"), f"pack<{self.total}, {run}>"
+        text = Lines(depth=0)
+        declared = split("at", shape, names, product.index, run)
+        text.add(*(f"[[maybe_unused]] {line}" for line in declared))
+        text.add(f"{self.total} value[{run}] = {{}};")
+        text.open(f"for (int part = 0; part < {self.cut.splits}; part++)")
+        text.add(f"const {pack} run = *(const {pack} *)&parts[part * {entries}L + {run} * at];")
+        text.add("#pragma unroll")
+        text.add(f"for (int u = 0; u < {run}; u++) {self.workers.take('value[u]', 'run.at[u]')}")
+        text.close()
+        text.add(*finishing.lines(run, product.n, product.index, product.row))
+        self.cells.helpers |= finishing.helpers
+        summary = f"The sums of {self.cut.splits} parts{finishing.says}"
+        self.cells.add(summary, entries // run, text.text, suffix="_added")

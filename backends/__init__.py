@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 
 from graphc.backend import Backend
 from graphc.errors import GraphcValueError
+from graphc.ops.precision import ConvolutionSettings
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
+cudnn = ConvolutionSettings()
 OWN = ("native", "numpy", "cuda")
+
+
+def __getattr__(name: str) -> object:
+    if name == "cuda":  # whose settings of precision are found without an import
+        return import_module("graphc.backends.cuda")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def registered() -> EntryPoints:

@@ -15,6 +15,7 @@ from graphc.literals import varying
 from graphc.marks import ACTIVE
 from graphc.ops.function import Function, GradName
 from graphc.ops.movement import Reshape
+from graphc.ops.precision import precision
 from graphc.origins import here, located
 from graphc.recording import CALLS, Call, Trace, session
 from graphc.strides import STRICT_VIEWS, can_view
@@ -49,7 +50,7 @@ def lift(function: Function, *, method: bool = False, operator: bool = False) ->
             found = host_view(function, expected, trace, args, kwargs, method)
             if found is not None:
                 return found
-        key: list[Any] = [tag, recording.grad_enabled]
+        key: list[Any] = [tag, recording.grad_enabled, precision.current]
         for x in args:
             kind = type(x)
             if kind in _SCALARS:

@@ -12,6 +12,7 @@ from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import dtype_given
 from graphc.ir import dtype as types
 from graphc.ir.dtype import DType, get_default_dtype, promote
+from graphc.ops.precision import precision as settings
 from graphc.size import Size
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
@@ -181,14 +182,13 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Matrix products of float32 are always of float32's full precision."""
-    if precision not in ("highest", "high", "medium"):
-        raise GraphcRuntimeError(f"Invalid matmul precision: {precision}")
+    """Let matrix products of float32 be computed in tf32 on a GPU, unless it is "highest"."""
+    settings.set(matmul=precision)
 
 
 def get_float32_matmul_precision() -> str:
     """The precision of matrix products of float32."""
-    return "highest"
+    return settings.matmul
 
 
 NAMESPACE: dict[str, Any] = {

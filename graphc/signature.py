@@ -14,6 +14,7 @@ from graphc.from_data import from_numpy
 from graphc.ir.dtype import get_default_dtype
 from graphc.ir.node import recording
 from graphc.nest import leaves, mapped
+from graphc.ops.precision import precision
 from graphc.tensor import Tensor
 from graphc.threads import Threads
 
@@ -31,13 +32,20 @@ class Identity:
         return id(self.value)
 
 
-AMBIENT = ("recording of gradients", "number of threads", "default dtype", "autocast")
+AMBIENT = (
+    "recording of gradients",
+    "number of threads",
+    "default dtype",
+    "autocast",
+    "precision of products",
+)
 """What a program depends on besides the arguments of the call."""
 
 
 def ambient() -> list[Any]:
     """The values of ``AMBIENT``."""
-    return [recording.grad_enabled, Threads.count, get_default_dtype(), CASTING.key]
+    settings = (CASTING.key, precision.current)
+    return [recording.grad_enabled, Threads.count, get_default_dtype(), *settings]
 
 
 def with_tensors(x: Any) -> Any:

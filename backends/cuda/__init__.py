@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.backend import Backend, Executable, Sources
 from graphc.device_memory import Accelerator
 from graphc.ir.graph import Graph
+from graphc.ops.precision import MatmulSettings
 
 
 class CudaBackend:
@@ -44,4 +45,5 @@ class CudaBackend:
         return CudaExecutable(sources, self.index)
 
 
+matmul = MatmulSettings()
 BACKEND: Backend = CudaBackend()

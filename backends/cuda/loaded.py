@@ -13,6 +13,8 @@ from graphc.ir.types import Shape
 
 PIECE = 16
 """Bytes that are copied at once where they lie side by side."""
+SMALLEST = 4
+"""Bytes of the smallest asynchronous copy."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,9 @@ class Loaded:
 
     @property
     def width(self) -> int:
-        """Elements that are copied at once."""
-        return min(self.found.width, self.line)
+        """Elements that are copied at once: one, or as many as an asynchronous copy can have."""
+        width = min(self.found.width, self.line)
+        return width if width * self.dtype.itemsize >= SMALLEST else 1
 
     @property
     def per_line(self) -> int:
@@ -182,7 +185,7 @@ class Loaded:
     def copied_bytes(self) -> int:
         """Bytes of an asynchronous copy; 0 where elements are too small for one."""
         nbytes = self.width * self.dtype.itemsize
-        return nbytes if nbytes >= 4 else 0
+        return nbytes if nbytes >= SMALLEST else 0
 
     @property
     def guard(self) -> str:

@@ -16,8 +16,8 @@ from graphc.functions.reduction import normal_dims, sum
 from graphc.ir.node import Node, cast, elementwise, promoted
 from graphc.ir.types import broadcast_shapes
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul
 from graphc.ops.movement import expand, permute, reshape
+from graphc.ops.precision import multiplied
 from graphc.ops.sloped import level
 
 
@@ -29,7 +29,7 @@ def _contracted(x: Node, y: Node, left: list[int], right: list[int]) -> Node:
     summed = prod(x.shape[d] for d in left)
     rows = reshape(permute(x, (*keep_x, *left)), (prod(lead), summed))
     columns = reshape(permute(y, (*right, *keep_y)), (summed, prod(tail)))
-    return reshape(MatMul()(rows, columns), (*lead, *tail))
+    return reshape(multiplied(rows, columns), (*lead, *tail))
 
 
 @function(method=False, grad_name="ViewBackward0")
@@ -135,9 +135,9 @@ def matrix_power(input: Node, n: int) -> Node:
     square = input
     while n:
         if n & 1:
-            result = square if result is None else MatMul()(result, square)
+            result = square if result is None else multiplied(result, square)
         n >>= 1
-        square = MatMul()(square, square) if n else square
+        square = multiplied(square, square) if n else square
     if result is not None:
         return result
     unit = elementwise("xor", band(size, size, 0), band(size, size, -1))

@@ -14,8 +14,9 @@ from graphc.ops.composite import GRADIENTS, Composite, Flows, bordered, composit
 from graphc.ops.creation import Arange
 from graphc.ops.elementwise import equal, number, where
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import Expand, expand, reshape
+from graphc.ops.precision import multiplied
 from graphc.ops.reduce import Max, Sum
 
 
@@ -96,7 +97,7 @@ def _attended(
     dropout: float,
 ) -> tuple[Node, Node]:
     dtype = query.dtype
-    scores = MatMul()(query, transposed(key)) * scale
+    scores = multiplied(query, transposed(key)) * scale
     if dtype in LOW:
         scores = cast(scores, float32)
     if causal:
@@ -110,7 +111,7 @@ def _attended(
     weights, statistics = _softmax(scores, maskable=mask is not None)
     if noise is not None:
         weights = weights * where(noise < dropout, 0.0, number(1 / (1 - dropout), weights))
-    return MatMul()(cast(weights, dtype), value), statistics
+    return multiplied(cast(weights, dtype), value), statistics
 
 
 def _softmax(scores: Node, *, maskable: bool) -> tuple[Node, Node]:

@@ -12,6 +12,7 @@ from graphc.ir.types import Shape
 from graphc.ops.convolution import Convolution, ConvolutionInputGrad
 from graphc.ops.function import function
 from graphc.ops.movement import Pad, reshape
+from graphc.ops.precision import precision
 
 Extents = int | Sequence[int]
 
@@ -149,7 +150,12 @@ def _convolve(
         margin = extents("padding", padding, dims)
     _check_settings(steps, padding=margin)
     _check_operands(x, weight, bias, groups, transposed=False)
-    return _finished(Convolution(steps, margin, spread, groups)(x, weight), bias, input, dims)
+    return _finished(
+        Convolution(steps, margin, spread, groups, tf32=precision.convolution_tf32)(x, weight),
+        bias,
+        input,
+        dims,
+    )
 
 
 _UNEVEN = (
@@ -251,7 +257,9 @@ def _convolve_transposed(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, k, s, p, d, e in zip(*settings, strict=True)
     )
-    result = ConvolutionInputGrad(steps, margin, spread, groups, sizes)(x, weight)
+    result = ConvolutionInputGrad(
+        steps, margin, spread, groups, sizes, tf32=precision.convolution_tf32
+    )(x, weight)
     return _finished(result, bias, input, dims)
 
 

@@ -20,8 +20,9 @@ from graphc.ir.types import TensorType, broadcast_shapes
 from graphc.ops.elementwise import equal, where
 from graphc.ops.function import function
 from graphc.ops.indexing import GatherNd
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import expand, reshape, zeros
+from graphc.ops.precision import multiplied
 from graphc.ops.reduce import ArgMax, Max, Sum
 from graphc.ops.sloped import level, sloped
 
@@ -102,7 +103,7 @@ def _lengths(x: Node, p: float) -> Node:
 def _euclidean(x1: Node, x2: Node) -> Node:
     """√(|x|² + |y|² - 2 x · y), whose gradient at 0 is 0."""
     squares = [Sum((x.rank - 1,))(x * x) for x in (x1, x2)]
-    total = squares[0] + transposed(squares[1]) - MatMul()(x1, transposed(x2)) * 2.0
+    total = squares[0] + transposed(squares[1]) - multiplied(x1, transposed(x2)) * 2.0
     positive = total > 0
     return where(positive, elementwise("sqrt", where(positive, total, 1.0)), 0.0)
 

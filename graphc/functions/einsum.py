@@ -12,8 +12,8 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.diagonals import diagonal
 from graphc.ir.node import Node, elementwise
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul
 from graphc.ops.movement import expand, permute, reshape
+from graphc.ops.precision import multiplied
 from graphc.ops.reduce import Sum
 
 Labels = str
@@ -168,7 +168,7 @@ def _product(
     if not batch:
         a, b = reshape(a, (m, k)), reshape(b, (k, n))
     shape = (*groups[0], *groups[1], *groups[3])
-    return reshape(MatMul()(a, b), shape), labels
+    return reshape(multiplied(a, b), shape), labels
 
 
 def _aligned(x: Node, labels: Labels, target: Labels) -> Node:

@@ -15,8 +15,9 @@ from graphc.ops.creation import Arange
 from graphc.ops.elementwise import And, where
 from graphc.ops.function import function
 from graphc.ops.indexing import GatherNd
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import Concat, expand, full, permute, reshape
+from graphc.ops.precision import multiplied
 from graphc.ops.sloped import level
 
 Tap = tuple[Node, Node | None, Node]
@@ -178,7 +179,7 @@ def affine_places(theta: Node, size: Sequence[int], align_corners: bool) -> Node
     columns.append(full((*sizes, 1), const(1.0, theta.dtype)))
     base = Concat(len(sizes))(*columns)
     rows = reshape(base, (base.type.size // (len(sizes) + 1), len(sizes) + 1))
-    return reshape(MatMul()(rows, transposed(theta)), (theta.shape[0], *sizes, len(sizes)))
+    return reshape(multiplied(rows, transposed(theta)), (theta.shape[0], *sizes, len(sizes)))
 
 
 def _line(count: int, dtype: DType, align_corners: bool) -> Node:

@@ -10,8 +10,9 @@ from graphc.functions.shaping import expand
 from graphc.ir.dtype import Scalar
 from graphc.ir.node import Node, elementwise
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import permute, reshape
+from graphc.ops.precision import multiplied
 from graphc.ops.reduce import Sum
 from graphc.ops.sloped import level
 
@@ -74,7 +75,7 @@ def matmul(input: Node, other: Node) -> Node:
     x = input if input.rank > 1 else reshape(input, (1, *input.shape))
     y = other if other.rank > 1 else reshape(other, (*other.shape, 1))
     _check_inner("matmul", input, other, x, y)
-    product = MatMul()(x, y)
+    product = multiplied(x, y)
     shape = list(product.shape)
     if other.rank == 1:
         shape.pop()
@@ -261,7 +262,7 @@ def linear(input: Node, weight: Node, bias: Node | None = None) -> Node:
     rows = input
     if input.rank != 2:
         rows = reshape(input, (input.type.size // max(1, input.shape[-1]), input.shape[-1]))
-    product = MatMul()(rows, transposed(weight))
+    product = multiplied(rows, transposed(weight))
     result = reshape(product, (*input.shape[:-1], weight.shape[0]))
     return result if bias is None else result + bias
 
@@ -277,6 +278,6 @@ def bilinear(input1: Node, input2: Node, weight: Node, bias: Node | None = None)
     x = reshape(input1, (input1.type.size // input1.shape[-1], input1.shape[-1]))
     y = reshape(input2, (input2.type.size // input2.shape[-1], 1, input2.shape[-1]))
     wide = reshape(permute(weight, (1, 0, 2)), (weight.shape[1], count * weight.shape[2]))
-    rows = reshape(MatMul()(x, wide), (x.shape[0], count, weight.shape[2]))
+    rows = reshape(multiplied(x, wide), (x.shape[0], count, weight.shape[2]))
     result = reshape(Sum((2,))(rows * y), (*lead, count))
     return result if bias is None else result + bias

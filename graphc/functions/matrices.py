@@ -17,8 +17,9 @@ from graphc.ir.node import Node, cast, const, elementwise, promoted
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.elementwise import where
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import Concat, Flip, Pad, expand, full, reshape, zeros
+from graphc.ops.precision import multiplied
 from graphc.ops.scan import CumProd
 
 _DEPRECATED = (
@@ -110,7 +111,7 @@ def chained(matrices: Sequence[Node], shapes: Sequence[Shape] | None = None) -> 
         if first == last:
             return matrices[first]
         middle = splits[first, last]
-        return MatMul()(product(first, middle), product(middle + 1, last))
+        return multiplied(product(first, middle), product(middle + 1, last))
 
     return product(0, len(matrices) - 1)
 
@@ -165,7 +166,7 @@ def cov(
         factor = where(factor <= 0, 0.0, factor * 1.0)
     centred = x - reshape(mean, (x.shape[0], 1))
     weighted = centred if weights is None else centred * weights
-    found = MatMul()(*promoted((centred, transposed(weighted)))) / factor
+    found = multiplied(*promoted((centred, transposed(weighted)))) / factor
     return reshape(found, tuple(n for n in found.shape if n != 1))
 
 

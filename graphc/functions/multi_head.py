@@ -15,9 +15,10 @@ from graphc.ir.types import TensorType
 from graphc.ops import reduce
 from graphc.ops.elementwise import And, Ne, Not, where
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import Concat, expand, permute, reshape, zeros
 from graphc.ops.parts import equal_parts, parts
+from graphc.ops.precision import multiplied
 
 
 @function(method=False, namespace=False)
@@ -133,10 +134,10 @@ def weighted_heads(
     query: Node, key: Node, value: Node, mask: Node | None, noise: Node | None, dropout: float
 ) -> tuple[Node, ...]:
     """Σ weights · value, and the weights softmax(query · keyᵀ / √features + mask) themselves."""
-    scores = MatMul()(query * sqrt(1.0 / query.shape[-1]), transposed(key))
+    scores = multiplied(query * sqrt(1.0 / query.shape[-1]), transposed(key))
     if mask is not None:
         scores = scores + cast(mask, scores.dtype)
     weights = softmax_rows(scores, scores.rank - 1)
     if noise is not None:
         weights = masked_by_noise(weights, noise, dropout)
-    return MatMul()(weights, value), weights
+    return multiplied(weights, value), weights

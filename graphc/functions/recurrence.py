@@ -21,9 +21,10 @@ from graphc.ir.types import TensorType, Types
 from graphc.ops.composite import Border, Composite
 from graphc.ops.elementwise import sum_to
 from graphc.ops.function import function
-from graphc.ops.matmul import MatMul, transposed
+from graphc.ops.matmul import transposed
 from graphc.ops.movement import Concat, permute, reshape
 from graphc.ops.parts import parts
+from graphc.ops.precision import multiplied
 
 Weights = Sequence[Node | None]
 """Of a layer and direction: w_ih, w_hh, b_ih, b_hh and w_hr."""
@@ -150,7 +151,7 @@ def _of_weights(
         return None, None
     operands, flows = zip(*pairs, strict=True)
     dy = _joined(flows)
-    weight = MatMul()(transposed(dy), _joined(operands))
+    weight = multiplied(transposed(dy), _joined(operands))
     return weight, None if bias is None else sum_to(dy, bias.shape)
 
 

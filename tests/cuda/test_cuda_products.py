@@ -1,0 +1,245 @@
+"""Products and convolutions by CUDA kernels: every variant, around the borders of its tiles."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.backends.cuda import BACKEND, compilation, products
+from graphc.backends.cuda.tiles import VARIANTS, Cut, Variant
+from graphc.compiler import Program, pipeline
+from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int8, int64
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, elementwise, make_input
+from graphc.ir.types import Shape, TensorType
+from graphc.ops.convolution import Convolution, ConvolutionInputGrad, ConvolutionWeightGrad
+from graphc.ops.matmul import MatMul, transposed
+from graphc.passes import run
+from graphc.testing.operands import draw
+from tests.cuda.emulated import EmulatedBackend
+
+TYPES = {"half": bfloat16, "tf32": float32, "single": float32, "double": float64}
+ROUNDED = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
+CASES = [(kind, x) for kind, variants in VARIANTS.items() for x in variants]
+NAMES = [f"{kind}-{x.rows}x{x.columns}" for kind, x in CASES]
+
+
+@contextmanager
+def cut(variant: Variant, splits: int = 1) -> Iterator[None]:
+    """Let products be cut so."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(products, "chosen", lambda *_: Cut(variant, splits))
+        yield
+
+
+def of(dtype: DType, *shape: int, name: str = "x") -> Node:
+    return make_input(name, TensorType(shape, dtype))
+
+
+def four_ways(
+    dtype: DType, m: int, n: int, k: int, *, tf32: bool = False
+) -> tuple[Graph, list[Any]]:
+    """A product of operands that lie in each of four ways."""
+    x, turned_x = of(dtype, m, k), of(dtype, k, m)
+    w, turned_w = of(dtype, k, n), of(dtype, n, k)
+    product = MatMul(tf32=tf32)
+    results = [product(a, b) for a in (x, transposed(turned_x)) for b in (w, transposed(turned_w))]
+    a, b = draw(dtype, m, k), draw(dtype, k, n, seed=1)
+    arrays = [a, np.ascontiguousarray(a.T), b, np.ascontiguousarray(b.T)]
+    return Graph((x, turned_x, w, turned_w), tuple(results)), arrays
+
+
+def results_of(graph: Graph, arrays: list[Any], **how: Any) -> list[Any]:
+    return Program(graph, EmulatedBackend(**how)).executable.bind([])(*arrays)
+
+
+def near(got: Any, a: Any, b: Any, dtype: DType, *, tf32: bool = False) -> None:
+    """That a product is as exact as sums of float32 (of float64), rounded once, can be."""
+    wide_a, wide_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    right, size = wide_a @ wide_b, np.abs(wide_a) @ np.abs(wide_b)
+    unit = ROUNDED["float64" if dtype is float64 else "float32"]
+    error = a.shape[-1] * unit * size + ROUNDED[dtype.name] * np.abs(right)
+    if tf32:
+        error += 2.0**-10 * size  # each factor is off by 2⁻¹¹ at most
+    assert (np.abs(np.asarray(got, np.float64) - right) <= 1.01 * error).all()
+
+
+@pytest.mark.parametrize(("kind", "variant"), CASES, ids=NAMES)
+@pytest.mark.parametrize("beyond", [-3, 0, 5])
+def test_variants(kind: str, variant: Variant, beyond: int) -> None:
+    """Sides that are even allow copies of several elements, others do not."""
+    dtype, tf32 = TYPES[kind], kind == "tf32"
+    m, n, k = (max(1, x + beyond) for x in (variant.rows, variant.columns, 2 * variant.depth))
+    graph, arrays = four_ways(dtype, m, n, k, tf32=tf32)
+    with cut(variant):
+        found = results_of(graph, arrays)
+    for got in found:
+        near(got, arrays[0], arrays[2], dtype, tf32=tf32)
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_order_of_threads_does_not_matter(kind: str) -> None:
+    """Nor does a check of every access find anything, with or without parts."""
+    dtype = TYPES[kind]
+    for splits in (1, 3):
+        variant = VARIANTS[kind][-1]
+        graph, arrays = four_ways(dtype, 19, 70, 6 * variant.depth + 2, tf32=kind == "tf32")
+        with cut(variant, splits):
+            first = results_of(graph, arrays, check=True)
+            for order in (0, 1, 7):
+                others = results_of(graph, arrays, order=order)
+                for a, b in zip(first, others, strict=True):
+                    np.testing.assert_array_equal(a, b)
+        near(first[0], arrays[0], arrays[2], dtype, tf32=kind == "tf32")
+
+
+@pytest.mark.parametrize("splits", [2, 5, 32])
+@pytest.mark.parametrize("dtype", [float16, float32, float64], ids=str)
+def test_parts_of_the_inner_dimension(dtype: DType, splits: int) -> None:
+    kind = "half" if dtype is float16 else "double" if dtype is float64 else "single"
+    graph, arrays = four_ways(dtype, 9, 12, 700)
+    with cut(VARIANTS[kind][-1], splits):
+        program = Program(graph, EmulatedBackend())
+    assert "_added<<<" in program.sources.text
+    for got in program.executable.bind([])(*arrays):
+        near(got, arrays[0], arrays[2], dtype)
+
+
+def test_tf32_is_used_where_it_is_allowed() -> None:
+    graph, arrays = four_ways(float32, 64, 64, 64, tf32=True)
+    program = Program(graph, EmulatedBackend())
+    assert "on tensor cores in tf32" in program.sources.text
+    got = program.executable.bind([])(*arrays)[0]
+    right = arrays[0].astype(np.float64) @ arrays[2].astype(np.float64)
+    assert np.abs(got - right).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("x", "w"),
+    [
+        ((3, 1, 5, 40), (4, 40, 6)),
+        ((2, 1, 1, 9), (2, 3, 9, 1)),
+        ((70, 3), (3, 1)),
+        ((1, 200), (200, 3)),
+        ((5, 0), (0, 4)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_batches_and_thin_matrices(dtype: DType, x: Shape, w: Shape) -> None:
+    a, b = of(dtype, *x), of(dtype, *w)
+    arrays = [draw(dtype, *x), draw(dtype, *w, seed=1)]
+    (got,) = results_of(Graph((a, b), (MatMul()(a, b),)), arrays, check=True)
+    near(got, *arrays, dtype)
+
+
+@pytest.mark.parametrize("dtype", [bool_, int8, int64], ids=str)
+def test_whole_numbers(dtype: DType) -> None:
+    graph, arrays = four_ways(dtype, 33, 35, 50)
+    right = np.matmul(arrays[0], arrays[2])
+    for got in results_of(graph, arrays, check=True):
+        np.testing.assert_array_equal(got, right)
+
+
+def finished(x: Node, w: Node, bias: Node, other: Node) -> Node:
+    """A layer with what follows it."""
+    return elementwise("tanh", MatMul()(x, w) + bias) * other
+
+
+@pytest.mark.parametrize("splits", [1, 4])
+@pytest.mark.parametrize("width", [64, 70, 71])
+@pytest.mark.parametrize("dtype", [float16, float32, float64], ids=str)
+def test_results_are_finished(dtype: DType, width: int, splits: int) -> None:
+    x, w = of(dtype, 40, 300), of(dtype, 300, width)
+    bias, other = of(dtype, width), of(dtype, 40, width)
+    arrays = [draw(dtype, *t.shape, seed=i) for i, t in enumerate((x, w, bias, other))]
+    arrays[1] = (np.asarray(arrays[1], np.float64) / 16).astype(arrays[1].dtype)
+    graph = Graph((x, w, bias, other), (finished(x, w, bias, other),))
+    kind = {"float16": "half", "float64": "double"}.get(dtype.name, "single")
+    with cut(VARIANTS[kind][-1], splits):
+        program = Program(graph, EmulatedBackend(check=True))
+    assert program.sources.text.count("__global__") == (2 if splits > 1 else 1)
+    (got,) = program.executable.bind([])(*arrays)
+    wide = [np.asarray(a, np.float64) for a in arrays]
+    right = np.tanh(wide[0] @ wide[1] + wide[2]) * wide[3]
+    tolerance = {"float16": 4e-3, "float32": 3e-6, "float64": 1e-14}[dtype.name]
+    np.testing.assert_allclose(np.asarray(got, np.float64), right, rtol=tolerance, atol=tolerance)
+
+
+def test_an_update_is_made_where_its_gradient_is() -> None:
+    """The gradient of a weight is never stored: what it changes is written over."""
+    x, dy, w = of(float32, 90, 40), of(float32, 90, 24, name="dy"), of(float32, 40, 24, name="w")
+    new = w - MatMul()(transposed(x), dy) * 0.5
+    program = Program(Graph((x, dy), (), (w,), ((w, new),)), EmulatedBackend(check=True))
+    assert program.sources.text.count("__global__") == 1
+    assert program.sources.arena_bytes == 0
+    a, b, state = (
+        draw(float32, 90, 40),
+        draw(float32, 90, 24, seed=1),
+        draw(float32, 40, 24, seed=2),
+    )
+    right = state - 0.5 * (a.T.astype(np.float64) @ b)
+    program.executable.bind([state])(a, b)
+    np.testing.assert_allclose(state, right, rtol=1e-5, atol=1e-5)
+
+
+GEOMETRIES = {
+    "plain": ((2, 8, 9, 10), (16, 8, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "strided": ((2, 6, 11, 9), (10, 6, 3, 2), (2, 3), (1, 0), (1, 1), 1),
+    "dilated": ((1, 4, 12, 12), (8, 4, 3, 3), (1, 1), (2, 2), (2, 2), 1),
+    "grouped": ((2, 8, 6, 6), (12, 4, 3, 3), (1, 1), (1, 1), (1, 1), 2),
+    "by channel": ((2, 8, 7, 7), (8, 1, 3, 3), (1, 1), (1, 1), (1, 1), 8),
+    "pointwise": ((3, 16, 4, 6), (24, 16, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+}
+
+
+def three_convolutions(x: Node, w: Node, how: Any, *, tf32: bool) -> tuple[Node, ...]:
+    stride, padding, dilation, groups = how
+    settings = (stride, padding, dilation, groups)
+    y = Convolution(*settings, tf32=tf32)(x, w)
+    dx = ConvolutionInputGrad(*settings, x.shape[2:], tf32=tf32)(y * 0.5, w)
+    dw = ConvolutionWeightGrad(*settings, w.shape[2:], tf32=tf32)(x, y * 0.5)
+    return y, dx, dw
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("kind", ["half", "tf32", "single"])
+def test_convolutions(kind: str, geometry: str) -> None:
+    """Against the same in float64, which is compared with references elsewhere."""
+    shape, weight, *how = GEOMETRIES[geometry]
+    dtype, tf32 = TYPES[kind], kind == "tf32"
+    arrays = [draw(dtype, *shape), draw(dtype, *weight, seed=1)]
+
+    def computed(dtype: DType, *, tf32: bool, check: bool) -> list[Any]:
+        x, w = of(dtype, *shape), of(dtype, *weight)
+        graph = Graph((x, w), three_convolutions(x, w, how, tf32=tf32))
+        given = [a.astype(dtype.numpy) for a in arrays]
+        return results_of(graph, given, check=check)
+
+    exact = computed(float64, tf32=False, check=False)
+    tolerance = {"half": 2e-2, "tf32": 3e-3, "single": 1e-5}[kind]
+    for got, right in zip(computed(dtype, tf32=tf32, check=True), exact, strict=True):
+        scale = np.abs(right).max()
+        np.testing.assert_allclose(
+            np.asarray(got, np.float64), right, rtol=0, atol=tolerance * scale
+        )
+
+
+@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_variants_compile(kind: str, arch: str) -> None:
+    graph, _ = four_ways(TYPES[kind], 256, 256, 256, tf32=kind == "tf32")
+    texts: list[str] = []
+    for number, variant in enumerate((VARIANTS[kind][0], VARIANTS[kind][-1])):
+        with cut(variant):
+            text = BACKEND.emit(run(graph, pipeline(BACKEND))).text
+        begin = text.index("/* 256 x 256")
+        texts.append((text[begin:] if number else text).replace("matmul_", f"matmul_{number}_"))
+    image = compilation.compile("\n".join(texts), arch)
+    assert image.startswith(b"\x7fELF")

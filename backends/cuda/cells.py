@@ -66,11 +66,12 @@ class Cells:
         block: tuple[int, int, int],
         *,
         suffix: str = "",
+        shared: int = 0,
     ) -> None:
         """A function of a template of its own, whose parameters stand as ``PARAMETERS``."""
         arguments, declared = self.parameters.used(text.split("PARAMETERS", 1)[1].splitlines())
         self.texts.append(text.replace("PARAMETERS", ", ".join(declared), 1))
-        self.launches.append(Launch(f"{self.name}{suffix}", grid, block, arguments))
+        self.launches.append(Launch(f"{self.name}{suffix}", grid, block, arguments, shared))
 
     def copy(
         self,

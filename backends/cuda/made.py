@@ -44,6 +44,8 @@ class Launch:
     """Threads in x, y and z."""
     arguments: tuple[int, ...] | None = None
     """Which of the kernel's parameters the function takes; None for all."""
+    shared: int = 0
+    """Bytes of shared memory that are asked for at the launch."""
 
 
 @dataclass(frozen=True)

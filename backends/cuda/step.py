@@ -110,7 +110,11 @@ class BoundStep:
             return self._address(step.target), self._address(step.source), step.nbytes
         arguments = np.array([self._address(x) for x in step.arguments], np.uint64).tobytes()
         function = self.executable.functions[step.launch.function]
-        return function, step.launch.grid, step.launch.block, arguments
+        launch = step.launch
+        if launch.shared:
+            most = self.device.driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
+            function.set_attribute(most, launch.shared)
+        return function, launch.grid, launch.block, arguments, launch.shared
 
     def _address(self, x: Address) -> int:
         return self._at(x.where, x.number) + x.offset
@@ -201,9 +205,9 @@ class BoundStep:
             if len(each) == 3:
                 driver.memcpy_dtod_async(*each, stream)
             else:
-                function, grid, block, arguments = each
+                function, grid, block, arguments, shared = each
                 if prod(grid):
-                    function._launch_kernel(grid, block, arguments, 0, stream)
+                    function._launch_kernel(grid, block, arguments, shared, stream)
         if self.interface.errors:
             driver.memcpy_dtoh_async(self.found, self._at("failed", 0), stream)
 

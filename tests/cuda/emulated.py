@@ -66,7 +66,12 @@ class EmulatedExecutable:
                 launch = each.launch
                 given = [address(arrays, x) for x in each.arguments]
                 self.module.launch(
-                    launch.function, launch.grid, launch.block, given, order=self.order
+                    launch.function,
+                    launch.grid,
+                    launch.block,
+                    given,
+                    order=self.order,
+                    shared=launch.shared,
                 )
             else:
                 source, target = (slab(arrays, x, each.nbytes) for x in (each.source, each.target))

@@ -135,7 +135,7 @@ def test_batches_and_thin_matrices(dtype: DType, x: Shape, w: Shape) -> None:
     a, b = of(dtype, *x), of(dtype, *w)
     arrays = [draw(dtype, *x), draw(dtype, *w, seed=1)]
     (got,) = results_of(Graph((a, b), (MatMul()(a, b),)), arrays, check=True)
-    near(got, *arrays, dtype)
+    near(got, arrays[0], arrays[1], dtype)
 
 
 @pytest.mark.parametrize("dtype", [bool_, int8, int64], ids=str)

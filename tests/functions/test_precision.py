@@ -45,6 +45,7 @@ def test_a_compiled_function_follows_them() -> None:
     @torch.compile
     def step(x: torch.Tensor) -> torch.Tensor:
         (x @ w).sum().backward()
+        assert w.grad is not None
         return w.grad
 
     x = torch.ones(2, 3)

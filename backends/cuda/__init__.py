@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.backend import Backend, Executable, Sources
 from graphc.device_memory import Accelerator
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node
 from graphc.ops.precision import MatmulSettings
 
 
@@ -16,7 +17,13 @@ class CudaBackend:
     """
 
     name = "cuda"
-    composites: frozenset[str] = frozenset()
+    composites: frozenset[str] = frozenset(("attention", "attention_grad"))
+
+    def claims(self, node: Node) -> bool:
+        """Whether there is a kernel for a use of one of ``composites``."""
+        from graphc.backends.cuda.attention import claims
+
+        return claims(node)
 
     def __init__(self, index: int | None = None) -> None:
         self.index = index

@@ -22,7 +22,7 @@ from graphc.backends.c_language.statements import terms
 from graphc.backends.cuda.cells import Cells, spelled
 from graphc.backends.cuda.finished import Finishing, as_finished
 from graphc.backends.cuda.indices import split
-from graphc.backends.cuda.loaded import Found, Side, affine
+from graphc.backends.cuda.loaded import Found, Side, affine, index_type
 from graphc.backends.cuda.made import Made, Setting
 from graphc.backends.cuda.products import Product, ProductKernel, kind_of
 from graphc.ir.node import Node
@@ -37,12 +37,6 @@ from graphc.ops.convolution import (
     Window,
 )
 from graphc.ops.matmul import MatMul
-
-
-def _reach(*operands: Operand) -> str:
-    """The C type of indices into all of them."""
-    far = [sum(abs(s) * n for n, s in zip(x.shape, x.strides, strict=True)) for x in operands]
-    return "int" if max(far) < 2**31 else "long"
 
 
 def product(name: str, setting: Setting, ramps: Sequence[Ramp | None], *, aliased: bool) -> Made:
@@ -72,7 +66,7 @@ Operands = tuple[Operand, Operand, Operand]
 def matmul(op: MatMul, operands: Operands, offsets: Sequence[int]) -> Product:
     """The batched matrix product; leading axes broadcast."""
     x, w, y = operands
-    index, lead = _reach(x, w), y.shape[:-2]
+    index, lead = index_type(x, w), y.shape[:-2]
     names = [f"batch_{axis}" for axis in range(len(lead))]
     m, n, k = y.shape[-2], y.shape[-1], x.shape[-1]
     rows, inner, columns = Side("i", ("i",), (m,)), Side("k", ("k",), (k,)), Side("j", ("j",), (n,))
@@ -115,7 +109,7 @@ class Grouped:
 
     def __init__(self, op: Window, operands: Operands, offsets: Sequence[int]) -> None:
         self.op, self.offsets = op, offsets
-        self.index = _reach(*operands[:2])
+        self.index = index_type(*operands[:2])
         self.size = operands[0].dtype.itemsize
         self.declared: list[str] = []
 

@@ -7,6 +7,7 @@ from graphc.backends.cuda.made import Maker
 from graphc.ir.node import Node
 
 TABLES = {
+    "attention": "attention attention_grad",
     "drawing": "advance random_integer random_normal random_permutation random_uniform",
     "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add "
     "scatter_reduce",

@@ -60,6 +60,7 @@ def _all() -> Iterator[tuple[str, Function]]:
     for t, ptx, on_cpu in (("float16", "f16", "__half"), ("bfloat16", "bf16", "__nv_bfloat16")):
         facts = {"t": t, "ptx": ptx, "on_cpu": on_cpu}
         yield f"multiply_{t}", Function("tensor_cores.cu.j2", "multiply_low", facts)
+        yield f"pair_{t}", Function("tensor_cores.cu.j2", "pair", facts)
 
 
 HELPERS = {"fail": "fail.cu.j2", "philox": "philox.cu.j2"}

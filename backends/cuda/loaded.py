@@ -10,6 +10,7 @@ from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.indices import split
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape
+from graphc.lowering.operands import Operand
 
 PIECE = 16
 """Bytes that are copied at once where they lie side by side."""
@@ -46,6 +47,12 @@ class Found:
     inside: bool = False
 
 
+def index_type(*operands: Operand) -> str:
+    """The C type of indices into all of them: 64 bits only where something is that far away."""
+    far = [sum(abs(s) * n for n, s in zip(x.shape, x.strides, strict=True)) for x in operands]
+    return "int" if max(far) < 2**31 else "long"
+
+
 def affine(
     kind: str, base: str, apart: Sequence[int], size: int, *sides: tuple[Side, Shape]
 ) -> Found:
@@ -67,7 +74,7 @@ def affine(
     best = ("", 0, 0)
     for (side, strides), (_, others) in (sides, sides[::-1]):
         near = min((abs(s) for s in _wide(side.extents, strides)), default=0) or 2**62
-        width = _width(size, side.extents, strides, (*apart, *others))
+        width = width_of(size, side.extents, strides, (*apart, *others))
         if not best[0] or (-width, near) < best[1:]:
             best = (side.flat, -width, near)
     return Found(tuple(lines), best[0], -best[1])
@@ -92,7 +99,7 @@ def _single(extents: Shape, strides: Shape) -> int | None:
     return step
 
 
-def _width(size: int, extents: Shape, strides: Shape, others: Sequence[int]) -> int:
+def width_of(size: int, extents: Shape, strides: Shape, others: Sequence[int]) -> int:
     """How many elements along a side can be read at once."""
     axes = [(n, s) for n, s in zip(extents, strides, strict=True) if n != 1]
     run = 1
@@ -128,6 +135,8 @@ class Loaded:
     threads: int
     turns: bool
     """Whether tensor cores read elements of the tile's lines one by one, as they do tf32."""
+    start: str = "from"
+    """The expression for where the tile begins in the inner dimension, or "" where it is whole."""
 
     @property
     def is_deep(self) -> bool:
@@ -174,7 +183,8 @@ class Loaded:
     def indices(self) -> str:
         """The declarations of the indices of what is copied."""
         line, column = ("line", "column") if self.is_deep else ("column", "line")
-        return f"{self.side.flat} = {self.begin} + {line}, k = from + {column}"
+        inner = f"{self.start} + {column}" if self.start else column
+        return f"{self.side.flat} = {self.begin} + {line}, k = {inner}"
 
     @property
     def lines(self) -> tuple[str, ...]:

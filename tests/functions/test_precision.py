@@ -34,8 +34,9 @@ def test_the_settings_of_products_are_one() -> None:
     assert torch.get_float32_matmul_precision() == "high"
     with pytest.raises(RuntimeError, match="Invalid matmul precision: low"):
         torch.set_float32_matmul_precision("low")
+    unknown = "allow_tf23"
     with pytest.raises(AttributeError):
-        torch.backends.cudnn.allow_tf23 = True
+        setattr(torch.backends.cudnn, unknown, True)
 
 
 def test_a_compiled_function_follows_them() -> None:
@@ -43,10 +44,8 @@ def test_a_compiled_function_follows_them() -> None:
     w = torch.ones(3, 3, requires_grad=True)
 
     @torch.compile
-    def step(x: torch.Tensor) -> torch.Tensor:
+    def step(x: torch.Tensor) -> None:
         (x @ w).sum().backward()
-        assert w.grad is not None
-        return w.grad
 
     x = torch.ones(2, 3)
     step(x)

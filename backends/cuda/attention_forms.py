@@ -1,0 +1,186 @@
+"""How a warp computes products of tiles within attention: on tensor cores, or thread by thread.
+
+A warp has 16 rows of its block's tile; its threads share the results, which stay in registers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.backends.c_language.types import computed, is_low
+from graphc.backends.cuda.loaded import Loaded
+from graphc.ir.dtype import DType
+
+PART = 512
+"""Bytes of a row's sums, as they are computed, for two of which threads have registers."""
+WIDEST = 256
+"""Columns of a head for which there is room; half as many of eight bytes."""
+
+
+def has_room(columns: int, dtype: DType) -> bool:
+    """Whether there are registers for heads of so many columns."""
+    return columns <= (WIDEST if dtype.itemsize <= 4 else WIDEST // 2)
+
+
+def padded(columns: int, dtype: DType) -> int:
+    """Elements of a line of a tile: a power of two."""
+    line = 16 if is_low(dtype) else 128 // dtype.itemsize
+    while line < columns:
+        line *= 2
+    return line
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The tiles of a block."""
+
+    own: int
+    """Rows that it keeps."""
+    others: int
+    """Rows that it goes through at a time."""
+
+
+def sizes(line: int, dtype: DType, *, backward: bool) -> Sizes:
+    """The tiles for lines of so many elements, as shared memory and registers have room for."""
+    nbytes = line * dtype.itemsize
+    if is_low(dtype):
+        others = 64 if nbytes <= 128 else 32 if nbytes <= 256 else 16
+        return Sizes(64, others if backward else min(64, 2 * others))
+    own = 64 if nbytes <= 512 else 32 if nbytes <= 1024 else 16
+    return Sizes(own, 32 if nbytes <= 256 else 16 if nbytes <= 512 else 8)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Rows of a matrix in shared memory."""
+
+    name: str
+    base: str
+    """Where both of its copies begin, for rows that a block goes through."""
+    loaded: Loaded
+    columns: int
+    """Those that are multiplied, in whole pieces."""
+
+    @property
+    def elements(self) -> int:
+        """Those of a copy."""
+        return self.loaded.elements
+
+    def at(self, line: str, column: str) -> str:
+        """An element."""
+        return f"{self.name}[{self.loaded.at(line, column)}]"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How threads share scores, of own rows and other ones as columns, and totals of own rows."""
+
+    dtype: DType
+    others: int
+    """Columns of scores."""
+    wide: int
+    """Columns of totals."""
+
+    @property
+    def kind(self) -> str:
+        """The C type in which is computed."""
+        return computed(self.dtype)
+
+    @property
+    def name(self) -> str:
+        """The elements' type in names of functions."""
+        return self.dtype.name
+
+
+@dataclass(frozen=True)
+class OnTensorCores(Form):
+    """As ``mma.sync`` lays results out: two rows for a thread, pairs of columns."""
+
+    template = "_attention_mma.cu.j2"
+    rows, across = 2, 4
+    row = "lane / 4 + 8 * h"
+    column = "c / 2 * 8 + lane % 4 * 2 + c % 2"
+    total_column = column
+    says = "on tensor cores"
+    piece = 16
+
+    @property
+    def count(self) -> int:
+        """Scores that a thread has of a row."""
+        return self.others // 4
+
+    @property
+    def total_count(self) -> int:
+        """Totals that it has of one."""
+        return self.wide // 4
+
+    def scores(self, name: str) -> str:
+        """The declaration of scores."""
+        return f"float {name}[{self.others // 8}][4]"
+
+    def totals(self, name: str) -> str:
+        """That of totals."""
+        return f"float {name}[{self.wide // 8}][4]"
+
+    def element(self, name: str) -> str:
+        """Element c of row h."""
+        return f"{name}[c / 2][2 * h + c % 2]"
+
+
+@dataclass(frozen=True)
+class ByThreads(Form):
+    """Four rows for a thread, eight threads for a row."""
+
+    template = "_attention_threads.cu.j2"
+    rows, across = 4, 8
+    row = "lane / 8 + 4 * h"
+    column = "lane % 8 + 8 * c"
+    says = "thread by thread"
+
+    @property
+    def pack(self) -> int:
+        """Elements that a thread reads at once."""
+        return 16 // self.dtype.itemsize
+
+    @property
+    def piece(self) -> int:
+        """Columns in which tiles are padded."""
+        return 8 * self.pack
+
+    @property
+    def total_column(self) -> str:
+        """The column of total c."""
+        c = self.pack
+        return f"{c} * (lane % 8) + {8 * c} * (c / {c}) + c % {c}"
+
+    @property
+    def count(self) -> int:
+        """Scores that a thread has of a row."""
+        return self.others // 8
+
+    @property
+    def total_count(self) -> int:
+        """Totals that it has of one."""
+        return self.wide // 8
+
+    def scores(self, name: str) -> str:
+        """The declaration of scores."""
+        return f"{self.kind} {name}[4][{self.count}]"
+
+    def totals(self, name: str) -> str:
+        """That of totals."""
+        return f"{self.kind} {name}[4][{self.total_count}]"
+
+    def element(self, name: str) -> str:
+        """Element c of row h."""
+        return f"{name}[h][c]"
+
+
+def form_of(dtype: DType) -> type[OnTensorCores] | type[ByThreads]:
+    """How products of a type are computed."""
+    return OnTensorCores if is_low(dtype) else ByThreads
+
+
+def whole(columns: int, piece: int) -> int:
+    """Columns in whole pieces."""
+    return -(-columns // piece) * piece

@@ -1,0 +1,173 @@
+"""Attention and its gradient by CUDA kernels, around the borders of their tiles."""
+
+from __future__ import annotations
+
+import shutil
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.autodiff import gradients
+from graphc.backends.cuda import BACKEND, compilation
+from graphc.compiler import Program, pipeline
+from graphc.functions.attention import attention
+from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, grad_mode, make_input
+from graphc.ir.types import Shape, TensorType
+from graphc.ops.movement import Permute
+from graphc.passes import run
+from graphc.testing.operands import draw
+from tests.cuda.emulated import EmulatedBackend
+
+ERROR = {"float16": 2e-3, "bfloat16": 1.5e-2, "float32": 4e-6, "float64": 1e-14}
+"""Of the largest element: weights and their changes are rounded once in a type of two bytes."""
+
+
+def attended(
+    dtype: DType, lead: Shape, sizes: Shape, *, causal: bool = False, mask: DType | None = None,
+    mask_shape: Shape | None = None, turned: bool = False,
+) -> Graph:  # fmt: skip
+    """The results and gradients for queries, keys, columns of both, and columns of values.
+
+    With ``turned`` operands lie with their heads innermost but one, as projections give them.
+    """
+    queries, keys, columns, wide = sizes
+
+    def given(name: str, *shape: int) -> tuple[Node, Node]:
+        if not turned:
+            x = make_input(name, TensorType(shape, dtype), requires_grad=True)
+            return x, x
+        a, b, c, d = shape
+        x = make_input(name, TensorType((a, c, b, d), dtype), requires_grad=True)
+        with grad_mode(True):
+            return x, Permute((0, 2, 1, 3))(x)
+
+    q, k, v = (
+        given("q", *lead, queries, columns),
+        given("k", *lead, keys, columns),
+        given("v", *lead, keys, wide),
+    )
+    dy = make_input("dy", TensorType((*lead, queries, wide), dtype))
+    masks = (
+        [] if mask is None else [make_input("m", TensorType(mask_shape or (queries, keys), mask))]
+    )
+    with grad_mode(True):
+        scale = 1 / sqrt(columns)
+        m = masks[0] if masks else None
+        found = attention(q[1], k[1], v[1], m, None, causal=causal, scale=scale, dropout=0.0)
+    assert isinstance(found, tuple)
+    flows = [x for x in gradients((found[0],), (dy,), (q[0], k[0], v[0])) if x is not None]
+    return Graph((q[0], k[0], v[0], *masks, dy), (*found, *flows))
+
+
+def reference(arrays: list[Any], *, causal: bool, turned: bool) -> list[Any]:
+    """The same in float64, by whole matrices."""
+    wide = [x if x.dtype == bool else np.asarray(x, np.float64) for x in arrays]
+    q, k, v, *mask, dy = wide
+    if turned:
+        q, k, v = (x.swapaxes(1, 2) for x in (q, k, v))
+    scale = 1 / sqrt(q.shape[-1])
+    scores = q @ k.swapaxes(-1, -2) * scale
+    if causal:
+        scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
+    for m in mask:
+        scores = np.where(m, scores, -np.inf) if m.dtype == bool else scores + m
+    largest = scores.max(-1, keepdims=True)
+    largest[np.isinf(largest)] = 0
+    weights = np.exp(scores - largest)
+    total = weights.sum(-1, keepdims=True)
+    total[total == 0] = 1
+    weights /= total
+    changes = dy @ v.swapaxes(-1, -2)
+    slopes = weights * (changes - (changes * weights).sum(-1, keepdims=True)) * scale
+    flows = [slopes @ k, slopes.swapaxes(-1, -2) @ q, weights.swapaxes(-1, -2) @ dy]
+    if turned:
+        flows = [x.swapaxes(1, 2) for x in flows]
+    return [weights @ v, (largest + np.log(total))[..., 0], *flows]
+
+
+def compare(graph: Graph, *, causal: bool = False, turned: bool = False, **how: Any) -> list[Any]:
+    """The results, which must be near the reference's."""
+    arrays = [draw(x.dtype, *x.shape, seed=i) for i, x in enumerate(graph.inputs)]
+    program = Program(graph, EmulatedBackend(**how))
+    assert "Attention of queries" in program.sources.text
+    assert "Gradients of keys and values" in program.sources.text
+    found = program.executable.bind([])(*arrays)
+    error = ERROR[graph.inputs[0].dtype.name]
+    for got, right in zip(found, reference(arrays, causal=causal, turned=turned), strict=True):
+        difference = np.abs(np.asarray(got, np.float64) - right)
+        assert difference.max() <= error * max(1.0, np.abs(right).max())
+    return found
+
+
+SIZES = [
+    (1, 1, 1, 1),
+    (63, 64, 32, 32),
+    (65, 33, 64, 64),
+    (64, 130, 40, 24),
+    (130, 64, 128, 128),
+    (33, 40, 17, 100),
+]
+TYPES = [bfloat16, float16, float32, float64]
+
+
+@pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_attention(dtype: DType, sizes: Shape, causal: bool) -> None:
+    compare(attended(dtype, (2,), sizes, causal=causal), causal=causal)
+
+
+@pytest.mark.parametrize("sizes", [(40, 36, 200, 256), (20, 70, 256, 30)], ids=str)
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_large_heads(dtype: DType, sizes: Shape) -> None:
+    compare(attended(dtype, (1, 2), sizes, causal=True), causal=True)
+
+
+@pytest.mark.parametrize("shape", [(45, 70), (1, 70), (2, 1, 45, 1)], ids=str)
+@pytest.mark.parametrize("kind", [bool_, None], ids=["truth values", "numbers"])
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_masks(dtype: DType, kind: DType | None, shape: Shape) -> None:
+    """Among truth values are rows of which nothing is seen."""
+    compare(attended(dtype, (2, 3), (45, 70, 32, 32), mask=kind or dtype, mask_shape=shape))
+
+
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_heads_side_by_side(dtype: DType) -> None:
+    compare(attended(dtype, (2, 3), (37, 50, 32, 32), turned=True), turned=True)
+
+
+@pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
+@pytest.mark.parametrize("dtype", [bfloat16, float32, float64], ids=str)
+def test_order_of_threads_does_not_matter(dtype: DType, causal: bool) -> None:
+    """Nor does a check of every access find anything."""
+    graph = attended(dtype, (2,), (70, 90, 24, 40), causal=causal)
+    first = compare(graph, causal=causal, check=True)
+    for order in (0, 1, 7):
+        for a, b in zip(first, compare(graph, causal=causal, order=order), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_scores_are_not_in_memory() -> None:
+    graph = run(attended(bfloat16, (4, 8), (2048, 2048, 64, 64), causal=True), pipeline(BACKEND))
+    scores = 4 * 8 * 2048 * 2048 * 2
+    assert BACKEND.emit(graph).arena_bytes < scores / 16
+
+
+def test_what_has_no_kernel_is_opened() -> None:
+    graph = run(attended(float64, (1,), (8, 8, 200, 8)), pipeline(BACKEND))
+    assert "attention" not in str(graph)
+    graph = run(attended(float64, (1,), (8, 8, 100, 8)), pipeline(BACKEND))
+    assert "attention_grad" in str(graph)
+
+
+@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_attention_compiles(dtype: DType, arch: str) -> None:
+    graph = run(attended(dtype, (2, 2), (256, 256, 128, 128), causal=True), pipeline(BACKEND))
+    sources = BACKEND.emit(graph)
+    assert compilation.compile(sources.text, arch).startswith(b"\x7fELF")

@@ -32,8 +32,9 @@ from graphc.backends.cuda.attention_forms import (
 from graphc.backends.cuda.cells import Cells, spelled
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.library import CALLED, FUNCTIONS
-from graphc.backends.cuda.loaded import Found, Loaded, Side, index_type, width_of
+from graphc.backends.cuda.loaded import Loaded
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
+from graphc.backends.cuda.sides import Found, Side, index_type, width_of
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
 from graphc.kernels_templates import render

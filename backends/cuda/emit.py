@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphc.backend import Kernel as Text
@@ -10,7 +10,7 @@ from graphc.backend import Sources
 from graphc.backends.cuda.contraction import is_product, product
 from graphc.backends.cuda.finished import can_finish
 from graphc.backends.cuda.groups import groups, has_totals
-from graphc.backends.cuda.heavy import maker_of
+from graphc.backends.cuda.heavy import maker_of, preferred
 from graphc.backends.cuda.library import FUNCTIONS, prelude
 from graphc.backends.cuda.made import Launch, Made, Setting
 from graphc.ir.dtype import DType, Scalar
@@ -21,9 +21,10 @@ from graphc.kernels_templates import render
 from graphc.lowering.epilogues import finish_products
 from graphc.lowering.names import Names
 from graphc.lowering.operands import Operand, number_of
+from graphc.lowering.orders import chosen_orders
 from graphc.lowering.placement import Placement
 from graphc.lowering.recompute import recompute
-from graphc.lowering.views import Order, Result, dense
+from graphc.lowering.views import Result, dense
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 from graphc.passes.plan_memory import padded
@@ -101,8 +102,7 @@ class Emission:
     def __init__(self, graph: Graph) -> None:
         graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph = graph
-        orders: Mapping[Result, Order] = {}
-        self.memory = CudaPlacement(graph, orders)
+        self.memory = CudaPlacement(graph, chosen_orders(graph, preferred))
         self.names = Names(RESERVED)
         self.functions: dict[Made, tuple[str, Made]] = {}
         """By what it is without a name: each kernel's name, and what it is with it."""

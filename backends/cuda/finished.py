@@ -8,13 +8,13 @@ from math import prod
 from graphc.backends.c_language.types import is_low
 from graphc.backends.cuda.actions import Writer, accesses
 from graphc.backends.cuda.made import Setting
+from graphc.backends.cuda.sides import Product
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
-from graphc.ir.types import Shape
 from graphc.lowering.epilogues import Finished
-from graphc.lowering.finishing import Finish, Roles, roles
+from graphc.lowering.finishing import Finish
 from graphc.lowering.kernel import Ramp
-from graphc.ops.convolution import Convolution, ConvolutionInputGrad, Window
+from graphc.ops.convolution import Window
 from graphc.ops.matmul import MatMul
 from graphc.passes.fuse import Fused
 
@@ -22,13 +22,6 @@ from graphc.passes.fuse import Fused
 def can_finish(node: Node) -> bool:
     """Whether the node's kernel can take its result through a group before it is stored."""
     return isinstance(node.op, MatMul | Window) and node.dtype.is_floating_point
-
-
-def roles_of(node: Node, space: Shape) -> Roles:
-    """The roles of the axes of a product: neighbours in memory are columns."""
-    if isinstance(node.op, Convolution | ConvolutionInputGrad):
-        return Roles((), (1,), (0, *range(2, len(space))))
-    return roles(node, space)
 
 
 def as_finished(node: Node) -> Node:
@@ -47,10 +40,10 @@ def as_finished(node: Node) -> Node:
 class Finishing(Finish):
     """The same as statements for a run of columns."""
 
-    def __init__(self, setting: Setting, ramps: Sequence[Ramp | None]) -> None:
-        self.setting = setting
+    def __init__(self, setting: Setting, ramps: Sequence[Ramp | None], product: Product) -> None:
+        self.setting, self.made = setting, product
         node = as_finished(setting.node)
-        super().__init__(node, setting.operands, ramps, setting.results, roles_of)
+        super().__init__(node, setting.operands, ramps, setting.results, lambda *_: product.roles)
         op = self.op
         slots = range(len(op.group.body.inputs))
         operands = [op.arity + slot - (slot > op.slot) for slot in slots]
@@ -81,12 +74,14 @@ class Finishing(Finish):
         while run > 1:
             writer = Writer(self.kernel, (), self.offsets, run)
             small = all(x.dtype.itemsize * run <= 16 for x in near)
-            if extent % run == 0 and small and near and all(map(writer.is_packed, near)):
+            # Columns of a group follow those of the one before.
+            even = extent % run == 0 and (self.made.column == "j" or self.made.n % run == 0)
+            if even and small and near and all(map(writer.is_packed, near)):
                 return run
             run //= 2
         return 1
 
-    def lines(self, run: int, columns: int, index: str, row: str) -> list[str]:
+    def lines(self, run: int, columns: int, index: str) -> list[str]:
         """What is done with a run of columns from j on in row i, whose sums are ``value``."""
         width = self.width(run)
         writer = Writer(self.kernel, self.names, self.offsets, width)
@@ -95,14 +90,15 @@ class Finishing(Finish):
             at = "v" if width > 1 else "0"
         writer.given[self.op.slot] = self._value(f"value[{at}]")
         writer.lines.depth = 0
-        begin = "j"
+        begin = self.made.column
         if width != run:
             writer.lines.add("#pragma unroll")
             writer.lines.open(f"for (int u = 0; u < {run}; u += {width})")
-            begin = "(j + u)"
+            begin = f"({begin} + u)"
             if columns % run:
                 writer.lines.add(f"if (j + u >= {columns}) break;")
-        writer.names, decomposed = self._indices(index, {"batch": "batch", "i": row, "j": begin})
+        flat = {"batch": "batch", "i": self.made.row, "j": begin}
+        writer.names, decomposed = self._indices(index, flat)
         writer.lines.add(*decomposed)
         writer.elements(self.kernel.sweeps[0].body)
         if width != run:

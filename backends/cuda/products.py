@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from graphc.backends.c_language.statements import Lines
 from graphc.backends.c_language.types import computed, is_low
 from graphc.backends.cuda.cells import Cells
 from graphc.backends.cuda.finished import Finishing
 from graphc.backends.cuda.indices import split
-from graphc.backends.cuda.loaded import Found, Loaded, Side
+from graphc.backends.cuda.loaded import Loaded
 from graphc.backends.cuda.made import Made, blocks
+from graphc.backends.cuda.sides import Found, Product, Side
 from graphc.backends.cuda.tiles import Cut, chosen
 from graphc.backends.cuda.workers import Threads, Warps
 from graphc.ir.dtype import DType, float32
@@ -18,27 +17,6 @@ from graphc.kernels_templates import render
 
 BAND = 8
 """Rows of tiles whose blocks follow each other, so that what they read stays in the cache."""
-
-
-@dataclass
-class Product:
-    """A batch of products ``[m, k] @ [k, n]``, its operands found by statements."""
-
-    batch: int
-    m: int
-    n: int
-    k: int
-    a: Found
-    b: Found
-    index: str
-    """The C type of indices: 64 bits only where something is that far away."""
-    summary: str
-    of_batch: list[str] = field(default_factory=list)
-    """Declarations of what depends on ``batch``."""
-    row: str = "i"
-    """The result's row, by ``i`` and ``batch``."""
-    slots: tuple[int, int] = (0, 1)
-    """Which of the node's operands the two of the product are."""
 
 
 def kind_of(dtype: DType, *, tf32: bool) -> str:
@@ -70,15 +48,15 @@ class ProductKernel:
     def _operands(self, kind: str) -> tuple[Loaded, Loaded]:
         x, product = self.cut.variant, self.product
 
-        def loaded(name: str, slot: int, found: Found, flat: str, reach: int, tile: int) -> Loaded:
+        def loaded(name: str, given: str, found: Found, flat: str, reach: int, tile: int) -> Loaded:
             return Loaded(
-                name, f"a{slot}", self.dtype, found, Side(flat, (), ()), reach, product.k,
+                name, given, self.dtype, found, Side(flat, (), ()), reach, product.k,
                 f"first_{flat}", tile, x.depth, x.threads, kind == "tf32",
             )  # fmt: skip
 
         return (
-            loaded("left", product.slots[0], product.a, "i", product.m, x.rows),
-            loaded("right", product.slots[1], product.b, "j", product.n, x.columns),
+            loaded("left", product.left, product.a, "i", product.m, x.rows),
+            loaded("right", product.right, product.b, "j", product.n, x.columns),
         )
 
     def made(self) -> Made:
@@ -162,7 +140,7 @@ class ProductKernel:
             lines.add(*self._kept())
         else:
             run = self.workers.run
-            lines.add(*self.finishing.lines(run, product.n, product.index, product.row))
+            lines.add(*self.finishing.lines(run, product.n, product.index))
         lines.close(lines.depth - 1)
         return lines.text
 
@@ -203,7 +181,7 @@ class ProductKernel:
         text.add("#pragma unroll")
         text.add(f"for (int u = 0; u < {run}; u++) {self.workers.take('value[u]', 'run.at[u]')}")
         text.close()
-        text.add(*finishing.lines(run, product.n, product.index, product.row))
+        text.add(*finishing.lines(run, product.n, product.index))
         self.cells.helpers |= finishing.helpers
         summary = f"The sums of {self.cut.splits} parts{finishing.says}"
         self.cells.add(summary, entries // run, text.text, suffix="_added")

@@ -13,11 +13,10 @@ from graphc.backends.c_language.types import number, stored
 from graphc.backends.native.estimate import operations
 from graphc.backends.native.executable import Interface
 from graphc.backends.native.finished import finished
-from graphc.backends.native.heavy import can_finish, maker_of
+from graphc.backends.native.heavy import can_finish, maker_of, preferred
 from graphc.backends.native.library import FUNCTIONS, prelude
 from graphc.backends.native.made import Made, Setting, Stage
 from graphc.backends.native.memory import Memory
-from graphc.backends.native.orders import chosen_orders
 from graphc.backends.native.parts import Definition, parts
 from graphc.backends.native.sweeps import sweeps
 from graphc.backends.native.targets import Target
@@ -28,6 +27,7 @@ from graphc.kernels_templates import render
 from graphc.lowering.epilogues import Finished, finish_products
 from graphc.lowering.names import Names
 from graphc.lowering.operands import Operand, number_of
+from graphc.lowering.orders import chosen_orders
 from graphc.lowering.recompute import recompute
 from graphc.lowering.settled import set_apart, settled
 from graphc.ops.creation import Arange
@@ -90,7 +90,7 @@ class Emission:
         graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph, self.threads, self.target = graph, threads, target
         known = settled(graph) if prepares else frozenset()
-        self.memory = Memory(graph, chosen_orders(graph), known)
+        self.memory = Memory(graph, chosen_orders(graph, preferred), known)
         self.names = Names(RESERVED)
         self.functions: dict[Made, tuple[str, Made]] = {}
         """By what it is without a name: each kernel's name, and what it is with it."""

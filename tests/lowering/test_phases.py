@@ -9,12 +9,12 @@ import pytest
 
 import graphc
 from graphc import nn
-from graphc.backends.native.heavy import can_finish
+from graphc.backends.native.heavy import can_finish, preferred
 from graphc.backends.native.memory import Memory
-from graphc.backends.native.orders import chosen_orders
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.lowering.epilogues import Finished, finish_products
+from graphc.lowering.orders import chosen_orders
 from graphc.lowering.recompute import recompute
 from graphc.lowering.views import Result
 from graphc.nn import functional as F
@@ -60,7 +60,7 @@ def lowered(name: str) -> Memory:
     graph = PROGRAMS[name]()
     graph = finish_products(recompute(graph, can_finish), can_finish)
     graph.verify()
-    memory = Memory(graph, chosen_orders(graph))
+    memory = Memory(graph, chosen_orders(graph, preferred))
     memory.plan({})
     return memory
 

@@ -1,12 +1,14 @@
 """Which dimension of each result is innermost in memory.
 
-Convolutions work channels last; what follows them keeps the order of what it reads, so that
-elements are put in another order only where a value comes in or is returned.
+A backend prefers orders for the results of some kernels, such as channels last for convolutions;
+what follows them keeps the order of what it reads, so that elements are put in another order only
+where a value comes in or is returned.
 """
 
 from __future__ import annotations
 
-from graphc.backends.native.heavy import preferred
+from collections.abc import Callable
+
 from graphc.ir.graph import Graph
 from graphc.ir.node import Item, Node
 from graphc.lowering.epilogues import Finished
@@ -18,14 +20,17 @@ from graphc.ops.movement import Concat, Pad, Permute, Place, Reshape
 from graphc.ops.pooling import Pool
 from graphc.passes.fuse import Fused
 
+Preferred = Callable[[Node], list[Order | None]]
+"""The order that is best for each result of a node's kernel, if any is."""
 
-def chosen_orders(graph: Graph) -> dict[Result, Order]:
+
+def chosen_orders(graph: Graph, preferred: Preferred) -> dict[Result, Order]:
     """The orders of the results that are not in C order."""
     fixed = _fixed(graph)
     orders: dict[Result, Order] = {}
     found: dict[Node, View] = {}
     for node in graph.nodes:
-        wanted = _wanted(node, found)
+        wanted = _wanted(node, found, preferred)
         if not isinstance(node.type, tuple) and wanted == [None]:
             wanted = [_turned(node, graph)]
         for number, order in enumerate(wanted):
@@ -55,7 +60,7 @@ def _turned(node: Node, graph: Graph) -> Order | None:
     return None
 
 
-def _wanted(node: Node, found: dict[Node, View]) -> list[Order | None]:
+def _wanted(node: Node, found: dict[Node, View], preferred: Preferred) -> list[Order | None]:
     """The order that is best for each result of a kernel."""
     op = node.op
     if isinstance(op, Fused):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,14 @@ ROOT = Path(__file__).parents[3]
 STEPS = 8
 Wrap = Callable[[Any], Any]
 WRAPS: dict[str, Wrap] = {"plain": lambda step: step, "compiled": graphc.compile}
+
+
+@pytest.fixture(autouse=True)
+def exact() -> Iterator[None]:
+    """Convolutions in full precision, as on the CPU: by default they are in tf32."""
+    graphc.backends.cudnn.allow_tf32 = False
+    yield
+    graphc.backends.cudnn.allow_tf32 = True
 
 
 def train(program: Program, place: str, wrap: Wrap) -> tuple[list[float], dict[str, Any]]:
@@ -111,9 +119,10 @@ def test_resnet18() -> None:
         rng = np.random.default_rng(0)
         x = graphc.tensor(rng.standard_normal((4, 3, 32, 32)).astype("f4"), device=place)
         y = graphc.tensor(rng.integers(0, 10, 4), device=place)
-        return [step(x, y).item() for _ in range(3)]
+        return [step(x, y).item() for _ in range(2)]
 
-    np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-3)
+    # The third step's loss amplifies rounding: there numpy, native and float64 differ by 1e-3 too.
+    np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-4)
 
 
 def test_the_tour(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,10 @@ from math import e, inf, log, log2, prod
 from typing import Any
 
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import is_low, load, number
+from graphc.backends.c_language.types import is_low, load, number, stored
 from graphc.backends.cuda.attention_forms import (
     PART,
+    Target,
     Tile,
     form_of,
     has_room,
@@ -198,10 +199,17 @@ class Attending:
         strides = x.strides[len(x.strides) - len(places) :]
         return f"{parameter}[at_{parameter} + {terms(strides, places)}]"
 
-    def stored(self, result: int, *places: str) -> str:
-        """The statement that stores ``y``."""
-        x = self.setting.results[result]
-        return self.cells.store(x.dtype, self.element(f"out{result}", x, *places), "y")
+    def target(self, number: int) -> Target:
+        """A result that has a row for each of the block's."""
+        x = self.setting.results[number]
+        width = min(
+            self.form.run, width_of(x.dtype.itemsize, x.shape[-1:], x.strides[-1:], x.strides[:-1])
+        )
+        if x.shape[-1] % width:
+            width = 1
+        place = self.element(f"out{number}", x, "row", "column")
+        low = f"narrow_{x.dtype.name}" if is_low(x.dtype) else ""
+        return Target(stored(x.dtype), x.shape[-1], width, place, low)
 
     # -- how it is made --------------------------------------------------------------------------
 
@@ -271,9 +279,8 @@ def attention(name: str, setting: Setting) -> Made:
         "attention.cu.j2",
         base2=kernel.number(log(2)),
         infinity=kernel.infinity,
-        output=kernel.stored(0, "row", "column"),
-        statistics=kernel.stored(1, "row"),
-        columns=setting.results[0].shape[-1],
+        output=kernel.target(0),
+        statistics=kernel.element("out1", setting.results[1], "row"),
     )
     return cells.made()
 
@@ -298,8 +305,7 @@ def attention_grad(name: str, setting: Setting) -> Made:
         product=product,
         inner=output.shape[-1],
         slopes=f"{slope}row",
-        store=queries.stored(0, "row", "column"),
-        columns=setting.results[0].shape[-1],
+        target=queries.target(0),
         whole=whole_scale,
     )
     keys = Attending(cells, "_of_key", {"key": 1, "value": 2}, {"query": 0, "dy": first + 2})
@@ -315,10 +321,8 @@ def attention_grad(name: str, setting: Setting) -> Made:
             "}",
         ],
         part=f"{keys.part} * part + " if keys.parts > 1 else "",
-        key=keys.stored(1, "row", "column"),
-        value=keys.stored(2, "row", "column"),
-        key_columns=setting.results[1].shape[-1],
-        value_columns=setting.results[2].shape[-1],
+        key=keys.target(1),
+        value=keys.target(2),
         whole=whole_scale,
     )
     return cells.made()

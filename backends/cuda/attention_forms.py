@@ -72,6 +72,24 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Target:
+    """A result of whose rows several columns are stored at once."""
+
+    type: str
+    """The C type of an element."""
+    columns: int
+    width: int
+    place: str
+    """The element of ``row`` and ``column``."""
+    low: str
+    """The function that rounds to two bytes, or "" where elements are stored as computed."""
+
+    def rounded(self, value: str) -> str:
+        """A value as it is stored."""
+        return f"{self.low}({value})" if self.low else value
+
+
+@dataclass(frozen=True)
 class Form:
     """How threads share scores, of own rows and other ones as columns, and totals of own rows."""
 
@@ -103,6 +121,8 @@ class OnTensorCores(Form):
     total_column = column
     says = "on tensor cores"
     piece = 16
+    run = 2
+    """Columns of totals side by side."""
 
     @property
     def count(self) -> int:
@@ -122,9 +142,9 @@ class OnTensorCores(Form):
         """That of totals."""
         return f"float {name}[{self.wide // 8}][4]"
 
-    def element(self, name: str) -> str:
+    def element(self, name: str, c: str = "c") -> str:
         """Element c of row h."""
-        return f"{name}[c / 2][2 * h + c % 2]"
+        return f"{name}[({c}) / 2][2 * h + ({c}) % 2]"
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,11 @@ class ByThreads(Form):
     def pack(self) -> int:
         """Elements that a thread reads at once."""
         return 16 // self.dtype.itemsize
+
+    @property
+    def run(self) -> int:
+        """Columns of totals side by side."""
+        return self.pack
 
     @property
     def piece(self) -> int:
@@ -171,9 +196,9 @@ class ByThreads(Form):
         """That of totals."""
         return f"{self.kind} {name}[4][{self.total_count}]"
 
-    def element(self, name: str) -> str:
+    def element(self, name: str, c: str = "c") -> str:
         """Element c of row h."""
-        return f"{name}[h][c]"
+        return f"{name}[h][{c}]"
 
 
 def form_of(dtype: DType) -> type[OnTensorCores] | type[ByThreads]:

@@ -58,9 +58,9 @@ def is_product(node: Node) -> bool:
 
 def matmul(cells: Cells, y: Operand) -> Product:
     """The batched matrix product; leading axes broadcast."""
-    x, w = cells.setting.operands[:2]
-    offsets = cells.setting.offsets
-    index, lead = index_type(x, w), y.shape[:-2]
+    setting = cells.setting
+    (x, w), offsets = setting.operands[:2], setting.offsets
+    index, lead = index_type(*setting.operands, *setting.results), y.shape[:-2]
     names = [f"batch_{axis}" for axis in range(len(lead))]
     m, n, k = y.shape[-2], y.shape[-1], x.shape[-1]
     rows, inner, columns = Side("i", ("i",), (m,)), Side("k", ("k",), (k,)), Side("j", ("j",), (n,))

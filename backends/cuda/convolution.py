@@ -51,7 +51,7 @@ class Grouped:
         self.x, self.result = self.operands[x], result
         self.offset, self.slot = self.offsets[x], x
         self.last = is_last(self.x)
-        self.index = index_type(*self.operands)
+        self.index = index_type(*setting.operands, *setting.results)
         self.size = self.x.dtype.itemsize
         self.rank = len(self.x.shape) - 2
         self.declared: list[str] = []

@@ -45,9 +45,12 @@ class Found:
 
 
 def index_type(*operands: Operand) -> str:
-    """The C type of indices into all of them: 64 bits only where something is that far away."""
+    """The C type of indices into all of them: 64 bits only where something is that far away.
+
+    Indices may go beyond an operand by a tile before they are compared with its extents.
+    """
     far = [sum(abs(s) * n for n, s in zip(x.shape, x.strides, strict=True)) for x in operands]
-    return "int" if max(far) < 2**31 else "long"
+    return "int" if max(far) < 2**30 else "long"
 
 
 def affine(

@@ -263,6 +263,14 @@ def test_channels_lie_side_by_side_between_convolutions() -> None:
     assert "async_copy<16>(to, packed" in second
 
 
+@pytest.mark.parametrize(("side", "kind"), [(2**14, "int"), (2**16, "long")])
+def test_indices_have_room(side: int, kind: str) -> None:
+    """The result may be larger than both operands."""
+    x, w = of(bfloat16, side, 1), of(bfloat16, 1, side, name="w")
+    text = BACKEND.emit(run(Graph((x, w), (MatMul()(x, w) + 1.0,)), pipeline(BACKEND))).text
+    assert f"const {kind} i = first_i" in text
+
+
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
 @pytest.mark.parametrize("kind", VARIANTS)

@@ -22,6 +22,7 @@ from graphc.backends.c_language.statements import terms
 from graphc.backends.c_language.types import is_low, load, number, stored
 from graphc.backends.cuda.attention_forms import (
     PART,
+    ByThreads,
     Target,
     Tile,
     form_of,
@@ -36,7 +37,7 @@ from graphc.backends.cuda.library import CALLED, FUNCTIONS
 from graphc.backends.cuda.loaded import Loaded
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
 from graphc.backends.cuda.sides import Found, Side, index_type, width_of
-from graphc.ir.dtype import bool_
+from graphc.ir.dtype import bool_, float32
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
 from graphc.lowering.operands import Operand, spread
@@ -84,8 +85,10 @@ class Attending:
         self.of_keys = "key" in own
         columns = max(query.shape[-1], self.value.shape[-1])
         self.line = padded(columns, self.dtype)
-        self.sizes = sizes(self.line, self.dtype, backward=setting.node.op.name != "attention")
-        maker = form_of(self.dtype)
+        tf32 = bool(options.get("tf32")) and self.dtype is float32
+        backward = op.key != "attention"
+        self.sizes = sizes(self.line, self.dtype, backward=backward, tf32=tf32)
+        maker = form_of(self.dtype, tf32=tf32)
         wide = whole(columns, maker(self.dtype, 0, 0).piece)
         self.part = PART // max(4, self.dtype.itemsize) if self.of_keys else wide
         """Columns of the gradients that a block has."""
@@ -242,7 +245,7 @@ class Attending:
         for tile in self.others:
             self._place(tile.base, tile.loaded.type, 2 * tile.elements * self.dtype.itemsize)
         size = 8 if kind == "double" else 4
-        if not is_low(self.dtype):
+        if isinstance(form, ByThreads):
             beyond = 16 // self.dtype.itemsize
             self._place("shares", kind, self.sizes.own * (form.others + beyond) * size)
         if self.of_keys:

@@ -40,14 +40,15 @@ class Sizes:
     """Rows that it goes through at a time."""
 
 
-def sizes(line: int, dtype: DType, *, backward: bool) -> Sizes:
+def sizes(line: int, dtype: DType, *, backward: bool, tf32: bool) -> Sizes:
     """The tiles for lines of so many elements, as shared memory and registers have room for."""
     nbytes = line * dtype.itemsize
     if is_low(dtype):
         others = 64 if nbytes <= 128 else 32 if nbytes <= 256 else 16
         return Sizes(64, others if backward else min(64, 2 * others))
     own = 64 if nbytes <= 512 else 32 if nbytes <= 1024 else 16
-    return Sizes(own, 32 if nbytes <= 256 else 16 if nbytes <= 512 else 8)
+    fewest = 16 if tf32 else 8
+    return Sizes(own, 32 if nbytes <= 256 else 16 if nbytes <= 512 else fewest)
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,14 @@ class OnTensorCores(Form):
 
 
 @dataclass(frozen=True)
+class InTf32(OnTensorCores):
+    """The same for float32."""
+
+    template = "_attention_tf32.cu.j2"
+    says = "on tensor cores in tf32"
+
+
+@dataclass(frozen=True)
 class ByThreads(Form):
     """Four rows for a thread, eight threads for a row."""
 
@@ -201,9 +210,9 @@ class ByThreads(Form):
         return f"{name}[h][{c}]"
 
 
-def form_of(dtype: DType) -> type[OnTensorCores] | type[ByThreads]:
+def form_of(dtype: DType, *, tf32: bool) -> type[OnTensorCores] | type[ByThreads]:
     """How products of a type are computed."""
-    return OnTensorCores if is_low(dtype) else ByThreads
+    return OnTensorCores if is_low(dtype) else InTf32 if tf32 else ByThreads
 
 
 def whole(columns: int, piece: int) -> int:

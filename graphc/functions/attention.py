@@ -14,9 +14,9 @@ from graphc.ops.composite import GRADIENTS, Composite, Flows, bordered, composit
 from graphc.ops.creation import Arange
 from graphc.ops.elementwise import equal, number, where
 from graphc.ops.function import function
-from graphc.ops.matmul import transposed
+from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, expand, reshape
-from graphc.ops.precision import multiplied
+from graphc.ops.precision import precision
 from graphc.ops.reduce import Max, Sum
 
 
@@ -31,13 +31,14 @@ def attention(
     causal: bool,
     scale: float,
     dropout: float,
+    tf32: bool = False,
 ) -> tuple[Node, Node]:
     """softmax(query · keyᵀ · scale + mask) · value; ``noise`` decides which weights are dropped.
 
     The second result is the logarithm of the sum of the exponentials in each row of the softmax,
     from which a kernel of the gradient computes the weights again.
     """
-    return _attended(query, key, value, mask, noise, causal, scale, dropout)
+    return _attended(query, key, value, mask, noise, causal, scale, dropout, tf32)
 
 
 @composite
@@ -54,6 +55,7 @@ def attention_grad(
     causal: bool,
     scale: float,
     dropout: float,
+    tf32: bool = False,
 ) -> tuple[Node, ...]:
     """What flows from ``dy``, the gradient of attention's ``output``, to query, key and value.
 
@@ -62,7 +64,7 @@ def attention_grad(
     """
     with grad_mode(True):
         q, k, v = (bordered(x) for x in (query, key, value))
-        result, _ = _attended(q, k, v, mask, noise, causal, scale, dropout)
+        result, _ = _attended(q, k, v, mask, noise, causal, scale, dropout, tf32)
     found = differentiate((result,), (dy,), (q, k, v), stop=True)
     return tuple(x for x in found if x is not None)
 
@@ -95,9 +97,10 @@ def _attended(
     causal: bool,
     scale: float,
     dropout: float,
+    tf32: bool,
 ) -> tuple[Node, Node]:
-    dtype = query.dtype
-    scores = multiplied(query, transposed(key)) * scale
+    dtype, product = query.dtype, MatMul(tf32=tf32)
+    scores = product(query, transposed(key)) * scale
     if dtype in LOW:
         scores = cast(scores, float32)
     if causal:
@@ -111,7 +114,7 @@ def _attended(
     weights, statistics = _softmax(scores, maskable=mask is not None)
     if noise is not None:
         weights = weights * where(noise < dropout, 0.0, number(1 / (1 - dropout), weights))
-    return multiplied(cast(weights, dtype), value), statistics
+    return product(cast(weights, dtype), value), statistics
 
 
 def _softmax(scores: Node, *, maskable: bool) -> tuple[Node, Node]:
@@ -157,6 +160,8 @@ def attended(
         key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
     factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
     options = {"causal": causal, "scale": factor, "dropout": dropout}
+    if precision.matmul_tf32:
+        options["tf32"] = True
     found = attention(query, key, value, mask, noise, **options)
     assert isinstance(found, tuple)
     return found[0]

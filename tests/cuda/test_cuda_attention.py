@@ -28,7 +28,7 @@ ERROR = {"float16": 2e-3, "bfloat16": 1.5e-2, "float32": 4e-6, "float64": 1e-14}
 
 def attended(
     dtype: DType, lead: Shape, sizes: Shape, *, causal: bool = False, mask: DType | None = None,
-    mask_shape: Shape | None = None, turned: bool = False,
+    mask_shape: Shape | None = None, turned: bool = False, tf32: bool = False,
 ) -> Graph:  # fmt: skip
     """The results and gradients for queries, keys, columns of both, and columns of values.
 
@@ -57,7 +57,8 @@ def attended(
     with grad_mode(True):
         scale = 1 / sqrt(columns)
         m = masks[0] if masks else None
-        found = attention(q[1], k[1], v[1], m, None, causal=causal, scale=scale, dropout=0.0)
+        options = {"causal": causal, "scale": scale, "dropout": 0.0, "tf32": tf32}
+        found = attention(q[1], k[1], v[1], m, None, **options)
     assert isinstance(found, tuple)
     flows = [x for x in gradients((found[0],), (dy,), (q[0], k[0], v[0])) if x is not None]
     return Graph((q[0], k[0], v[0], *masks, dy), (*found, *flows))
@@ -89,14 +90,17 @@ def reference(arrays: list[Any], *, causal: bool, turned: bool) -> list[Any]:
     return [weights @ v, (largest + np.log(total))[..., 0], *flows]
 
 
-def compare(graph: Graph, *, causal: bool = False, turned: bool = False, **how: Any) -> list[Any]:
+def compare(
+    graph: Graph, *, causal: bool = False, turned: bool = False, tf32: bool = False, **how: Any
+) -> list[Any]:
     """The results, which must be near the reference's."""
     arrays = [draw(x.dtype, *x.shape, seed=i) for i, x in enumerate(graph.inputs)]
     program = Program(graph, EmulatedBackend(**how))
     assert "Attention of queries" in program.sources.text
     assert "Gradients of keys and values" in program.sources.text
     found = program.executable.bind([])(*arrays)
-    error = ERROR[graph.inputs[0].dtype.name]
+    assert ("tensor cores in tf32" in program.sources.text) is tf32
+    error = ERROR["float16" if tf32 else graph.inputs[0].dtype.name]  # of as many bits
     for got, right in zip(found, reference(arrays, causal=causal, turned=turned), strict=True):
         difference = np.abs(np.asarray(got, np.float64) - right)
         assert difference.max() <= error * max(1.0, np.abs(right).max())
@@ -125,6 +129,15 @@ def test_attention(dtype: DType, sizes: Shape, causal: bool) -> None:
 @pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
 def test_large_heads(dtype: DType, sizes: Shape) -> None:
     compare(attended(dtype, (1, 2), sizes, causal=True), causal=True)
+
+
+@pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
+@pytest.mark.parametrize("sizes", [*SIZES, (20, 70, 256, 30)], ids=str)
+def test_tf32_where_it_is_allowed(sizes: Shape, causal: bool) -> None:
+    graph = attended(float32, (2,), sizes, causal=causal, tf32=True)
+    first = compare(graph, causal=causal, tf32=True, check=True)
+    for a, b in zip(first, compare(graph, causal=causal, tf32=True, order=7), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("shape", [(45, 70), (1, 70), (2, 1, 45, 1)], ids=str)
@@ -166,8 +179,11 @@ def test_what_has_no_kernel_is_opened() -> None:
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
-def test_attention_compiles(dtype: DType, arch: str) -> None:
-    graph = run(attended(dtype, (2, 2), (256, 256, 128, 128), causal=True), pipeline(BACKEND))
+@pytest.mark.parametrize(
+    ("dtype", "tf32"), [(bfloat16, False), (float32, False), (float32, True)], ids=str
+)
+def test_attention_compiles(dtype: DType, tf32: bool, arch: str) -> None:
+    graph = attended(dtype, (2, 2), (256, 256, 128, 128), causal=True, tf32=tf32)
+    graph = run(graph, pipeline(BACKEND))
     sources = BACKEND.emit(graph)
     assert compilation.compile(sources.text, arch).startswith(b"\x7fELF")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,22 @@ def test_plain_programs_follow_them() -> None:
     product, convolution = recorded()
     assert product == "matmul[tf32=True]"
     assert convolution.endswith("groups=1]")
+
+
+def test_attention_follows_them() -> None:
+    """By what it was recorded with, not by what is set when it is compiled."""
+    x = torch.ones(1, 4, 8)
+
+    def step() -> Any:
+        return torch.compile(lambda y: F.scaled_dot_product_attention(y, y, y))
+
+    plain = step()
+    plain(x)
+    assert "tf32" not in str(plain.graph)
+    torch.set_float32_matmul_precision("high")
+    lower = step()
+    lower(x)
+    assert "tf32=True" in str(lower.graph)
 
 
 def test_the_generated_text_says_what_is_done() -> None:

@@ -265,6 +265,8 @@ class Attending:
             scale=self.number(self.scale * log2(e)),
             masking=self.masking,
             rows=self.rows,
+            whole=self.number(self.scale),
+            part=f"{self.part} * part + " if self.parts > 1 else "",
             **facts,
         )
         self.cells.helpers |= {x for x in CALLED.findall(text) if x in FUNCTIONS}
@@ -301,7 +303,6 @@ def attention_grad(name: str, setting: Setting) -> Made:
     slope = f"(long)head * {queries.queries} + "
     factors = ((names[0], output), (names[2], dy))
     product = " * ".join(cells.load(x.dtype, queries.element(n, x, "row", "e")) for n, x in factors)
-    whole_scale = queries.number(queries.scale)
     queries.add(
         "attention_grad_query.cu.j2",
         logarithm=logarithm.format("row"),
@@ -309,7 +310,6 @@ def attention_grad(name: str, setting: Setting) -> Made:
         inner=output.shape[-1],
         slopes=f"{slope}row",
         target=queries.target(0),
-        whole=whole_scale,
     )
     keys = Attending(cells, "_of_key", {"key": 1, "value": 2}, {"query": 0, "dy": first + 2})
     others = keys.sizes.others
@@ -323,10 +323,8 @@ def attention_grad(name: str, setting: Setting) -> Made:
             f"    slants[to] = here ? slopes[{slope}other] : 0;",
             "}",
         ],
-        part=f"{keys.part} * part + " if keys.parts > 1 else "",
         key=keys.target(1),
         value=keys.target(2),
-        whole=whole_scale,
     )
     return cells.made()
 

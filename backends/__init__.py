@@ -35,16 +35,17 @@ def registered() -> EntryPoints:
 def find(name: str) -> Backend:
     """The backend ``name``; ``auto`` is the fastest one that works here.
 
-    ``native:TARGET`` is the native backend for one instruction set, such as ``native:avx2``.
+    ``native:TARGET`` is the native backend for one instruction set, such as ``native:avx2``, and
+    ``cuda:TARGET`` that of CUDA for one processor, such as ``cuda:sm_90``.
     """
     if name == "auto":
         name = _automatic()
     if name in OWN:
         return import_module(f"graphc.backends.{name}").BACKEND  # type: ignore[no-any-return]
-    if name.startswith("native:"):
-        from graphc.backends.native import for_target
-
-        return for_target(name.removeprefix("native:"))
+    kind, _, target = name.partition(":")
+    if target and kind in ("native", "cuda"):
+        made: Backend = import_module(f"graphc.backends.{kind}").for_target(target)
+        return made
     for entry in registered():
         if entry.name == name:
             return entry.load()  # type: ignore[no-any-return]

@@ -56,7 +56,9 @@ class Backend(Protocol):
     """A target: what `graphc.backends.<name>` offers as ``BACKEND``.
 
     One whose texts take long to write may keep them: by a method ``recalled(graph, write)`` that
-    gives what ``write()`` gives for the graph as it was recorded, before any pass.
+    gives what ``write()`` gives for the graph as it was recorded, before any pass. One that
+    compiles for a device gives what is loaded there by a method ``image(sources)``, and by
+    ``files(sources)`` what more a dump is to have: the bytes of files, by their names.
     """
 
     name: str

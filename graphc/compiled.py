@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MethodType
 from typing import Any, overload
 
-from graphc.backend import Backend, Kernel
+from graphc.backend import Backend, Kernel, Sources
 from graphc.capture import capture
 from graphc.changes import CHANGES
 from graphc.compiler import load_backend
@@ -31,7 +31,10 @@ LIMIT = 64
 Seen = tuple[int, int]
 """The numbers of the last changes, of anything and of a gradient."""
 PROGRAM = frozenset(
-    {"compilations", "dump", "graph", "kernels", "last", "source", "specializations", "specialize"}
+    {
+        *("compilations", "cubin", "dump", "graph", "kernels", "last", "source"),
+        *("specializations", "specialize"),
+    }
 )
 """What a compiled module tells of its programs."""
 _capturing = threading.RLock()
@@ -228,6 +231,17 @@ class Compiled:
                 return found.text
         raise KeyError(f"no kernel '{kernel}': there are {', '.join(k.name for k in self.kernels)}")
 
+    def cubin(self) -> bytes:
+        """The compiled program, as it is loaded on a CUDA device. It is compiled without one.
+
+        Raises:
+            GraphcRuntimeError: the program is for another kind of device, or there is no compiler.
+        """
+        image: Callable[[Sources], bytes] | None = getattr(self.backend, "image", None)
+        if image is None:
+            raise GraphcRuntimeError(f"programs of the backend '{self.backend.name}' are no cubins")
+        return image(self.last.program.sources)
+
     def dump(self, folder: str | Path) -> Path:
         """Write each stage's text, each kernel and a drawing of the graph into ``folder``."""
         from graphc.dump import dump
@@ -321,6 +335,7 @@ def compile(
     model: None = None,
     *,
     backend: str = "auto",
+    arch: str | None = None,
     keep_grads: bool = False,
     fullgraph: bool = False,
     dynamic: bool | None = None,
@@ -336,6 +351,7 @@ def compile(
     model: Callable[..., Any],
     *example_inputs: Any,
     backend: str = "auto",
+    arch: str | None = None,
     keep_grads: bool = False,
     fullgraph: bool = False,
     dynamic: bool | None = None,
@@ -350,6 +366,7 @@ def compile(
     model: Callable[..., Any] | None = None,
     *example_inputs: Any,
     backend: str = "auto",
+    arch: str | None = None,
     keep_grads: bool = False,
     fullgraph: bool = False,
     dynamic: bool | None = None,
@@ -361,15 +378,17 @@ def compile(
     """A model or function that runs as one compiled program.
 
     ``compile(model)`` compiles at the first call, ``compile(model, x)`` at once for inputs like
-    ``x``; ``@compile`` and ``@compile(backend="numpy")`` decorate. ``keep_grads`` stores in
-    ``grad`` even the gradients that the step itself uses up. ``fullgraph``, ``dynamic``, ``mode``
-    and ``options``, which tell PyTorch how to compile, mean nothing here; with ``disable`` the
-    function stays as it is. ``tune`` measures how kernels are best cut, for up to a minute, and
-    keeps what it found for this machine.
+    ``x``; ``@compile`` and ``@compile(backend="numpy")`` decorate. ``arch`` is the processor to
+    compile for, such as ``sm_90`` of ``cuda`` or ``avx2`` of ``native``: ``source()``, ``dump()``
+    and ``cubin()`` need none that is here. ``keep_grads`` stores in ``grad`` even the gradients
+    that the step itself uses up. ``fullgraph``, ``dynamic``, ``mode`` and ``options``, which tell
+    PyTorch how to compile, mean nothing here; with ``disable`` the function stays as it is.
+    ``tune`` measures how kernels are best cut, for up to a minute, and keeps what it found for this
+    machine.
     """
     if model is None:
         return lambda function: compile(
-            function, backend=backend, keep_grads=keep_grads, disable=disable, tune=tune
+            function, backend=backend, arch=arch, keep_grads=keep_grads, disable=disable, tune=tune
         )
     if not callable(model):
         raise GraphcTypeError(f"compile() takes a module or a function, not {type(model).__name__}")
@@ -377,7 +396,7 @@ def compile(
         return model
     if isinstance(model, OptimizedModule):
         model = model._orig_mod
-    chosen = load_backend(backend)
+    chosen = load_backend(backend if arch is None else f"{backend}:{arch}")
     if tune:
         if not hasattr(chosen, "tuned"):
             raise GraphcValueError(f"compile(tune=True): backend '{chosen.name}' has no choices")

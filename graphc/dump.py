@@ -53,6 +53,9 @@ def _write(work: Path, program: Program | SplitProgram) -> None:
         comment = f"# {kernel.origin}" if sources.language == "py" else f"/* {kernel.origin} */"
         put(f"kernels/{kernel.name}.{sources.language}", f"{comment}\n{kernel.text}")
     put("memory.txt", memory_report(program))
+    more = getattr(program.backend, "files", None)
+    for name, data in ({} if more is None else more(sources)).items():
+        (work / name).write_bytes(data)
     put("graph.svg", drawing(program.graph))
 
 

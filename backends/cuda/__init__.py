@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import re
+
 from graphc.backend import Backend, Executable, Sources
 from graphc.device_memory import Accelerator
+from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.precision import MatmulSettings
+
+ARCH = re.compile(r"sm_\d+[af]?")
 
 
 class CudaBackend:
     """Programs for an NVIDIA GPU.
 
     On one that was chosen, what they return stays there; otherwise arrays of the CPU are taken and
-    returned.
+    returned. With ``arch``, such as ``sm_90``, they are for that processor: a device is looked for
+    only when one runs. Without, they are for the device in use.
     """
 
-    name = "cuda"
     composites: frozenset[str] = frozenset(("attention", "attention_grad"))
+
+    def __init__(self, index: int | None = None, arch: str | None = None) -> None:
+        self.name = "cuda" if arch is None else f"cuda:{arch}"
+        self.index, self.arch = index, arch
 
     def claims(self, node: Node) -> bool:
         """Whether there is a kernel for a use of one of ``composites``."""
         from graphc.backends.cuda.attention import claims
 
         return claims(node)
-
-    def __init__(self, index: int | None = None) -> None:
-        self.index = index
 
     @property
     def accelerator(self) -> Accelerator:
@@ -37,7 +43,7 @@ class CudaBackend:
 
     def on(self, index: int) -> CudaBackend:
         """The backend for the device of a number."""
-        return CudaBackend(index)
+        return CudaBackend(index, self.arch)
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text; it needs no compiler and no device."""
@@ -47,9 +53,40 @@ class CudaBackend:
 
     def build(self, sources: Sources) -> Executable:
         """The program, compiled for the device in use and loaded."""
+        if self.arch is not None:
+            from graphc.backends.cuda.targeted import Targeted
+
+            return Targeted(sources, self.arch, self.index)
         from graphc.backends.cuda.executable import CudaExecutable
 
         return CudaExecutable(sources, self.index)
+
+    def image(self, sources: Sources) -> bytes:
+        """The cubin of a program. Raises where there is no compiler."""
+        from graphc.backends.cuda.compilation import compile
+
+        if self.arch is not None:
+            return compile(sources.text, self.arch)
+        from graphc.backends.cuda.driver import device
+
+        return compile(sources.text, device(self.index or 0).arch)
+
+    def files(self, sources: Sources) -> dict[str, bytes]:
+        """The cubin and what each kernel takes, or why that is not known."""
+        from graphc.backends.cuda.cubin import report
+
+        try:
+            image = self.image(sources)
+        except GraphcRuntimeError as error:
+            return {"resources.txt": f"{error}\n".encode()}
+        return {"program.cubin": image, "resources.txt": f"{report(image)}\n".encode()}
+
+
+def for_target(name: str) -> Backend:
+    """The backend ``cuda:NAME``, which writes programs for one processor, such as ``sm_90``."""
+    if not ARCH.fullmatch(name):
+        raise GraphcValueError(f"unknown target '{name}': CUDA names processors as sm_90")
+    return CudaBackend(arch=name)
 
 
 matmul = MatmulSettings()

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from graphc.backends import disk
 from graphc.backends.cuda import nvrtc
+from graphc.backends.cuda.nvrtc import FLAGS
 from graphc.errors import GraphcRuntimeError
 
 ADVICE = (
     'install NVRTC with `pip install "graphc[cuda]"`, or a CUDA toolkit whose `nvcc` is on the PATH'
 )
-FLAGS = ("-std=c++17",)
 PLACE = re.compile(r"\((\d+)\)(?=: (?:error|warning))|:(\d+):(?=\d+: error)")
 """How compilers name a line of the source."""
 
@@ -39,12 +39,13 @@ class Nvcc:
         """What distinguishes what it makes from what others make."""
         return f"{self.path}\n{self.version}"
 
-    def compiled(self, source: str, arch: str) -> tuple[bytes, str]:
-        """The cubin, or none and what the compiler says."""
+    def compiled(self, source: str, arch: str, *options: str) -> tuple[bytes, str]:
+        """The cubin, or none, and what the compiler says."""
         with tempfile.TemporaryDirectory(prefix="graphc-") as folder:
             given, made = Path(folder, "program.cu"), Path(folder, "program.cubin")
             given.write_text(source, encoding="utf-8")
-            command = [self.path, "-cubin", *FLAGS, f"-arch={arch}", str(given), "-o", str(made)]
+            flags = ["-cubin", *FLAGS, *options, f"-arch={arch}"]
+            command = [self.path, *flags, str(given), "-o", str(made)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode or not made.exists():
                 return b"", done.stderr or done.stdout

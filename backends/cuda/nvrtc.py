@@ -16,6 +16,8 @@ from graphc.errors import GraphcRuntimeError
 WHEELS = ("cu13/lib", "cuda_nvrtc/lib")
 """Where the wheels of CUDA 13 and 12 have the library, within the package ``nvidia``."""
 NAMES = "libnvrtc.so*"
+FLAGS = ("--std=c++17",)
+"""What NVRTC and nvcc are told alike."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Nvrtc:
         """What distinguishes what it makes from what others make."""
         return f"nvrtc {self.version[0]}.{self.version[1]}"
 
-    def compiled(self, source: str, arch: str) -> tuple[bytes, str]:
-        """The cubin, or none and what the compiler says."""
+    def compiled(self, source: str, arch: str, *options: str) -> tuple[bytes, str]:
+        """The cubin, or none, and what the compiler says."""
         library = _loaded(self.path)
         program = ctypes.c_void_p()
         name = b"program.cu"
@@ -40,9 +42,9 @@ class Nvrtc:
             library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name, 0, None, None),
         )
         try:
-            options = [b"--std=c++17", f"--gpu-architecture={arch}".encode()]
-            given = (ctypes.c_char_p * len(options))(*options)
-            failed = library.nvrtcCompileProgram(program, len(options), given)
+            flags = [x.encode() for x in (*FLAGS, *options, f"--gpu-architecture={arch}")]
+            given = (ctypes.c_char_p * len(flags))(*flags)
+            failed = library.nvrtcCompileProgram(program, len(flags), given)
             said = _bytes(library, "ProgramLog", program).rstrip(b"\0").decode(errors="replace")
             return (b"" if failed else _bytes(library, "CUBIN", program)), said
         finally:

@@ -22,6 +22,7 @@ class EmulatedBackend(CudaBackend):
     """
 
     def __init__(self, *, order: int = 0, check: bool = False) -> None:
+        super().__init__()
         self.order, self.check = order, check
 
     def build(self, sources: Sources) -> Executable:

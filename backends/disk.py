@@ -1,8 +1,8 @@
 """Compiled programs on disk, by what they were compiled from: any number of processes share them.
 
-An entry is a shared object ``KEY.so``, beside it the sum of its bytes, by which a broken one is
-known, and the source; or the text of a program as it was emitted, ``KEY.sources``. Each file
-appears whole, by a rename.
+An entry is a shared object ``KEY.so`` or an image for a device ``KEY.cubin``, beside it the sum of
+its bytes, by which a broken one is known, and the source; or the text of a program as it was
+emitted, ``KEY.sources``. Each file appears whole, by a rename.
 """
 
 from __future__ import annotations
@@ -97,17 +97,27 @@ def write(path: Path, data: bytes) -> None:
         raise
 
 
-def find(key: str) -> Path | None:
-    """The shared object of an entry, or None where there is none or it is broken."""
-    path = folder() / f"{key}.so"
+def find(key: str, ending: str = "so") -> Path | None:
+    """The file of an entry, or None where there is none or it is broken."""
+    path = folder() / f"{key}.{ending}"
+    return None if _whole(path) is None else path
+
+
+def read(key: str, ending: str) -> bytes | None:
+    """What the file of an entry has, or None where there is none or it is broken."""
+    return _whole(folder() / f"{key}.{ending}")
+
+
+def _whole(path: Path) -> bytes | None:
     try:
         known = path.with_suffix(".sum").read_text(encoding="ascii")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != known:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != known:
             return None
         os.utime(path)
     except (OSError, UnicodeDecodeError):
         return None
-    return path
+    return data
 
 
 def put(key: str, built: Path) -> Path:
@@ -115,9 +125,20 @@ def put(key: str, built: Path) -> Path:
     path = folder() / f"{key}.so"
     digest = hashlib.sha256(built.read_bytes()).hexdigest()
     os.replace(built, path)
+    _sum_up(path, digest)
+    return path
+
+
+def keep(key: str, ending: str, data: bytes) -> None:
+    """Make an entry of these bytes."""
+    path = folder() / f"{key}.{ending}"
+    write(path, data)
+    _sum_up(path, hashlib.sha256(data).hexdigest())
+
+
+def _sum_up(path: Path, digest: str) -> None:
     write(path.with_suffix(".sum"), digest.encode())
     trim()
-    return path
 
 
 def trim() -> None:

@@ -61,22 +61,18 @@ def compile(source: str, arch: str) -> bytes:
     """
     found = compiler()
     key = disk.key_of((source, arch, found.identity, *FLAGS))
-    path = disk.folder() / f"{key}.cubin"
-    try:
-        made = path.read_bytes()
-        os.utime(path)
-        return made
-    except OSError:
-        made, said = found.compiled(source, arch)
+    known = disk.read(key, "cubin")
+    if known is not None:
+        return known
+    made, said = found.compiled(source, arch)
     if not made:
-        kept = path.with_suffix(".cu")
+        kept = disk.folder() / f"{key}.cu"
         disk.write(kept, source.encode())
         raise GraphcRuntimeError(
             f"the CUDA source of a program does not compile for {arch}; it is kept at {kept}\n"
             f"{said.strip()}{_quoted(source, said)}"
         )
-    disk.write(path, made)
-    disk.trim()
+    disk.keep(key, "cubin", made)
     return made
 
 

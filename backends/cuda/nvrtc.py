@@ -29,8 +29,15 @@ class Nvrtc:
 
     @property
     def identity(self) -> str:
-        """What distinguishes what it makes from what others make."""
-        return f"nvrtc {self.version[0]}.{self.version[1]}"
+        """What distinguishes what it makes from what others make.
+
+        Builds of one version differ; a library tells its version, but not its build.
+        """
+        build = self.path
+        if os.path.isabs(build):  # by a bare name, the loader alone knows which file it is
+            found = os.stat(build)
+            build = f"{os.path.realpath(build)} {found.st_size} {found.st_mtime_ns}"
+        return f"{build}\nNVRTC {self.version[0]}.{self.version[1]}"
 
     def compiled(self, source: str, arch: str, *options: str) -> tuple[bytes, str]:
         """The cubin, or none, and what the compiler says."""

@@ -10,41 +10,26 @@ from __future__ import annotations
 
 import ctypes
 import re
+import shutil
 import subprocess
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc.backends import disk
+from tests.cuda.translation import (
+    COMPILER,
+    HERE,
+    RUNTIME,
+    compile_in,
+    compiled,
+    digest,
+    flags_of,
+)
 
-HERE = Path(__file__).resolve().parent / "emulator"
-COMPILER = "g++"
-RUNTIME = ("-std=gnu++17", "-O2", "-fPIC", "-shared", "-pthread", "-w")
-KERNELS = ("-std=gnu++17", "-O1", "-march=native", "-fPIC", "-fno-exceptions", "-fno-rtti")
-# Products and sums are fused only where the source says so: a GPU's compiler may fuse others.
-QUIET = ("-fno-math-errno", "-w")
-CHECKED = (
-    "-g",
-    "-fsanitize=thread",
-    "-fsanitize=alignment,bounds-strict,signed-integer-overflow,integer-divide-by-zero,"
-    "shift-exponent",
-)
-SHARED = re.compile(
-    r"\b__shared__\s+(?:__align__\s*\(\s*(\d+)\s*\)\s*)?([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*"
-    r"((?:\[[^\]\n]*\]\s*)*);"
-)
-DYNAMIC = re.compile(
-    r"\bextern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?"
-    r"([A-Za-z_][\w:<>, ]*?)\s+(\w+)\s*\[\s*\]\s*;"
-)
-KERNEL = re.compile(
-    r"__global__\s+(?:static\s+)?void\s+(?:__launch_bounds__\s*\(([^(),]*)[^()]*\)\s*)?(\w+)\s*\("
-)
 Extents = tuple[int, int, int]
 MOST_SHARED = 227 * 1024
 """Bytes of shared memory that a block may have."""
@@ -83,50 +68,27 @@ class Entry(ctypes.Structure):
     ]
 
 
-def translated(source: str) -> str:
-    """The source with shared arrays in a block's own memory, and with an entry for each kernel."""
-    text = DYNAMIC.sub(r"EMULATOR_DYN_SHARED(\1, \2);", source)
-    text = SHARED.sub(
-        lambda m: f"EMULATOR_SHARED({m[2]}, {m[3]}, {m[4].strip()}, {m[1] or 1});", text
-    )
-    bare = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)
-    entries = [f"EMULATOR_EXPORT({m[2]}, {m[1] or 1024})" for m in KERNEL.finditer(bare)]
-    return "\n".join([text, *entries, ""])
-
-
-def compile_in(folder: str, command: Sequence[str]) -> None:
-    """Run a compiler in a folder."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
-
-
-@cache
-def digest() -> str:
-    """A digest of the emulator's own text."""
-    files = (path for path in sorted(HERE.rglob("*")) if path.is_file())
-    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-
-
-def kept(name: str, make: Any) -> Path:
-    """A file of graphc's cache, made if it is not there."""
-    path = disk.folder() / name
-    if not path.exists():
-        with tempfile.TemporaryDirectory(prefix="graphc-") as folder:
-            disk.write(path, make(folder).read_bytes())
-    return path
-
-
 def runtime_path() -> Path:
     """The run time, compiled once."""
 
-    def make(folder: str) -> Path:
-        out = Path(folder, "runtime.so")
+    def make(folder: Path) -> Path:
         source = str(HERE / "runtime.cpp")
-        compile_in(folder, [COMPILER, *RUNTIME, source, "-o", str(out), "-ldl"])
-        return out
+        compile_in(folder, [COMPILER, *RUNTIME, source, "-o", "runtime.so", "-ldl"])
+        return folder / "runtime.so"
 
-    return kept(f"emulator-{digest()[:16]}.so", make)
+    return kept(disk.key_of([digest(), *RUNTIME]), make)
+
+
+def kept(key: str, make: Callable[[Path], Path]) -> Path:
+    """A shared object of graphc's cache, made in a folder if it is not there or broken."""
+    found = disk.find(key)
+    if found is not None:
+        return found
+    folder = disk.building()
+    try:
+        return disk.put(key, make(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
@@ -139,38 +101,15 @@ def runtime() -> ctypes.CDLL:
     return found
 
 
-@cache
-def _headers(flags: tuple[str, ...]) -> Path:
-    """The emulator's header for these flags: one that is compiled already lies beside it."""
-    folder = disk.folder() / f"{disk.key_of([digest(), str(HERE), *flags])}.headers"
-    header = folder / "emulator.h"
-    if not header.exists():
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="graphc-") as place:
-            text = f'#include "{HERE / "cuda.h"}"\n'
-            Path(place, "emulator.h").write_text(text, encoding="utf-8")
-            kind = ["-x", "c++-header", "emulator.h", "-o", "made.gch"]
-            compile_in(place, [COMPILER, *flags, *kind])
-            disk.write(folder / "emulator.h.gch", Path(place, "made.gch").read_bytes())
-            disk.write(header, text.encode())
-    return header
+def library(source: str, *, check: bool = False) -> Path:
+    """The library of a source's kernels."""
 
+    def make(folder: Path) -> Path:
+        made = folder / "kernels.so"
+        made.write_bytes(compiled(source, disk.folder(), check=check))
+        return made
 
-def library(source: str, *, check: bool = False, extra: Sequence[str] = ()) -> Path:
-    """The library of a source's kernels; ``extra`` are flags of the preprocessor."""
-    flags = (*KERNELS, *QUIET, *(CHECKED if check else ()))
-    text = translated(source)
-    key = disk.key_of([text, digest(), *flags, *extra])
-
-    def make(folder: str) -> Path:
-        Path(folder, "kernels.cpp").write_text(text, encoding="utf-8")
-        include = ["-include", str(_headers(flags)), f"-I{HERE / 'include'}", *extra]
-        # Apart, for to link with these flags would bring in libraries that know nothing of fibers.
-        compile_in(folder, [COMPILER, *flags, *include, "-c", "kernels.cpp", "-o", "kernels.o"])
-        compile_in(folder, [COMPILER, "-shared", "-nostdlib", "kernels.o", "-o", "kernels.so"])
-        return Path(folder, "kernels.so")
-
-    return kept(f"{key}.emulated.so", make)
+    return kept(disk.key_of([source, digest(), *flags_of(check=check)]), make)
 
 
 class Module:

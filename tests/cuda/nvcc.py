@@ -1,7 +1,8 @@
-"""A program that takes nvcc's arguments, and compiles for the CPU: ``python -m tests.cuda.nvcc``.
+"""A program that takes nvcc's arguments after a folder of its own, and compiles for the CPU.
 
-``nvcc -cubin -arch=sm_90 [-I folder] [-std=c++17] in.cu -o out`` writes a shared object, which the
-stand-in driver loads as if it were a cubin. With GRAPHC_TEST_CHECK=1 its accesses are checked.
+``python -S -m tests.cuda.nvcc CACHE -cubin -arch=sm_90 [-I folder] in.cu -o out`` writes a shared
+object, which the stand-in driver loads as if it were a cubin. With GRAPHC_TEST_CHECK=1 its accesses
+are checked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cuda.emulation import digest, library
+from tests.cuda.translation import compiled, digest
 
 WITH_VALUE = ("-o", "-I", "-arch", "-gencode", "-std", "-D", "-O", "-Xptxas", "-Xcompiler")
 
@@ -43,17 +44,19 @@ def main(arguments: Sequence[str]) -> int:
         # The two kinds differ here, or a cache by version would take one for the other.
         print("the CUDA emulator", digest()[:16], "checked" if check else "plain")
         return 0
-    sources, output, preprocessor = parsed(arguments)
+    folder, *rest = arguments
+    sources, output, preprocessor = parsed(rest)
     if len(sources) != 1:
         print(f"one source is expected, not {len(sources)}", file=sys.stderr)
         return 1
     source = Path(sources[0])
     try:
-        made = library(source.read_text(encoding="utf-8"), check=check, extra=preprocessor)
+        text = source.read_text(encoding="utf-8")
+        made = compiled(text, Path(folder), check=check, extra=preprocessor)
     except (OSError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    Path(output or source.with_suffix(".cubin").name).write_bytes(made.read_bytes())
+    Path(output or source.with_suffix(".cubin").name).write_bytes(made)
     return 0
 
 

@@ -6,18 +6,54 @@ python -m tests.cuda.session python -m pytest graphc/testing --backend cuda
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from graphc.backends import disk
 from tests.cuda import toolkit
+from tests.cuda.translation import take_over
 
 NEEDED = ("pytools", "platformdirs", "mako", "markupsafe", "siphash24", "typing-extensions")
 """What PyCUDA imports, beside numpy, which is that of this environment."""
 NVCC = """#!/bin/sh
-PYTHONPATH="{path}" exec "{python}" -m tests.cuda.nvcc "$@"
+PYTHONPATH="{path}" exec "{python}" -S -m tests.cuda.nvcc "{cache}" "$@"
 """
+
+
+def packages(found: Path) -> Path:
+    """A folder with PyCUDA and what it imports, which appears whole."""
+    python = f"{sys.version_info[0]}{sys.version_info[1]}"
+    key = disk.key_of([toolkit.PYCUDA, python, str(found), *NEEDED])[:16]
+    folder = disk.folder() / f"cuda-packages-{key}"
+    if not folder.exists():
+        wheel, place = toolkit.pycuda(found), disk.building()
+        try:
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+            subprocess.run([*pip, "--target", str(place), str(wheel), *NEEDED], check=True)
+            take_over(place, folder)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+    return folder
+
+
+def programs(found: Path) -> Path:
+    """A folder with the driver, by the name that PyCUDA looks for, and a compiler."""
+    here = Path(__file__).resolve().parents[2]
+    driver, cache = toolkit.driver(found), disk.folder()
+    text = NVCC.format(path=here, python=sys.executable, cache=cache)
+    folder = cache / f"cuda-session-{disk.key_of([str(driver), text])[:16]}"
+    if not folder.exists():
+        place = disk.building()
+        try:
+            (place / "libcuda.so.1").symlink_to(driver)
+            (place / "nvcc").write_text(text, encoding="utf-8")
+            (place / "nvcc").chmod(0o755)
+            take_over(place, folder)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+    return folder
 
 
 def environment() -> dict[str, str]:
@@ -25,27 +61,14 @@ def environment() -> dict[str, str]:
     found = toolkit.root()
     if found is None:
         raise RuntimeError("there is no CUDA toolkit whose headers could be used")
-    folder = disk.folder() / "cuda-session"
-    packages = folder / f"packages-{toolkit.PYCUDA}-{sys.version_info[0]}{sys.version_info[1]}"
-    if not (packages / "pycuda").exists():
-        wheel = toolkit.pycuda(found)
-        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(packages)]
-        subprocess.run([*pip, str(wheel), *NEEDED], check=True)
-    library = folder / toolkit.driver(found).stem
-    library.mkdir(parents=True, exist_ok=True)
-    link = library / "libcuda.so.1"
-    if not link.exists():
-        link.symlink_to(toolkit.driver(found))
     here = str(Path(__file__).resolve().parents[2])
-    compiler = library / "nvcc"
-    disk.write(compiler, NVCC.format(path=here, python=sys.executable).encode())
-    compiler.chmod(0o755)
+    folder = programs(found)
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
         **os.environ,
-        "GRAPHC_NVCC": str(compiler),
-        "LD_LIBRARY_PATH": str(library),
-        "PYTHONPATH": os.pathsep.join([*paths, str(packages)]),
+        "GRAPHC_NVCC": str(folder / "nvcc"),
+        "LD_LIBRARY_PATH": str(folder),
+        "PYTHONPATH": os.pathsep.join([*paths, str(packages(found))]),
     }
 
 

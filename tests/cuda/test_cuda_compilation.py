@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from graphc.backends import disk
 from graphc.backends.cuda import BACKEND, compilation
+from graphc.backends.cuda.nvrtc import Nvrtc
 from graphc.compiler import pipeline
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import DType, bfloat16, float32, float64, int64
@@ -17,6 +18,7 @@ from graphc.ir.graph import Graph
 from graphc.passes import run
 from graphc.testing.programs import use
 from graphc.testing.table import samples_of, table
+from tests.cuda.compilers import needs_compiler
 from tests.cuda.test_cuda_values import MISSING
 
 LAUNCHED = """
@@ -40,7 +42,7 @@ def all_rows(dtype_name: str) -> Graph:
     return Graph(inputs, tuple(x for each in uses for x in each.results))
 
 
-@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@needs_compiler
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
 @pytest.mark.parametrize("dtype", [float32, float64, bfloat16, int64], ids=lambda d: d.name)
 def test_sources_compile(dtype: DType, arch: str) -> None:
@@ -49,17 +51,59 @@ def test_sources_compile(dtype: DType, arch: str) -> None:
     assert image.startswith(b"\x7fELF")
 
 
-@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@needs_compiler
 def test_a_compilers_message_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
     with pytest.raises(GraphcRuntimeError) as caught:
         compilation.compile(LAUNCHED, "sm_90")
     said = str(caught.value)
-    assert "expected a" in said
-    assert "2 * x[threadIdx.x]" in said or "    4 | }" in said
+    assert 'error: expected a ";"' in said
+    assert "\n    4 | }" in said, "the line that the compiler names is shown"
     (kept,) = tmp_path.glob("*.cu")
     assert str(kept) in said
     assert kept.read_text(encoding="utf-8") == LAUNCHED
+
+
+@needs_compiler
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "unsummed"])
+def test_a_broken_cubin_is_compiled_again(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    source = LAUNCHED.replace("[threadIdx.x]\n", "[threadIdx.x];\n")
+    whole = compilation.compile(source, "sm_90")
+    (path,) = tmp_path.glob("*.cubin")
+    assert path.read_bytes() == whole
+    if damage == "unsummed":
+        path.with_suffix(".sum").unlink()
+    else:
+        changed = bytes([*whole[:300], whole[300] ^ 1, *whole[301:]])
+        path.write_bytes({"cut": whole[:500], "changed": changed, "empty": b""}[damage])
+    assert compilation.compile(source, "sm_90") == whole
+    assert path.read_bytes() == whole
+    assert disk.read(path.stem, "cubin") == whole
+
+
+@needs_compiler
+def test_a_cubin_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    source = LAUNCHED.replace("[threadIdx.x]\n", "[threadIdx.x];\n")
+    first = compilation.compile(source, "sm_90")
+    with monkeypatch.context() as context:
+        context.setattr(type(compilation.compiler()), "compiled", None)
+        assert compilation.compile(source, "sm_90") == first
+
+
+def test_another_build_of_a_library_is_another(tmp_path: Path) -> None:
+    """Builds of one version may compile differently, and a library tells its version alone."""
+    path = tmp_path / "libnvrtc.so.13"
+    path.write_bytes(b"one")
+    first = Nvrtc(str(path), (13, 0)).identity
+    assert first.splitlines()[-1] == "NVRTC 13.0"
+    path.write_bytes(b"another")
+    second = Nvrtc(str(path), (13, 0)).identity
+    assert first != second
+    assert Nvrtc(str(path), (13, 1)).identity != second
 
 
 def test_what_is_missing_is_named() -> None:

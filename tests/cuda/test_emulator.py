@@ -11,7 +11,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tests.cuda.emulation import COMPILER, KernelError, Module
+from tests.cuda import translation
+from tests.cuda.emulation import KernelError, Module
+from tests.cuda.translation import COMPILER, TranslationError, digest
 
 pytestmark = pytest.mark.skipif(not shutil.which(COMPILER), reason="there is no g++")
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -97,6 +99,14 @@ extern "C" __global__ void integers(const unsigned *x, const unsigned long long 
     y[128 + i] = __clz((int)x[i]);
     y[192 + i] = __umul64hi(w[i], w[63 - i]);
     y[256 + i] = __brev(x[i]);
+}
+extern "C" __global__ __launch_bounds__(32) void extremes(const int *x, const unsigned *u,
+    const float *f, const double *d, double *y) {
+    LANES;
+    const unsigned long wide = u[i];
+    const double found[] = {(double)min(u[i], x[i]), (double)max(x[i], u[i]), min(f[i], d[i]),
+        max(d[i], f[i]), (double)min(wide, (long)x[i]), (double)min(x[i], x[31 - i])};
+    for (int k = 0; k < 6; ++k) y[32 * k + i] = found[k];
 }
 template <class T> __device__ void functions(const T *x, T *y) {
     LANES;
@@ -241,6 +251,20 @@ def test_integers(launch: Any) -> None:
     assert y.tolist() == [list(row) for row in right]
 
 
+def test_extremes(launch: Any) -> None:
+    """Of operands of two types as C converts them: what is negative is large without a sign."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-99, 99, 32, np.int32)
+    u = rng.integers(0, 99, 32, np.uint32)
+    f, d = rng.standard_normal(32).astype(np.float32), rng.standard_normal(32)
+    y = np.zeros((6, 32))
+    launch("extremes", x, u, f, d, y, block=(32, 1, 1))
+    converted, wide = x.astype(np.uint32), x.astype(np.uint64)
+    right = [np.minimum(u, converted), np.maximum(u, converted), np.minimum(f, d), np.maximum(f, d)]
+    right += [np.minimum(u.astype(np.uint64), wide), np.minimum(x, x[::-1])]
+    np.testing.assert_array_equal(y, np.array([z.astype(np.float64) for z in right]))
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64], ids=["float", "double"])
 def test_functions(launch: Any, kind: Any) -> None:
     x, y = RNG.uniform(0.1, 4, 64).astype(kind), np.zeros((14, 64), kind)
@@ -288,6 +312,36 @@ def test_copies_that_go_on_meanwhile(launch: Any) -> None:
     x, y = aligned(RNG.standard_normal((32, 4)).astype(np.float32)), np.zeros(32, np.float32)
     launch("piece", x, y, block=(32, 1, 1))
     np.testing.assert_array_equal(y, (x[:, 0] + x[:, 3])[::-1])
+
+
+def test_a_kernel_that_is_not_recognised() -> None:
+    with pytest.raises(TranslationError, match=r"other than \['known'\]"):
+        Module(
+            'extern "C" __global__ void known(int *x) {}\n'
+            "template <class T> __global__ T *unknown(T *x) { return x; }\n"
+        )
+
+
+def test_a_cache_is_for_one_processor_and_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {digest.__wrapped__()}
+    with monkeypatch.context() as context:
+        context.setattr(translation, "_processor", lambda: ["flags : another"])
+        told.add(digest.__wrapped__())
+    with monkeypatch.context() as context:
+        context.setattr(translation, "COMPILER", "echo")
+        told.add(digest.__wrapped__())
+    assert len(told) == 3
+
+
+def test_products_and_sums_are_not_fused() -> None:
+    source = """
+extern "C" __global__ void rest(const float *x, float *y) { *y = x[0] * x[0] - x[1]; }
+"""
+    x = np.float32([1 + 2**-12, 0])
+    x[1] = x[0] * x[0]
+    y = np.ones(1, np.float32)
+    Module(source).launch("rest", (1, 1, 1), (1, 1, 1), [x, y])
+    assert y[0] == 0
 
 
 def test_launches_that_cannot_be() -> None:

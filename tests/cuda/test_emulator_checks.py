@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.cuda.emulation import COMPILER, KernelError, Module
+from tests.cuda.emulation import KernelError, Module
+from tests.cuda.translation import COMPILER
 
 pytestmark = pytest.mark.skipif(not shutil.which(COMPILER), reason="there is no g++")
 
@@ -35,6 +36,13 @@ WRONG: dict[str, tuple[int, str, str]] = {
         1,
         "__shared__ float s[64]; float *t = s; t[i + 1] = 1; p[i] = 1;",
         "out of bounds: write.*shared",
+    ),
+    "read before shared memory": (
+        1,
+        # Not the first array: before that there may be no memory at all.
+        "__shared__ float r[64]; __shared__ float s[64];\n"
+        "r[i] = s[i] = 1; __syncthreads(); const float *t = s; p[i] = t[i - 1];",
+        "out of bounds: read.*shared",
     ),
     "past a row, inside the array": (
         1,
@@ -106,6 +114,12 @@ WRONG: dict[str, tuple[int, str, str]] = {
         "if (i >= 40) return; p[i] = __shfl_down_sync(~0u, 1.0f, 1);",
         "deadlock|have ended",
     ),
+    "lane skips a shuffle": (
+        1,
+        "float v = 1; if (i % 32) for (int d = 16; d; d /= 2) v += __shfl_xor_sync(~0u, v, d);"
+        " p[i] = v;",
+        "deadlock|divergence|have ended",
+    ),
     "lane not in the mask": (
         1,
         "p[i] = __shfl_xor_sync(0xffffu, 1.0f, 1, 16);",
@@ -155,6 +169,12 @@ RIGHT: dict[str, tuple[int, str]] = {
         "__syncthreads(); q[i] = h[i & 3] == 16;",
     ),
     "blocks add by atomics": (2, "atomicAdd(p, 1.0f); q[g] = 1;"),
+    "a block's sum by shuffles": (
+        1,
+        "float v = i; for (int d = 16; d; d /= 2) v += __shfl_xor_sync(~0u, v, d);\n"
+        "__shared__ float s[2]; if (i % 32 == 0) s[i / 32] = v; __syncthreads();\n"
+        "q[i] = s[0] + s[1] == 2016;",
+    ),
     "two uses of one array": (
         1,
         "__shared__ float s[64]; s[i] = i; __syncthreads(); float v = s[63 - i];\n"

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 
 from graphc.backends import disk
-from tests.cuda.emulation import COMPILER, compile_in, digest, kept, runtime_path
+from tests.cuda.emulation import kept, runtime_path
+from tests.cuda.translation import COMPILER, compile_in, digest, take_over
 
 DRIVER = Path(__file__).resolve().parent / "driver"
 PYCUDA = "2026.1"
@@ -67,29 +67,31 @@ def driver(toolkit: Path) -> Path:
     runtime = runtime_path()
     sources = sorted(DRIVER.glob("*.cpp"))
     texts = (path.read_text(encoding="utf-8") for path in sorted(DRIVER.iterdir()))
-    key = sha256("\n".join((digest(), str(include), *texts)).encode()).hexdigest()
+    key = disk.key_of([digest(), str(runtime), (include / "cuda.h").read_text(), *texts])
 
-    def make(folder: str) -> Path:
-        Path(folder, "stubs.c").write_text(stubs(entry_points(include)))
+    def make(folder: Path) -> Path:
+        (folder / "stubs.c").write_text(stubs(entry_points(include)))
         compile_in(folder, ["gcc", "-O1", "-fPIC", "-w", "-c", "stubs.c"])
         link = [f"-L{runtime.parent}", f"-l:{runtime.name}", f"-Wl,-rpath,{runtime.parent}", "-ldl"]
         flags = ["-std=gnu++17", "-O2", "-fPIC", "-shared", "-w", f"-I{include}"]
         name = ["-o", "libcuda.so", "-Wl,-soname,libcuda.so.1"]
         compile_in(folder, [COMPILER, *flags, *map(str, sources), "stubs.o", *name, *link])
-        return Path(folder, "libcuda.so")
+        return folder / "libcuda.so"
 
-    return kept(f"{key}.libcuda.so", make)
+    return kept(key, make)
 
 
 def pycuda(toolkit: Path) -> Path:
     """A wheel of PyCUDA, built from its source against this toolkit."""
     python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
     folder = disk.folder() / f"pycuda-{PYCUDA}-{python}"
-    found = sorted(folder.glob("*.whl"))
-    return found[0] if found else _built(toolkit, folder)
+    if not folder.exists():
+        _build(toolkit, folder)
+    (found,) = folder.glob("*.whl")
+    return found
 
 
-def _built(toolkit: Path, target: Path) -> Path:
+def _build(toolkit: Path, target: Path) -> None:
     folder = disk.building()
     try:
         (folder / "stubs.c").write_text(stubs(entry_points(toolkit / "include")))
@@ -102,9 +104,6 @@ def _built(toolkit: Path, target: Path) -> Path:
             env={**os.environ, "HOME": str(folder), "LIBRARY_PATH": str(folder)},
             check=True,
         )
-        target.mkdir(exist_ok=True)
-        (made,) = (folder / "wheels").glob("*.whl")
-        os.replace(made, target / made.name)
-        return target / made.name
+        take_over(folder / "wheels", target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,7 @@ static constexpr int warpSize = 32;
 #define __maxnreg__(n)
 #define __align__(n) __attribute__((aligned(n)))
 #define __builtin_align__(n) __attribute__((aligned(n)))
-// emulation.py rewrites "__shared__ T a[N];" to EMULATOR_SHARED and "extern __shared__ T a[];" to EMULATOR_DYN_SHARED; this is for
+// translation.py rewrites "__shared__ T a[N];" to EMULATOR_SHARED and "extern __shared__ T a[];" to EMULATOR_DYN_SHARED; this is for
 // declarations it does not recognise (they work, without the fill, the bounds and the accounting)
 #define __shared__ static thread_local
 #define EMULATOR_SHARED(type, name, dims, alignment)                                                   \
@@ -100,10 +100,19 @@ static inline unsigned __byte_perm(unsigned a, unsigned b, unsigned s) {
     static inline T max(T a, T b) { return a < b ? b : a; }
 EMULATOR_MINMAX(int) EMULATOR_MINMAX(unsigned) EMULATOR_MINMAX(long) EMULATOR_MINMAX(unsigned long) EMULATOR_MINMAX(long long)
 EMULATOR_MINMAX(unsigned long long)
+// what CUDA's own headers have for operands of two types; others are ambiguous there too
+#define EMULATOR_MINMAX_MIXED(T, S)                                        \
+    static inline T min(T a, S b) { return min(a, (T)b); }                 \
+    static inline T min(S a, T b) { return min((T)a, b); }                 \
+    static inline T max(T a, S b) { return max(a, (T)b); }                 \
+    static inline T max(S a, T b) { return max((T)a, b); }
+EMULATOR_MINMAX_MIXED(unsigned, int) EMULATOR_MINMAX_MIXED(unsigned long, long)
+EMULATOR_MINMAX_MIXED(unsigned long long, long long)
 static inline float min(float a, float b) { return fminf(a, b); }
 static inline float max(float a, float b) { return fmaxf(a, b); }
 static inline double min(double a, double b) { return fmin(a, b); }
 static inline double max(double a, double b) { return fmax(a, b); }
+EMULATOR_MINMAX_MIXED(double, float)
 
 // ---- floating-point intrinsics (the fast ones are given their accurate value)
 static inline float rsqrtf(float v) { return 1.0f / sqrtf(v); }

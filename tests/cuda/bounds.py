@@ -1,0 +1,193 @@
+"""What kernels may take of a processor, by their template: ``python -m tests.cuda.bounds``.
+
+As a program, all samples of the conformance kit's table are compiled and held to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+from unittest.mock import patch
+
+from jinja2 import Template
+
+from graphc.backends.cuda import BACKEND, compilation
+from graphc.backends.cuda.cubin import Resources, resources
+from graphc.backends.cuda.emit import PLACEHOLDER, Call, Emission
+from graphc.backends.cuda.made import Extents, Made
+from graphc.compiler import pipeline
+from graphc.errors import GraphcNotImplementedError
+from graphc.ir.dtype import DType
+from graphc.ir.graph import Graph
+from graphc.passes import run
+from graphc.testing.programs import use
+from graphc.testing.table import ALL, Row, samples_of, table
+
+ARCHS = ("sm_80", "sm_90")
+TOGETHER = 20
+"""Rows whose samples are one program."""
+REGISTERS = 64 * 1024
+"""Registers of a multiprocessor: a block that needs more cannot be launched."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most that the kernels of a template take."""
+
+    registers: int
+    """Of a thread."""
+    stack: int
+    """Bytes of local memory of a thread: 0 says that nothing is spilled."""
+    shared: int
+    """Bytes of shared memory of a block."""
+
+    def broken(self, found: Resources) -> list[str]:
+        """What is beyond the bounds."""
+        return [
+            f"{name}: {getattr(found, name)} > {getattr(self, name)}"
+            for name in ("registers", "stack", "shared")
+            if getattr(found, name) > getattr(self, name)
+        ]
+
+
+TABLE: dict[str, Bounds] = {}
+
+
+class Watched(Emission):
+    """An emission that knows of which template each CUDA function is."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.templates: dict[str, str] = {}
+        self.rendered: list[tuple[str, str]] = []
+
+    def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
+        name, named = super()._named(made, wish, origin)
+        functions = {x.function for x in named.launches}
+        for template, text in self.rendered:
+            renamed = text.replace(PLACEHOLDER, name)
+            self.templates.update({x: template for x in functions if f" {x}(" in renamed})
+        self.rendered.clear()
+        return name, named
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One CUDA function of a program."""
+
+    name: str
+    template: str
+    blocks: frozenset[Extents]
+    """The threads of its blocks, of each launch."""
+
+
+@dataclass(frozen=True)
+class Compilable:
+    """A program's text and what it launches."""
+
+    text: str
+    kernels: tuple[Kernel, ...]
+
+
+def emitted(graph: Graph) -> Compilable:
+    """The program of a graph as the backend emits it."""
+    watched = Watched(run(graph, pipeline(BACKEND)))
+    render = Template.render
+
+    def noting(template: Template, **variables: Any) -> str:
+        text = render(template, **variables)
+        watched.rendered.append((str(template.name), text))
+        return text
+
+    with patch.object(Template, "render", noting):
+        sources = watched.sources()
+    blocks: dict[str, set[Extents]] = defaultdict(set)
+    for step in watched.steps:
+        if isinstance(step, Call):
+            blocks[step.launch.function].add(step.launch.block)
+    kernels = [Kernel(x, watched.templates[x], frozenset(blocks[x])) for x in blocks]
+    return Compilable(sources.text, tuple(kernels))
+
+
+def graph_of(rows: Iterable[Row], dtype: DType, most: int | None = None) -> Graph:
+    """Samples of rows in a type, at most so many of each, as one program."""
+    samples = [x for row in rows for x in samples_of(row.name, dtype.name)[:most]]
+    uses = [use(x, i) for i, x in enumerate(samples)]
+    inputs = tuple(node for each in uses for node in each.inputs if node is not None)
+    return Graph(inputs, tuple(x for each in uses for x in each.results))
+
+
+def has_kernels(row: Row, dtype: DType) -> bool:
+    """Whether the backend has kernels for a row."""
+    try:
+        emitted(graph_of([row], dtype, 1))
+    except GraphcNotImplementedError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Held:
+    """A kernel as it was compiled."""
+
+    kernel: Kernel
+    arch: str
+    found: Resources
+
+    def broken(self) -> list[str]:
+        """What of it is beyond the bounds of its template, and whether it could be launched."""
+        bounds = TABLE.get(self.kernel.template)
+        if bounds is None:
+            return [f"{self.kernel.template} has no bounds"]
+        said = bounds.broken(self.found)
+        threads = max(prod(x) for x in self.kernel.blocks)
+        if self.found.registers * threads > REGISTERS:
+            said.append(f"{threads} threads of {self.found.registers} registers")
+        return said
+
+    def __str__(self) -> str:
+        said = ", ".join(self.broken())
+        return f"{self.kernel.name} of {self.kernel.template} for {self.arch}: {said}"
+
+
+def held(graph: Graph, arch: str) -> list[Held]:
+    """The kernels of a graph's program, compiled for a processor."""
+    made = emitted(graph)
+    found = resources(compilation.compile(made.text, arch)) if made.kernels else {}
+    return [Held(x, arch, found[x.name]) for x in made.kernels]
+
+
+def most(kernels: Iterable[Held]) -> str:
+    """The most that the kernels of each template take, as a table."""
+    taken: dict[str, list[Resources]] = defaultdict(list)
+    for each in kernels:
+        taken[each.kernel.template].append(each.found)
+    lines = [f"{'template':<28} {'kernels':>7} {'registers':>9} {'stack':>6} {'shared':>7}"]
+    for template, found in sorted(taken.items()):
+        registers, stack, shared = (
+            max(getattr(x, name) for x in found) for name in ("registers", "stack", "shared")
+        )
+        lines.append(f"{template:<28} {len(found):>7} {registers:>9} {stack:>6} {shared:>7}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Compile the whole table; what is beyond the bounds is printed."""
+    kernels: list[Held] = []
+    for dtype in ALL:
+        rows = [x for x in table().values() if dtype in x.dtypes and has_kernels(x, dtype)]
+        for arch in ARCHS:
+            for first in range(0, len(rows), TOGETHER):
+                kernels += held(graph_of(rows[first : first + TOGETHER], dtype), arch)
+            print(dtype, arch, file=sys.stderr)
+    broken = [str(x) for x in kernels if x.broken()]
+    print("\n".join([most(kernels), *broken]))
+    return int(bool(broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

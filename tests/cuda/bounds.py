@@ -5,6 +5,7 @@ As a program, all samples of the conformance kit's table are compiled and held t
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -40,21 +41,22 @@ class Bounds:
 
     registers: int
     """Of a thread."""
-    stack: int
-    """Bytes of local memory of a thread: 0 says that nothing is spilled."""
     shared: int
     """Bytes of shared memory of a block."""
 
-    def broken(self, found: Resources) -> list[str]:
-        """What is beyond the bounds."""
-        return [
-            f"{name}: {getattr(found, name)} > {getattr(self, name)}"
-            for name in ("registers", "stack", "shared")
-            if getattr(found, name) > getattr(self, name)
-        ]
 
-
-TABLE: dict[str, Bounds] = {}
+TABLE = {
+    "check_range.cu.j2": Bounds(registers=16, shared=8),
+    "contraction.cu.j2": Bounds(registers=80, shared=16640),
+    "elements.cu.j2": Bounds(registers=56, shared=0),
+    "rows.cu.j2": Bounds(registers=40, shared=8448),
+}
+"""By the file of the template: for a new one, give what ``python -m tests.cuda.bounds`` says."""
+FUNCTION = re.compile(r"__global__ [^{]*?(\w+)\((?=[^()]*\) \{)")
+QUADRANT = re.compile(r"\b(?:sin|cos|tan)f?\(")
+"""What CUDA's own library computes over a table in local memory."""
+QUADRANT_STACK = 40
+"""Bytes of that."""
 
 
 class Watched(Emission):
@@ -81,6 +83,8 @@ class Kernel:
 
     name: str
     template: str
+    text: str
+    """It and all that it calls."""
     blocks: frozenset[Extents]
     """The threads of its blocks, of each launch."""
 
@@ -109,7 +113,8 @@ def emitted(graph: Graph) -> Compilable:
     for step in watched.steps:
         if isinstance(step, Call):
             blocks[step.launch.function].add(step.launch.block)
-    kernels = [Kernel(x, watched.templates[x], frozenset(blocks[x])) for x in blocks]
+    texts = {name: x.text for x in sources.kernels for name in FUNCTION.findall(x.text)}
+    kernels = [Kernel(x, watched.templates[x], texts[x], frozenset(blocks[x])) for x in blocks]
     return Compilable(sources.text, tuple(kernels))
 
 
@@ -140,14 +145,17 @@ class Held:
 
     def broken(self) -> list[str]:
         """What of it is beyond the bounds of its template, and whether it could be launched."""
-        bounds = TABLE.get(self.kernel.template)
+        bounds, found = TABLE.get(self.kernel.template), self.found
         if bounds is None:
-            return [f"{self.kernel.template} has no bounds"]
-        said = bounds.broken(self.found)
+            return [f"there are no bounds; it takes {found}"]
         threads = max(prod(x) for x in self.kernel.blocks)
-        if self.found.registers * threads > REGISTERS:
-            said.append(f"{threads} threads of {self.found.registers} registers")
-        return said
+        stack = QUADRANT_STACK if QUADRANT.search(self.kernel.text) else 0
+        limits = {
+            "registers": (found.registers, min(bounds.registers, REGISTERS // threads)),
+            "bytes of local memory": (found.stack, stack),
+            "bytes of shared memory": (found.shared, bounds.shared),
+        }
+        return [f"{x} {what}, not at most {y}" for what, (x, y) in limits.items() if x > y]
 
     def __str__(self) -> str:
         said = ", ".join(self.broken())

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from graphc.backends import disk
-from graphc.backends.cuda import BACKEND, compilation
+from graphc.backends.cuda import compilation
+from graphc.backends.cuda.cubin import Resources
 from graphc.backends.cuda.nvrtc import Nvrtc
-from graphc.compiler import pipeline
 from graphc.errors import GraphcRuntimeError
-from graphc.ir.dtype import DType, bfloat16, float32, float64, int64
-from graphc.ir.graph import Graph
-from graphc.passes import run
-from graphc.testing.programs import use
-from graphc.testing.table import samples_of, table
+from graphc.ir.dtype import DType, bfloat16, float32, float64, int16
+from graphc.testing.table import table
+from tests.cuda import bounds
 from tests.cuda.compilers import needs_compiler
 from tests.cuda.test_cuda_values import MISSING
 
@@ -28,27 +27,39 @@ extern "C" __global__ void doubled(const float *x, float *y) {
 """
 
 
-def all_rows(dtype_name: str) -> Graph:
-    """Samples of every row that has the type, as one program."""
-    rows = [x for x in table().values() if x.name not in MISSING]
-    samples = [
-        x
-        for row in rows
-        if dtype_name in {d.name for d in row.dtypes}
-        for x in samples_of(row.name, dtype_name)[:3]
-    ]
-    uses = [use(x, i) for i, x in enumerate(samples)]
-    inputs = tuple(node for each in uses for node in each.inputs if node is not None)
-    return Graph(inputs, tuple(x for each in uses for x in each.results))
+SAMPLES = 3
+"""Of each row; ``python -m tests.cuda.bounds`` takes all, of all types."""
 
 
 @needs_compiler
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-@pytest.mark.parametrize("dtype", [float32, float64, bfloat16, int64], ids=lambda d: d.name)
-def test_sources_compile(dtype: DType, arch: str) -> None:
-    sources = BACKEND.emit(run(all_rows(dtype.name), pipeline(BACKEND)))
-    image = compilation.compile(sources.text, arch)
-    assert image.startswith(b"\x7fELF")
+@pytest.mark.parametrize("arch", bounds.ARCHS)
+@pytest.mark.parametrize("dtype", [float32, float64, bfloat16, int16], ids=lambda d: d.name)
+def test_kernels_keep_within_bounds(dtype: DType, arch: str) -> None:
+    """They compile, nothing is spilled, and what they take is what the template may take."""
+    rows = [x for x in table().values() if dtype in x.dtypes and x.name not in MISSING]
+    kernels = bounds.held(bounds.graph_of(rows, dtype, SAMPLES), arch)
+    assert len(kernels) > len(rows)
+    assert not [str(x) for x in kernels if x.broken()]
+
+
+@needs_compiler
+def test_a_kernel_beyond_its_bounds_is_named() -> None:
+    """A spill, a kernel that is too large to launch, and a template without bounds."""
+    kernel = bounds.Kernel("k", "rows.cu.j2", "", frozenset([(1024, 1, 1)]))
+    right = Resources(registers=32, stack=0, shared=0, code=1)
+    assert not bounds.Held(kernel, "sm_90", right).broken()
+    for change, said in (
+        ({"stack": 8}, "8 bytes of local memory, not at most 0"),
+        ({"registers": 65}, "65 registers, not at most 40"),
+        ({"shared": 9000}, "9000 bytes of shared memory, not at most 8448"),
+    ):
+        assert bounds.Held(kernel, "sm_90", replace(right, **change)).broken() == [said]
+    large = replace(right, registers=80)
+    product = replace(kernel, template="contraction.cu.j2")
+    (said,) = bounds.Held(product, "sm_90", large).broken()
+    assert said == "80 registers, not at most 64"
+    unknown = replace(kernel, template="unheard_of.cu.j2")
+    assert "no bounds" in bounds.Held(unknown, "sm_90", right).broken()[0]
 
 
 @needs_compiler

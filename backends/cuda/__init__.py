@@ -79,7 +79,11 @@ class CudaBackend:
             image = self.image(sources)
         except GraphcRuntimeError as error:
             return {"resources.txt": f"{error}\n".encode()}
-        return {"program.cubin": image, "resources.txt": f"{report(image)}\n".encode()}
+        try:
+            text = report(image)
+        except GraphcValueError as error:  # a compiler of the user's may make something else
+            text = str(error)
+        return {"program.cubin": image, "resources.txt": f"{text}\n".encode()}
 
 
 def for_target(name: str) -> Backend:

@@ -337,7 +337,7 @@ def test_products_and_sums_are_not_fused() -> None:
     source = """
 extern "C" __global__ void rest(const float *x, float *y) { *y = x[0] * x[0] - x[1]; }
 """
-    x = np.float32([1 + 2**-12, 0])
+    x = np.array([1 + 2**-12, 0], np.float32)
     x[1] = x[0] * x[0]
     y = np.ones(1, np.float32)
     Module(source).launch("rest", (1, 1, 1), (1, 1, 1), [x, y])

@@ -81,24 +81,25 @@ def driver(toolkit: Path) -> Path:
     return kept(key, make)
 
 
-def pycuda(toolkit: Path) -> Path:
-    """A wheel of PyCUDA, built from its source against this toolkit."""
-    python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-    folder = disk.folder() / f"pycuda-{PYCUDA}-{python}"
+def pycuda(toolkit: Path, python: str = sys.executable) -> Path:
+    """A wheel of PyCUDA for an interpreter, built from its source against this toolkit."""
+    told = "import sys; print(sys.implementation.cache_tag)"
+    done = subprocess.run([python, "-c", told], capture_output=True, text=True, check=True)
+    folder = disk.folder() / f"pycuda-{PYCUDA}-{done.stdout.strip()}"
     if not folder.exists():
-        _build(toolkit, folder)
+        _build(toolkit, folder, python)
     (found,) = folder.glob("*.whl")
     return found
 
 
-def _build(toolkit: Path, target: Path) -> None:
+def _build(toolkit: Path, target: Path, python: str) -> None:
     folder = disk.building()
     try:
         (folder / "stubs.c").write_text(stubs(entry_points(toolkit / "include")))
         (folder / ".aksetup-defaults.py").write_text(SETTINGS.format(root=str(toolkit)))
         shared = ["gcc", "-shared", "-fPIC", "-O1", "-w", "-Wl,-soname,libcuda.so.1"]
         compile_in(str(folder), [*shared, "stubs.c", "-o", "libcuda.so"])
-        pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-binary", "pycuda"]
+        pip = [python, "-m", "pip", "wheel", "-q", "--no-deps", "--no-binary", "pycuda"]
         subprocess.run(
             [*pip, "-w", str(folder / "wheels"), f"pycuda=={PYCUDA}"],
             env={**os.environ, "HOME": str(folder), "LIBRARY_PATH": str(folder)},

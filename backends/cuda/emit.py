@@ -75,7 +75,7 @@ class Interface:
     """Numbers of the state arrays that the step writes to."""
     written_inputs: tuple[int, ...]
     errors: tuple[tuple[str, str, str], ...]
-    """Of each check the exception's name, its message with {} for the value, and its kernel."""
+    """Of each check the exception's name, its message as in ``Made``, and its kernel."""
     steps: tuple[Call | Copy, ...]
     constants: tuple[tuple[DType, Scalar], ...]
     """Numbers that kernels read from memory."""

@@ -23,6 +23,7 @@ def raise_first(interface: Interface, failed: Any) -> None:
     pairs = zip(interface.errors, failed.reshape(-1, 2), strict=True)
     for (name, message, kernel), (place, value) in pairs:
         if place != NO_PLACE:
-            error: Exception = getattr(builtins, name)(message.replace("{}", str(value)))
+            message = message.replace("{place}", str(place)).replace("{}", str(value))
+            error: Exception = getattr(builtins, name)(message)
             error.kernel = kernel  # type: ignore[attr-defined]
             raise error

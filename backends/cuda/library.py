@@ -31,6 +31,8 @@ CALLED = re.compile(r"[A-Za-z_]\w*(?=[(<])")
 
 
 def _all() -> Iterator[tuple[str, Function]]:
+    for name in ELIMINATION:
+        yield name, Function("elimination.cu.j2", name)
     for name in ("bits_of_float", "float_of_bits", "bits_of_double", "double_of_bits"):
         yield name, Function("low_precision.cu.j2", name)
     for kind in ("float16", "bfloat16"):
@@ -63,6 +65,9 @@ def _all() -> Iterator[tuple[str, Function]]:
         yield f"pair_{t}", Function("tensor_cores.cu.j2", "pair", facts)
 
 
+ELIMINATION = (
+    *("pivot_row", "lu_factor", "lu_solve", "cholesky_factor", "solve_lower", "solve_upper"),
+)
 HELPERS = {"fail": "fail.cu.j2", "philox": "philox.cu.j2"}
 """Helpers that have a template of their own."""
 

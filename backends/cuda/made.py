@@ -62,7 +62,8 @@ class Made:
     workspace: tuple[int, ...] = ()
     """Bytes of each workspace, which begins at a multiple of 64 and holds anything at first."""
     errors: tuple[tuple[str, str], ...] = ()
-    """The exception's name, such as IndexError, and its message, with {} for the value."""
+    """The exception's name, such as IndexError, and its message, with {} for the value and {place}
+    for the place."""
     helpers: frozenset[str] = field(default_factory=frozenset)
     """Names of the shared functions that the text calls (see ``library``)."""
     kept: tuple[int, ...] = ()

@@ -69,6 +69,12 @@ WRONG: dict[str, tuple[int, str, str]] = {
         "__shared__ float s[64]; s[i] = 1; p[i] = s[i ^ 1];",
         "race: |uninitialised: ",
     ),
+    "syncwarp missing after others read": (
+        1,
+        "__shared__ float s[2]; int w = i / 32, l = i % 32; if (!l) s[w] = 1; __syncwarp();"
+        " float v = s[w]; if (l == 31) s[w] = s[w] + 1; p[i] = v;",
+        "race: ",
+    ),
     "syncwarp where a barrier is needed": (
         1,
         "__shared__ float s[64]; s[i] = 1; __syncwarp(); p[i] = s[63 - i];",
@@ -157,6 +163,12 @@ RIGHT: dict[str, tuple[int, str]] = {
         1,
         "__shared__ float s[2]; int w = i / 32, l = i % 32; if (!l) s[w] = 1; __syncwarp();"
         " float v = s[w]; __syncwarp(); if (!l) s[w] = 2; __syncwarp(); q[i] = v + s[w] == 3;",
+    ),
+    "lanes that read what all have read before they write it": (
+        1,
+        "__shared__ float s[2]; int w = i / 32, l = i % 32; if (!l) s[w] = 0; __syncwarp();"
+        " for (int t = 0; t < 32; t++) { float v = s[w]; __syncwarp();"
+        " if (l == t) s[w] = s[w] + v - t + 1; __syncwarp(); } q[i] = s[w] == 32;",
     ),
     "masks of half a warp": (
         1,

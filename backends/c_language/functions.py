@@ -20,6 +20,9 @@ INTEGERS: tuple[Mapping[str, object], ...] = tuple(
     for sign, bits in (("u", 8), ("", 8), ("", 16), ("", 32), ("", 64))
 )
 
+SMALL_ROTATIONS = ("rotation", "diagonalise", "least_singular", "singular_pair", "negligible")
+"""The functions of ``small_rotations.c.j2``, which takes how they are declared."""
+
 
 def each_type(
     template: str, blocks: str, types: Iterable[Mapping[str, object]]

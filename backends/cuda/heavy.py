@@ -11,6 +11,7 @@ from graphc.ops.convolution import Convolution, ConvolutionInputGrad
 
 TABLES = {
     "attention": "attention attention_grad",
+    "decompositions": "eigh pseudo_inverse qr svd",
     "drawing": "advance random_integer random_normal random_permutation random_uniform",
     "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add "
     "scatter_reduce",

@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
-from graphc.backends.c_language.functions import INTEGERS, Function, each_type, ordered
+from graphc.backends.c_language.functions import (
+    INTEGERS,
+    SMALL_ROTATIONS,
+    Function,
+    each_type,
+    ordered,
+)
 from graphc.backends.c_language.spelling import scalar
 from graphc.backends.c_language.statements import combined
 from graphc.backends.c_language.types import computed
@@ -31,8 +37,11 @@ CALLED = re.compile(r"[A-Za-z_]\w*(?=[(<])")
 
 
 def _all() -> Iterator[tuple[str, Function]]:
-    for name in ELIMINATION:
-        yield name, Function("elimination.cu.j2", name)
+    for template, blocks in MATRICES.items():
+        for name in blocks.split():
+            yield name, Function(f"{template}.cu.j2", name)
+    for name in SMALL_ROTATIONS:
+        yield name, Function("small_rotations.c.j2", name, {"static": STATIC})
     for name in ("bits_of_float", "float_of_bits", "bits_of_double", "double_of_bits"):
         yield name, Function("low_precision.cu.j2", name)
     for kind in ("float16", "bfloat16"):
@@ -65,9 +74,15 @@ def _all() -> Iterator[tuple[str, Function]]:
         yield f"pair_{t}", Function("tensor_cores.cu.j2", "pair", facts)
 
 
-ELIMINATION = (
-    *("pivot_row", "lu_factor", "lu_solve", "cholesky_factor", "solve_lower", "solve_upper"),
-)
+MATRICES = {
+    "elimination": "pivot_row lu_factor lu_solve cholesky_factor solve_lower solve_upper",
+    "householder": "dot length_without reflection reflect qr_factor qr_columns brought_in_range "
+    "set_ones turn_rows put_in_order",
+    "symmetric_eigen": "tridiagonal shifted_turns next_eigen_turns symmetric_eigen",
+    "singular_values": "bidiagonal singular_turns next_singular_turns bidiagonal_singular "
+    "bidiagonal_vectors singular_vectors singular_vectors_by_qr",
+}
+"""The blocks of each template of functions on matrices."""
 HELPERS = {"fail": "fail.cu.j2", "philox": "philox.cu.j2"}
 """Helpers that have a template of their own."""
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from graphc.backends.cuda.cells import spelled
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
 from graphc.backends.cuda.matrices import (
+    BARRIER,
     NAN,
     SHARED,
     Array,
     Matrices,
     each_element,
     threads_of,
+    unless_empty,
 )
 from graphc.backends.cuda.rows import WARP
 from graphc.ir.types import Shape
@@ -26,7 +28,6 @@ from graphc.ops.linalg import (
     SolveTriangular,
 )
 
-BARRIER = "__syncthreads();"
 COLUMNS = 8
 """Right-hand sides of a block, which has a warp for each."""
 
@@ -240,12 +241,14 @@ def cholesky(name: str, setting: Setting) -> Made:
     return matrices.made(errors)
 
 
-LINEAR_ALGEBRA: dict[str, Maker] = {
-    Inverse.name: inverse,
-    Solve.name: solve,
-    SolveTriangular.name: solve_triangular,
-    Determinant.name: determinant,
-    LogDeterminant.name: log_determinant,
-    Cholesky.name: cholesky,
-}
+LINEAR_ALGEBRA: dict[str, Maker] = unless_empty(
+    {
+        Inverse.name: inverse,
+        Solve.name: solve,
+        SolveTriangular.name: solve_triangular,
+        Determinant.name: determinant,
+        LogDeterminant.name: log_determinant,
+        Cholesky.name: cholesky,
+    }
+)
 """By the op's name."""

@@ -12,7 +12,7 @@ from math import prod
 
 from graphc.backends.c_language.statements import terms
 from graphc.backends.cuda.cells import Cells, coordinates
-from graphc.backends.cuda.made import Setting
+from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.backends.cuda.rows import WARP
 from graphc.ir.dtype import float64
 from graphc.ir.types import Shape
@@ -24,6 +24,7 @@ SHARED = 46 * 1024
 """Bytes of shared memory for a block's arrays: every device has 48 KiB, sums take some of them."""
 MOST_WARPS = 16
 SIZES = {"double": 8, "int": 4}
+BARRIER = "__syncthreads();"
 NAN = '__builtin_nan("")'
 
 
@@ -151,3 +152,16 @@ def each_element(shape: Shape, threads: int, statement: str) -> list[str]:
         f"    {statement}",
         "}",
     ]
+
+
+def unless_empty(makers: Mapping[str, Maker]) -> dict[str, Maker]:
+    """The makers, of which none is asked where there is nothing to compute."""
+
+    def of(maker: Maker) -> Maker:
+        def made(name: str, setting: Setting) -> Made:
+            is_empty = all(0 in x.shape for x in setting.results)
+            return Made("", ()) if is_empty else maker(name, setting)
+
+        return made
+
+    return {name: of(maker) for name, maker in makers.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphc.backends.c_language.functions import INTEGERS, Function, each_type
+from graphc.backends.c_language.functions import INTEGERS, SMALL_ROTATIONS, Function, each_type
 from graphc.backends.native import mathematics, radix, turning
 from graphc.backends.native.mathematics import TYPES
 
@@ -51,6 +51,8 @@ def _all() -> Iterator[tuple[str, Function]]:
     for name, template, block, facts in mathematics.functions():
         yield name, Function(template, block, facts)
     yield from each_type("math_special.c.j2", "erfinv lgamma digamma", TYPES)
+    for name in SMALL_ROTATIONS:
+        yield name, Function("small_rotations.c.j2", name, {"static": "static"})
     for bits in (8, 16, 32, 64):
         yield f"turn_{bits}", Function("turn.c.j2", "turn", turning.facts(bits))
         yield f"ordered_{bits}", Function("radix.c.j2", "ordered", radix.facts(bits))

@@ -12,6 +12,11 @@ from graphc.backend import Executable, Sources, Step
 from graphc.backends.cuda import CudaBackend
 from graphc.backends.cuda.emit import Address, Call, Interface
 from graphc.backends.cuda.failures import raise_first, untouched
+from graphc.compiler import Program
+from graphc.ir.dtype import dtype_of_numpy
+from graphc.ir.graph import Graph
+from graphc.ir.node import Item, Node, Op, make_input
+from graphc.ir.types import TensorType
 from tests.cuda.emulation import Module, runtime
 
 
@@ -118,3 +123,24 @@ def slab(arrays: dict[str, list[Any]], x: Address, nbytes: int) -> Any:
     """The bytes at an address."""
     whole = arrays[x.where][x.number].reshape(-1).view(np.uint8)
     return whole[x.offset : x.offset + nbytes]
+
+
+def run_ops(*uses: tuple[Op, tuple[Any, ...]], **how: Any) -> list[tuple[Any, ...]]:
+    """All results of each op on its arrays, computed by one program."""
+    inputs: list[Node] = []
+    outputs: list[tuple[Node, ...]] = []
+    for number, (op, arrays) in enumerate(uses):
+        given = []
+        for slot, x in enumerate(arrays):
+            dtype = dtype_of_numpy(x.dtype)
+            assert dtype is not None
+            given.append(make_input(f"x{number}_{slot}", TensorType(x.shape, dtype)))
+        node = op(*given)
+        node = node.inputs[0] if isinstance(node.op, Item) else node
+        several = isinstance(node.type, tuple)
+        outputs.append(tuple(Item(i)(node) for i in range(len(node.types))) if several else (node,))
+        inputs += given
+    graph = Graph(tuple(inputs), tuple(x for each in outputs for x in each))
+    step = Program(graph, EmulatedBackend(**how)).executable.bind([])
+    found = iter(step(*(x for _, arrays in uses for x in arrays)))
+    return [tuple(np.asarray(next(found)) for _ in each) for each in outputs]

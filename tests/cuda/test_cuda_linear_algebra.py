@@ -2,66 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from graphc.compiler import Program
-from graphc.ir.dtype import dtype_of_numpy
-from graphc.ir.graph import Graph
-from graphc.ir.node import Item, Node, Op, make_input
-from graphc.ir.types import TensorType
+from graphc.ir.node import Op
 from graphc.ops import linalg as ops
-from tests.cuda.emulated import EmulatedBackend
+from tests.cuda.emulated import run_ops
+from tests.matrices import ERRORS, INDEFINITE, SINGULAR, Array, definite, near, random
 
-Array = np.ndarray[Any, Any]
 SIZES = [(1, 1), (3, 31, 31), (32, 32), (2, 33, 33), (77, 77), (2, 2, 4, 4)]
 """Of square matrices: the largest are too large for shared memory."""
-
-
-def random(*shape: int, seed: int = 0) -> Array:
-    """Numbers around zero."""
-    return np.random.default_rng([seed, *shape]).standard_normal(shape)
-
-
-def turned(x: Array) -> Array:
-    """The matrices with rows for columns."""
-    return np.swapaxes(x, -1, -2)
-
-
-def definite(*shape: int) -> Array:
-    """Symmetric matrices with positive eigenvalues."""
-    x = random(*shape)
-    return x @ turned(x) / shape[-1] + np.eye(shape[-1])
-
-
-def run(*uses: tuple[Op, tuple[Array, ...]], **how: Any) -> list[tuple[Array, ...]]:
-    """All results of each op on its arrays, computed by one program."""
-    inputs: list[Node] = []
-    outputs: list[tuple[Node, ...]] = []
-    for number, (op, arrays) in enumerate(uses):
-        given = []
-        for slot, x in enumerate(arrays):
-            dtype = dtype_of_numpy(x.dtype)
-            assert dtype is not None
-            given.append(make_input(f"x{number}_{slot}", TensorType(x.shape, dtype)))
-        node = op(*given)
-        node = node.inputs[0] if isinstance(node.op, Item) else node
-        several = isinstance(node.type, tuple)
-        outputs.append(tuple(Item(i)(node) for i in range(len(node.types))) if several else (node,))
-        inputs += given
-    graph = Graph(tuple(inputs), tuple(x for each in outputs for x in each))
-    step = Program(graph, EmulatedBackend(**how)).executable.bind([])
-    found = iter(step(*(x for _, arrays in uses for x in arrays)))
-    return [tuple(np.asarray(next(found)) for _ in each) for each in outputs]
-
-
-def near(got: Array, wanted: Array, scale: float = 1.0) -> None:
-    """Equal to some thousand roundings of the greatest element."""
-    greatest = float(np.abs(wanted).max(initial=0)) * scale
-    eps = float(np.finfo(got.dtype).eps)
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=4000 * eps * greatest)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -80,7 +30,7 @@ def test_equations(dtype: str) -> None:
         for upper, part in ((True, np.triu), (False, np.tril)):
             uses.append((ops.SolveTriangular(upper), (heavy, b)))
             wanted.append(np.linalg.solve(part(heavy.astype(np.float64)), right))
-    for found, right in zip(run(*uses), wanted, strict=True):
+    for found, right in zip(run_ops(*uses), wanted, strict=True):
         near(found[0], right, scale=10)
         assert all((info == 0).all() for info in found[1:])
 
@@ -88,7 +38,7 @@ def test_equations(dtype: str) -> None:
 def test_determinants() -> None:
     x = np.concatenate([random(40, 8, 8), np.zeros((1, 8, 8)), np.ones((1, 8, 8)), [np.eye(8)]])
     large = random(80, 80)
-    (found,), (signs, logarithms), (one,), logs = run(
+    (found,), (signs, logarithms), (one,), logs = run_ops(
         (ops.Determinant(), (x,)),
         (ops.LogDeterminant(), (x,)),
         (ops.Determinant(), (large,)),
@@ -104,57 +54,17 @@ def test_determinants() -> None:
     assert signs[-3] == 0 and logarithms[-2] == -np.inf and found[-1] == 1
 
 
-SINGULAR = np.array([[1.0, 2, 3], [2, 4, 6], [0, 1, 5]])
-INDEFINITE = np.array([[4.0, 2, 0], [2, 1, 0], [0, 0, 1]])
-ERRORS: list[tuple[Op, tuple[Array, ...], str]] = [
-    (
-        ops.Inverse("linalg.inv"),
-        (SINGULAR,),
-        "linalg.inv: The diagonal element 3 is zero, the inversion could not be completed because "
-        "the input matrix is singular.",
-    ),
-    (
-        ops.Inverse("linalg.inv"),
-        (np.stack([np.eye(3), SINGULAR, np.zeros((3, 3))]),),
-        "linalg.inv: (Batch element 1): The diagonal element 3 is zero, the inversion could not be "
-        "completed because the input matrix is singular.",
-    ),
-    (
-        ops.Solve("linalg.solve"),
-        (SINGULAR, np.ones((3, 2))),
-        "linalg.solve: The solver failed because the input matrix is singular.",
-    ),
-    (
-        ops.Solve("linalg.solve"),
-        (np.stack([np.eye(3), np.eye(3), SINGULAR]), np.ones((3, 2))),
-        "linalg.solve: (Batch element 2): The solver failed because the input matrix is singular.",
-    ),
-    (
-        ops.Cholesky("linalg.cholesky"),
-        (INDEFINITE,),
-        "linalg.cholesky: The factorization could not be completed because the input is not "
-        "positive-definite (the leading minor of order 2 is not positive-definite).",
-    ),
-    (
-        ops.Cholesky("linalg.cholesky"),
-        (np.stack([np.stack([np.eye(3)] * 2), np.stack([np.eye(3), INDEFINITE])]),),
-        "linalg.cholesky: (Batch element 1): The factorization could not be completed because the "
-        "input is not positive-definite (the leading minor of order 2 is not positive-definite).",
-    ),
-]
-
-
-@pytest.mark.parametrize(("op", "arrays", "message"), ERRORS, ids=[x[0].name for x in ERRORS])
+@pytest.mark.parametrize(("op", "arrays", "message"), ERRORS)
 def test_errors(op: Op, arrays: tuple[Array, ...], message: str) -> None:
     with pytest.raises(RuntimeError) as caught:
-        run((op, arrays))
+        run_ops((op, arrays))
     assert str(caught.value) == message
 
 
 def test_what_is_wrong_is_told_where_nothing_raises() -> None:
     several = np.stack([np.eye(3), SINGULAR, np.zeros((3, 3))])
     indefinite = np.stack([np.eye(3), INDEFINITE, -np.eye(3)])
-    found = run(
+    found = run_ops(
         (ops.Inverse(), (several,)),
         (ops.Solve(), (several, np.ones((3, 2)))),
         (ops.Cholesky(), (indefinite,)),
@@ -168,7 +78,7 @@ def test_what_is_wrong_is_told_where_nothing_raises() -> None:
 def test_nan_is_not_singular() -> None:
     x = np.eye(3)
     x[1, 1] = np.nan
-    (inverse, info), (determinant,) = run(
+    (inverse, info), (determinant,) = run_ops(
         (ops.Inverse("linalg.inv"), (x,)), (ops.Determinant(), (x,))
     )
     assert info == 0
@@ -194,8 +104,8 @@ def equations(*shape: int) -> list[tuple[Op, tuple[Array, ...]]]:
 def test_equations_do_not_depend_on_the_order_of_threads(shape: tuple[int, ...]) -> None:
     """Nor does a check of every access find anything: bounds, races, memory not written."""
     uses = equations(*shape)
-    first = run(*uses)
-    for how in ({"order": 1}, {"order": 7}, {"check": True}):
-        for a, b in zip(first, run(*uses, **how), strict=True):
+    first = run_ops(*uses)
+    for how in ({"order": 7}, {"order": 1, "check": True}):
+        for a, b in zip(first, run_ops(*uses, **how), strict=True):
             for x, y in zip(a, b, strict=True):
                 np.testing.assert_array_equal(x, y)

@@ -18,20 +18,13 @@ from graphc.testing.programs import check, expected, run_uses, use
 from graphc.testing.table import Row, samples_of, table
 from tests.cuda.emulated import EmulatedBackend
 
-MISSING = frozenset(
-    (
-        *("cholesky", "determinant", "eigh", "inverse", "log_determinant", "pseudo_inverse", "qr"),
-        *("solve", "solve_triangular", "svd"),
-    )
-)
-"""Primitives that there are no CUDA kernels for yet."""
 TOGETHER = 8
 """Rows whose samples are one program: a compiler takes most of its time to begin."""
 
 
 def rows_of(dtype: DType) -> list[list[Row]]:
     """The rows that have samples of a type, some at a time."""
-    found = [x for x in table().values() if dtype in x.dtypes and x.name not in MISSING]
+    found = [x for x in table().values() if dtype in x.dtypes]
     return [found[i : i + TOGETHER] for i in range(0, len(found), TOGETHER)]
 
 
@@ -49,18 +42,6 @@ def test_values(dtype: DType, rows: list[Row]) -> None:
         wanted = expected(row, sample, [x.dtype for x in each.results])
         for got, right in zip(results, wanted, strict=True):
             check(sample, got, right, row.tolerance_in(dtype), signed_zeros=row.signed_zeros)
-
-
-def refused(row: Row) -> bool:
-    """Whether the backend has no kernel for a row, and says so."""
-    with pytest.raises(NotImplementedError, match=f"{row.name}: the backend 'cuda' cannot"):
-        run_uses(EmulatedBackend(), [use(samples_of(row.name, float32.name)[0], 0)])
-    return True
-
-
-@pytest.mark.parametrize("name", sorted(MISSING))
-def test_what_has_no_kernel_is_refused(name: str) -> None:
-    assert refused(table()[name])
 
 
 @pytest.mark.parametrize("name", [x for x in dir(contract) if x.startswith("test_")])

@@ -17,6 +17,7 @@ from graphc.backends.c_language.statements import (
 )
 from graphc.backends.c_language.types import computed, is_low, load, number, store
 from graphc.backends.native.library import spelled
+from graphc.backends.native.streams import STEP, Streams
 from graphc.ir.dtype import DType, Scalar
 from graphc.lowering.kernel import (
     Access,
@@ -62,8 +63,10 @@ class Writer:
         parameters: Sequence[str],
         bounds: dict[int, tuple[str, str]],
         steps: Mapping[int, int] | None = None,
+        ahead: int = 0,
     ) -> None:
         self.kernel = kernel
+        self.streams = Streams(kernel, ahead)
         self.steps = steps or {}
         """How much of an axis each task has."""
         self.in_lanes = False
@@ -163,8 +166,11 @@ class Writer:
         lanes = self._lanes(inner, scalars)
         for x in local:
             self._begin_total(x, lanes)
+        streams = [] if scalars and not lanes else self.streams.of(moving, inner)
         if lanes:
-            self._in_lanes(inner, moving, local, lanes)
+            self._in_lanes(inner, moving, local, lanes, streams)
+        elif streams:
+            self._in_steps(inner, moving, streams)
         else:
             clauses = "".join(self._clause(x) for x in scalars)
             self.lines.add(f"#pragma omp simd{clauses}")
@@ -210,12 +216,16 @@ class Writer:
             self.lines.add(f"{kind} {x.value.name} = {name}({x.value.name}_lanes);")
 
     def _in_lanes(
-        self, inner: int, body: Sequence[Action], local: Sequence[Reduction], lanes: int
+        self,
+        inner: int,
+        body: Sequence[Action],
+        local: Sequence[Reduction],
+        lanes: int,
+        streams: Sequence[Access],
     ) -> None:
         """The inner loop in steps of as many elements as there are lanes."""
         index = self.indices[inner]
-        low, high = self.bounds.get(inner, ("0", str(self.kernel.axes[inner].extent)))
-        self.lines.open(f"for (long first = {low}; first < {high}; first += {lanes})")
+        self._begin_step(inner, lanes, streams)
         self.lines.add("#pragma omp simd")
         self.lines.open(f"for (long l = 0; l < {lanes}; l++)")
         self.lines.add(f"const long {index} = first + l;")
@@ -223,6 +233,30 @@ class Writer:
         self._actions(body, local)
         self.in_lanes = False
         self.lines.close(2)
+
+    def _in_steps(self, inner: int, body: Sequence[Action], streams: Sequence[Access]) -> None:
+        """The inner loop in steps before which memory is asked for."""
+        extent = self.kernel.axes[inner].extent
+        is_even = gcd(extent, self.steps.get(inner, extent)) % STEP == 0
+        high = self._begin_step(inner, STEP, streams)
+        if not is_even:
+            after = f"first + {STEP}"
+            self.lines.add(f"const long end = {after} < {high} ? {after} : {high};")
+        self.lines.add("#pragma omp simd")
+        self._loop(inner, "first", f"first + {STEP}" if is_even else "end")
+        self._actions(body, [])
+        self.lines.close(2)
+
+    def _begin_step(self, inner: int, step: int, streams: Sequence[Access]) -> str:
+        """Open the loop over steps of the inner loop; where that ends."""
+        low, high = self.bounds.get(inner, ("0", str(self.kernel.axes[inner].extent)))
+        self.lines.open(f"for (long first = {low}; first < {high}; first += {step})")
+        names = [*self.indices]
+        names[inner] = "first"
+        for x in streams:
+            place = f"{self.parameters[x.parameter]} + {terms(x.strides, names)}"
+            self.lines.add(*self.streams.statements(x, place, step))
+        return high
 
     @property
     def _end(self) -> str:

@@ -18,6 +18,8 @@ class Target:
     registers: int
     flags: tuple[str, ...]
     """The compiler's flags for it."""
+    ahead: int = 0
+    """How many bytes ahead loops ask for memory; none where processors do that well themselves."""
 
     def lanes(self, itemsize: int) -> int:
         """Elements of a vector."""
@@ -33,7 +35,13 @@ FAMILY = WITHOUT_MMX if platform.machine() in ("x86_64", "AMD64") else ()
 TARGETS = {
     target.name: target
     for target in (
-        Target("avx512", 64, 32, ("-march=x86-64-v4", "-mprefer-vector-width=512", *WITHOUT_MMX)),
+        Target(
+            "avx512",
+            64,
+            32,
+            ("-march=x86-64-v4", "-mprefer-vector-width=512", *WITHOUT_MMX),
+            ahead=2048,
+        ),
         Target("avx2", 32, 16, ("-march=x86-64-v3", *WITHOUT_MMX)),
         Target("neon", 16, 32, ("-march=armv8-a",)),
         Target("portable", 16, 16, FAMILY),

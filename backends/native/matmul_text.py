@@ -346,8 +346,17 @@ class MatmulText:
         else:
             a = (x.a.row, x.a.column)
             source = at(self.a, (x.a.row, i), self._along_depth(x.a.column))
-        function = self.inner.tile(rows, width, a, step, strides[0], is_piece=self.pieces > 1)
         more = ", k > 0" if self.pieces > 1 else ""
+        ahead = 0
+        if tile.is_ahead:
+            # The tiles above each other go through as much of the next panel as they are high.
+            ahead = ceil(rows * width / self.rows.widest)
+            share = width * tile.depth // self.rows.widest
+            row = i if self.rows.blocks == 1 else f"({i} - i0)"
+            more += f", {at(panel, (share, row))} + {x.depth * width}"
+        function = self.inner.tile(
+            rows, width, a, step, strides[0], is_piece=self.pieces > 1, ahead=ahead
+        )
         return f"{function}({self.depth}, {source}, {panel}, {to}{more});"
 
     # -- finishing -----------------------------------------------------------------------------

@@ -38,7 +38,15 @@ class Inner:
         return function
 
     def tile(
-        self, rows: int, width: int, a: tuple[int, int], b_step: int, c_row: int, *, is_piece: bool
+        self,
+        rows: int,
+        width: int,
+        a: tuple[int, int],
+        b_step: int,
+        c_row: int,
+        *,
+        is_piece: bool,
+        ahead: int = 0,
     ) -> str:
         """The function of a tile; ``a``: the strides of A along a column and along a row."""
         lanes, columns = offsets(width, self.lanes)
@@ -54,6 +62,7 @@ class Inner:
             b_step=b_step,
             c_row=c_row,
             is_piece=is_piece,
+            ahead=ahead,
         )
 
     def dots(self, rows: int, width: int, a_row: int, b_column: int, c: tuple[int, int]) -> str:

@@ -30,6 +30,8 @@ NEAR = 512 * 1024
 """Bytes of A that stay in the second cache, beside a panel."""
 MANY = 16
 """The most rows of a tile."""
+FAR = 1024 * 1024
+"""Bytes of B above which the second cache is not likely to have the next panel."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Tile:
     """Whether A is packed, before everything else."""
     pack_b: str = ""
     """When panels of B are packed: "before" everything else, "within" a task, "" not at all."""
+    is_ahead: bool = False
+    """Whether a tile asks for its share of the next packed panel."""
     is_dots: bool = False
     """Whether sums are dot products, of which a vector holds several terms."""
     reason: str = ""
@@ -124,6 +128,7 @@ def candidates(x: Product, target: Target, threads: int) -> Iterator[Tile]:
         for pack_b in _packings(x, rows):
             for pack_a in _packings_of_a(x):
                 tile = Tile(rows, across, lanes, x.depth, 1, 1, 1, pack_a, pack_b)
+                tile = replace(tile, is_ahead=_is_ahead(x, tile, target))
                 for depth in _depths(x, tile, itemsize):
                     yield from _blocks(x, replace(tile, depth=depth), threads)
     if x.a_along == x.b_along == "depth" and x.dtype.itemsize >= 4:
@@ -143,6 +148,12 @@ def _shapes(x: Product, target: Target, lanes: int) -> Iterator[tuple[int, int]]
             continue
         if rows and is_needed and (across <= 4 or rows >= x.rows):
             yield split(x.rows, rows).sizes[0], across
+
+
+def _is_ahead(x: Product, tile: Tile, target: Target) -> bool:
+    """Whether panels of B lie one after the other in memory that is far away."""
+    far = x.columns * x.depth * max(4, x.dtype.itemsize) >= FAR
+    return target.ahead > 0 and far and tile.pack_b == "before" and x.columns > tile.width
 
 
 def _dot_shapes(x: Product, target: Target) -> Iterator[tuple[int, int]]:

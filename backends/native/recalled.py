@@ -40,7 +40,7 @@ def recalled(
     ``prepares``: whether the program may compute once what no step changes.
     """
     try:
-        key = _key(graph, f"{target.name} {threads} {prepares}", _state(ROOT))
+        key = _key(graph, f"{target} {threads} {prepares}", _state(ROOT))
     except (NotEncodable, OSError):
         return write()
     path = disk.folder() / f"{key}.sources"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 import graphc
 from graphc import nn
 from graphc.backends import find
+from graphc.backends.native import NativeBackend
+from graphc.backends.native.targets import host
+from graphc.compiled import Compiled
 from graphc.nn import functional as F
 from graphc.testing.programs import run_uses, use
 from graphc.testing.table import samples_of
@@ -123,3 +127,24 @@ def test_registers_of_the_x87_are_left_empty(name: str) -> None:
     uses = [use(x, i) for i, x in enumerate(samples_of(name, "int16"))]
     run_uses(find("native:portable"), uses)
     assert np.longdouble(2) * np.longdouble(3) == 6
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda x: graphc.tanh(x) * 2 + x, (600, 1001)),
+        (lambda x: graphc.tanh(x) * 2 + x, (601_003,)),
+        (lambda x: (x * x).sum(), (600, 1024)),
+        (lambda x: graphc.softmax(x, -1), (600, 1001)),
+        (lambda x: graphc.softmax(x, -1), (5, 131_072)),
+    ],
+)
+def test_what_comes_from_memory_is_asked_for(function: Function, shape: tuple[int, ...]) -> None:
+    """Whether or not the processor is told what will be read, the result is the same."""
+    x, results = normal(*shape), []
+    for ahead in (0, 2048):
+        backend = NativeBackend("native", replace(host(), ahead=ahead))
+        program = Compiled(function, backend, False)
+        results.append(program(x).numpy())
+        assert ("__builtin_prefetch" in program.source()) == bool(ahead)
+    np.testing.assert_array_equal(*results)

@@ -77,7 +77,7 @@ OF_INTEGERS = {
 def _lanes() -> Iterator[tuple[str, Function]]:
     """The functions that end a total which was added up in lanes."""
     for kind, size in (("float", 4), ("double", 8), ("int32_t", 4), ("int64_t", 8)):
-        for lanes in (128 // size, 64 // size):
+        for lanes in (256 // size, 128 // size, 64 // size):
             halves = [lanes >> n for n in range(1, lanes.bit_length())]
             combined = OF_INTEGERS if kind.startswith("int") else COMBINED
             for what, statement in combined.items():

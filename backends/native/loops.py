@@ -18,6 +18,7 @@ from graphc.backends.c_language.statements import (
 from graphc.backends.c_language.types import computed, is_low, load, number, store
 from graphc.backends.native.library import spelled
 from graphc.backends.native.streams import STEP, Streams
+from graphc.backends.native.targets import TARGETS, Target
 from graphc.ir.dtype import DType, Scalar
 from graphc.lowering.kernel import (
     Access,
@@ -63,10 +64,11 @@ class Writer:
         parameters: Sequence[str],
         bounds: dict[int, tuple[str, str]],
         steps: Mapping[int, int] | None = None,
-        ahead: int = 0,
+        target: Target = TARGETS["portable"],
     ) -> None:
         self.kernel = kernel
-        self.streams = Streams(kernel, ahead)
+        self.streams = Streams(kernel, target.ahead)
+        self.of_totals = target.totals
         self.steps = steps or {}
         """How much of an axis each task has."""
         self.in_lanes = False
@@ -191,7 +193,7 @@ class Writer:
             return 0
         sizes = [4 if is_low(x.value.dtype) else x.value.dtype.itemsize for x in scalars]
         size = max(sizes)
-        lanes = 128 // size if len(scalars) < 3 else 64 // size
+        lanes = self.of_totals // size // (1 if len(scalars) < 3 else 2)
         extent = self.kernel.axes[inner].extent
         unit = gcd(extent, self.steps.get(inner, extent))
         return lanes if unit % lanes == 0 and min(sizes) >= 4 else 0

@@ -99,7 +99,7 @@ class Emission:
             bounds[self.cut.axis] = ("low", "high")
             self.opening += self._bounds(self.cut)
         steps = {} if self.cut is None else {self.cut.axis: self.cut.step}
-        self.writer = Writer(kernel, self.names, bounds, steps, setting.target.ahead)
+        self.writer = Writer(kernel, self.names, bounds, steps, setting.target)
 
     def _bounds(self, cut: Partition) -> list[str]:
         low = f"const long low = task * {cut.step};"

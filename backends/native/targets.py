@@ -21,6 +21,12 @@ class Target:
     ahead: int = 0
     """How many bytes ahead loops ask for memory; none where processors do that well themselves."""
 
+    @property
+    def totals(self) -> int:
+        """Bytes of the lanes in which a total is added up: four vectors, for an addition takes as
+        long as four of them follow each other."""
+        return max(128, 4 * self.width)
+
     def lanes(self, itemsize: int) -> int:
         """Elements of a vector."""
         return self.width // itemsize

@@ -1,29 +1,27 @@
-"""Where extremes stand, sorting, and the first few in order.
-
-nan counts as the largest. An element's place in order is how many come before it: all places are
-found at once, and equal elements stay in order.
-"""
+"""Where extremes stand, sorting, and the first few in order; nan counts as the largest."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
+from typing import Any
 
+from graphc.backends.c_language.keys import key
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed
+from graphc.backends.c_language.types import computed, stored
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
-from graphc.backends.cuda.made import Made, Maker, Setting
-from graphc.ir.dtype import DType
+from graphc.backends.cuda.library import FUNCTIONS
+from graphc.backends.cuda.made import THREADS, Made, Maker, Setting, blocks
+from graphc.kernels_templates import render_block
 from graphc.ops.reduce import ArgMax, ArgMin, ArgReduce
 from graphc.ops.sort import Sort, TopK
 
-
-def _before(dtype: DType, a: str, b: str, *, descending: bool) -> str:
-    """Whether ``a`` comes before ``b``, where they are not equal."""
-    if not dtype.is_floating_point:
-        return f"{a} > {b}" if descending else f"{a} < {b}"
-    if descending:
-        return f"{a} > {b} || ({a} != {a} && {b} == {b})"
-    return f"{a} < {b} || ({b} != {b} && {a} == {a})"
+TILE = 2048
+"""Elements that a block puts in order at most, of which each takes up to 12 bytes."""
+TOGETHER = 256
+"""Elements that it puts in order at least, of several lines."""
+MOST = 1024
+"""Threads of a block."""
 
 
 def arg_reduce(name: str, setting: Setting) -> Made:
@@ -58,29 +56,77 @@ def ordered(name: str, setting: Setting) -> Made:
     op, x, (y, places) = setting.node.op, setting.operands[0], setting.results
     assert isinstance(op, Sort | TopK)
     cells, dim = Cells(name, setting), op.dim
+    if 0 in y.shape:
+        return cells.made()
+    size, rest = x.shape[dim], (*x.shape[:dim], *x.shape[dim + 1 :])
     descending = op.descending if isinstance(op, Sort) else op.largest
-    names, lines = coordinates(x.shape)
-    kind, size = computed(x.dtype), x.shape[dim]
-    other = [*names[:dim], "k", *names[dim + 1 :]]
-    mine = cells.load(x.dtype, f"a0[{terms(x.strides, names)}]")
-    theirs = cells.load(x.dtype, f"a0[{terms(x.strides, other)}]")
-    first = _before(x.dtype, "other", "mine", descending=descending)
-    after = _before(x.dtype, "mine", "other", descending=descending)
-    lines += [f"const {kind} mine = {mine};", "long rank = 0;"]
-    lines.append(f"for (long k = 0; k < {size}; k++) {{")
-    lines.append(f"    const {kind} other = {theirs};")
-    lines.append(f"    rank += ({first}) || (k < i{dim} && !({after}));")
-    lines.append("}")
-    if isinstance(op, TopK):
-        lines.append(f"if (rank >= {op.k}) return;")
-    target = [*names[:dim], "rank", *names[dim + 1 :]]
-    if setting.is_read(0):
-        lines.append(f"out0[{terms(y.strides, target)}] = a0[{terms(x.strides, names)}];")
-    if setting.is_read(1):
-        lines.append(f"out1[{terms(places.strides, target)}] = i{dim};")
-    summary = f"{spelled(x.shape)} elements in order along dimension {dim}"
-    cells.add(summary, prod(x.shape), lines)
+    names, indices = coordinates(rest)
+    source, target = ([*names[:dim], each, *names[dim:]] for each in ("{}", "i"))
+    element = f"a0[{terms(x.strides, source)}]"
+    stores = [
+        f"out0[{terms(y.strides, target)}] = {element.format('place')};",
+        f"out1[{terms(places.strides, target)}] = place;",
+    ]
+    tile = 2
+    while tile < min(size, TILE):
+        tile *= 2
+    tiles = blocks(size, tile)
+    beside = max(1, TOGETHER // tile)
+    cells.texts.append(key(name, x.dtype, descending=descending))
+    cells.helpers |= {f"bits_of_{stored(x.dtype)}"} & FUNCTIONS.keys()
+    lines = _Lines(
+        cells,
+        {
+            "name": name,
+            "summary": f"{spelled(x.shape)} elements in order along dimension {dim}",
+            "bits": 8 * x.dtype.itemsize,
+            "lines": prod(rest),
+            "size": size,
+            "tile": tile,
+            "beside": beside,
+            "threads": max(32, min(MOST, tile * beside // 2)),
+            "tiles": tiles,
+            "each": 8,
+            "kept": y.shape[dim],
+            "indices": indices,
+            "value": element.format("k"),
+            "stores": [x for i, x in enumerate(stores) if setting.is_read(i)],
+            "passes": (tiles - 1).bit_length(),
+            "merging": THREADS,
+        },
+    )
+    lines.add(x.dtype.itemsize)
     return cells.made()
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines that are put in order: by a block, or where they are long by merges of its tiles."""
+
+    cells: Cells
+    facts: dict[str, Any]
+
+    def add(self, key_bytes: int) -> None:
+        """The functions, with a workspace where tiles are merged."""
+        facts, total = self.facts, self.facts["lines"] * self.facts["size"]
+        if facts["passes"]:
+            for number in range(2):
+                bits = facts["bits"]
+                self.cells.space(f"keys{number}", f"uint{bits}_t", key_bytes * total)
+                self.cells.space(f"places{number}", "int", 4 * total)
+        self._function("tile", blocks(facts["lines"] * facts["tiles"], facts["beside"]))
+        if not facts["passes"]:
+            return
+        parts = facts["lines"] * blocks(facts["size"], facts["each"])
+        self.cells.texts.append(render_block("sort.cu.j2", "merge", **facts))
+        for number in range(facts["passes"]):
+            self._function("pass", blocks(parts), suffix=f"_merge{number}", number=number)
+        self._function("store", blocks(facts["lines"] * facts["kept"]), suffix="_store")
+
+    def _function(self, block: str, grid: int, *, suffix: str = "", number: int = 0) -> None:
+        text = render_block("sort.cu.j2", block, **self.facts, number=number)
+        threads = self.facts["threads"] if block == "tile" else THREADS
+        self.cells.function(text, (grid, 1, 1), (threads, 1, 1), suffix=suffix)
 
 
 ORDERING: dict[str, Maker] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.backends.c_language.keys import key
 from graphc.backends.c_language.statements import INDICES
 from graphc.backends.c_language.types import is_low, stored
 from graphc.backends.native.copying import (
@@ -18,7 +19,7 @@ from graphc.backends.native.copying import (
 )
 from graphc.backends.native.extremes import arg_extreme, headers
 from graphc.backends.native.made import Made, Maker, Setting, Stage
-from graphc.backends.native.radix import Arrays, key
+from graphc.backends.native.radix import Arrays
 from graphc.ir.dtype import DType
 from graphc.kernels_templates import render
 from graphc.ops.reduce import ArgMax, ArgMin

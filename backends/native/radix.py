@@ -1,13 +1,9 @@
-"""Numbers in order: how elements become keys, and the arrays in which keys are dealt out."""
+"""Numbers in order: the arrays in which keys are dealt out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from graphc.backends.c_language.types import is_low, stored
-from graphc.ir.dtype import DType
-from graphc.kernels_templates import render_block
 
 FEW = 40
 """Keys up to which inserting one after the other is faster than dealing out, as measured."""
@@ -16,26 +12,6 @@ FEW = 40
 def facts(bits: int) -> Mapping[str, object]:
     """What the template of putting keys of so many bits in order is given."""
     return {"bits": bits, "few": FEW}
-
-
-def key(name: str, dtype: DType, *, descending: bool) -> str:
-    """The C function that gives the key of an element, in the order that is wanted."""
-    bits = 8 * dtype.itemsize
-    block = "integer"
-    if dtype.is_floating_point:
-        block = "low" if is_low(dtype) else "float"
-    kind = f"UINT{bits}_C"
-    highest = f"{kind}(0x{1 << (bits - 1):x})"
-    given = {
-        "name": name,
-        "type": stored(dtype),
-        "bits": bits,
-        "sign": highest if dtype.is_signed or dtype.is_floating_point else "",
-        "specials": "0x7c00" if dtype.name == "float16" else "0x7f80",
-        "invert": "~" if descending else "",
-        "order": "descending" if descending else "ascending",
-    }
-    return render_block("key.c.j2", block, **given).strip("\n")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from math import prod
 from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.elements import elements
 from graphc.backends.cuda.made import Launch, Made, Setting, parameters_of
-from graphc.backends.cuda.rows import Rows
+from graphc.backends.cuda.parted import parted, parts_of
+from graphc.backends.cuda.rows import Rows, shape_of
 from graphc.backends.cuda.totals import is_total, parts
 from graphc.ir.node import Node
 from graphc.lowering.kernel import Kernel, Ramp
@@ -50,13 +51,36 @@ class Group:
         """One function more; what it keeps in memory comes after all other parameters."""
         about = summary(self.setting.node)
         if any(axis.reduced for axis in kernel.axes):
-            text, launch, called, kept = Rows(name, about, kernel, self.parameters).made()
-            self.workspace += kept
-        else:
-            text, launch, called = elements(name, about, kernel, self.parameters)
+            count = parts_of(kernel, shape_of(kernel, self.parameters.offsets))
+            if count > 1:
+                self._add_parted(name, kernel, count)
+                return
+            self._took(Rows(name, about, kernel, self.parameters))
+            return
+        text, launch, called = elements(name, about, kernel, self.parameters)
         self.texts.append(text)
         self.launches.append(launch)
         self.helpers |= called
+
+    def _took(self, rows: Rows) -> None:
+        text, launch, called, kept = rows.made()
+        self.workspace += kept
+        self.texts.append(text)
+        self.launches.append(launch)
+        self.helpers |= called
+
+    def _add_parted(self, name: str, kernel: Kernel, count: int) -> None:
+        """Two functions: one reduces parts of rows, the other what it left."""
+        before, about = len(self.parameters.names), summary(self.setting.node)
+        found = parted(kernel, before, count)
+        rows = prod(x.extent for x in kernel.axes if not x.reduced)
+        for value in found.partial:
+            own = f"parts{len(self.parameters.names)}"
+            self.parameters.add(own, f"{stored(value.dtype)} *{own}")
+            self.workspace.append(rows * count * value.dtype.itemsize)
+        whole = f"{about}, in {count} parts"
+        self._took(Rows(f"{name}_parts", whole, found.first, self.parameters, count, before))
+        self._took(Rows(name, f"{about}, of its parts", found.second, self.parameters))
 
 
 def groups(

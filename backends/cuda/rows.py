@@ -77,11 +77,17 @@ class Rows:
         summary: str,
         kernel: Kernel,
         parameters: Parameters,
+        parts: int = 1,
+        partial: int = 0,
     ) -> None:
-        self.name, self.summary, self.kernel = name, summary, kernel
+        """Of rows in parts, those parameters from ``partial`` on are by row, then by part."""
+        self.name, self.summary, self.kernel, self.parts = name, summary, kernel, parts
         self.parameters, self.is_column = parameters, is_column(kernel)
         self.shape = shape_of(kernel, parameters.offsets)
-        self.writer = Writer(kernel, parameters.names, parameters.offsets, self.shape.width)
+        names = list(parameters.names)
+        if parts > 1:
+            names[partial:] = [f"({name} + blockIdx.y)" for name in names[partial:]]
+        self.writer = Writer(kernel, names, parameters.offsets, self.shape.width)
         self.row_axes = [i for i, x in enumerate(kernel.axes) if not x.reduced]
         self.within = [i for i, x in enumerate(kernel.axes) if x.reduced]
         self.workspace: list[int] = []
@@ -115,7 +121,8 @@ class Rows:
         block = (
             (shape.beside, shape.across, 1) if self.is_column else (shape.across, shape.beside, 1)
         )
-        launch = Launch(self.name, (blocks(shape.rows, shape.beside), 1, 1), block, arguments)
+        grid = (blocks(shape.rows, shape.beside), self.parts, 1)
+        launch = Launch(self.name, grid, block, arguments)
         return text, launch, writer.helpers, self.workspace
 
     def _of(self, axes: Sequence[int]) -> tuple[list[int], list[str]]:
@@ -168,14 +175,14 @@ class Rows:
         for x in totals:
             kind = computed(x.value.dtype)
             lines.add(f"{kind} {x.value.name} = {start_of(x.op, x.value.dtype)};")
-        if shape.turns <= REGISTERS:
+        turns, turn = blocks(shape.turns, self.parts), "turn"
+        if self.parts > 1:
+            turn = f"(blockIdx.y * {turns} + turn)"
+        if turns <= REGISTERS:
             lines.add("#pragma unroll")
-        lines.open(f"for (int turn = 0; turn < {shape.turns}; turn++)")
-        lines.add(
-            f"const int q = turn * {shape.across} + lane;"
-            if shape.across > 1
-            else "const int q = turn;"
-        )
+        lines.open(f"for (int turn = 0; turn < {turns}; turn++)")
+        place = f"{turn} * {shape.across} + lane" if shape.across > 1 else turn
+        lines.add(f"const int q = {place};")
         guard = " && ".join(self._guards())
         if guard:
             lines.add(f"if (!({guard})) break;")
@@ -190,7 +197,7 @@ class Rows:
     def _guards(self) -> list[str]:
         shape = self.shape
         found = [] if shape.rows % shape.beside == 0 else ["here"]
-        if shape.length % shape.across:
+        if shape.length % (shape.across * self.parts):
             found.append(f"q < {shape.length}")
         return found
 

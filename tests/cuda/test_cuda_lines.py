@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc.backends.cuda import BACKEND
+from graphc.compiler import pipeline
+from graphc.ir.dtype import float32
+from graphc.ir.graph import Graph
+from graphc.ir.node import make_input
+from graphc.ir.types import TensorType
+from graphc.ops.reduce import Max, Sum
 from graphc.ops.scan import CumProd, CumSum
 from graphc.ops.sort import Sort, TopK
+from graphc.passes import run as optimised
 from tests.cuda.runs import same_in_all
 
 
@@ -55,3 +63,32 @@ def test_sorting_types(dtype: type) -> None:
     x = np.random.default_rng(0).integers(0, 100, (2, 5000)).astype(dtype)
     x[0, 7] = np.finfo(dtype).min if np.dtype(dtype).kind == "f" else np.iinfo(dtype).min
     np.testing.assert_array_equal(same_in_all(Sort(1), x)[1], x.argsort(1, kind="stable"))
+
+
+@pytest.mark.parametrize("shape", [(1, 60000), (70001,), (2, 40004), (6000, 3), (5001, 40)])
+def test_long_rows_and_columns_in_parts(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).integers(-9, 9, shape, np.int64)
+    every = tuple(range(len(shape)))
+    for axes in ((0,), (len(shape) - 1,), every):
+        np.testing.assert_array_equal(same_in_all(Sum(axes), x)[0], x.sum(axes, keepdims=True))
+    real = np.where(x > 8, np.nan, x).astype(np.float32) / 7
+    np.testing.assert_array_equal(same_in_all(Max((0,)), real)[0], real.max(0, keepdims=True))
+    real = x.astype(np.float32) / 7
+    found = same_in_all(Sum(every), real)[0].item()
+    assert abs(found - real.sum(dtype=np.float64)) < 1e-3
+    half = np.ones(shape, np.float16) / 8
+    assert same_in_all(Sum(every), half)[0].item() == np.float16(half.size / 8)
+
+
+def test_what_is_cut_in_parts() -> None:
+    """As many parts as fill a device, of as few pieces as are worth a block."""
+
+    def launches(*shape: int) -> str:
+        x = make_input("x", TensorType(shape, float32))
+        graph = Graph((x,), (Sum((0,))(x),))
+        return BACKEND.emit(optimised(graph, pipeline(BACKEND))).text
+
+    assert "_parts<<<1 x 264, 1024>>>" in launches(2**24)
+    assert "_parts<<<2 x 132, 32 x 32>>>" in launches(2**20, 64)
+    assert "_parts" not in launches(30000)
+    assert "_parts" not in launches(2**20, 2**13)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_sorting(size: int) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.float16, np.float64])
 def test_sorting_types(dtype: type) -> None:
-    x = np.random.default_rng(0).integers(0, 100, (2, 5000)).astype(dtype)
+    x: Any = np.random.default_rng(0).integers(0, 100, (2, 5000)).astype(dtype)
     x[0, 7] = np.finfo(dtype).min if np.dtype(dtype).kind == "f" else np.iinfo(dtype).min
     np.testing.assert_array_equal(same_in_all(Sort(1), x)[1], x.argsort(1, kind="stable"))
 

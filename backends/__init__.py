@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from graphc.backend import Backend
 from graphc.errors import GraphcValueError
-from graphc.ops.precision import ConvolutionSettings
+from graphc.ops.precision import Absent, ConvolutionSettings
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
 cudnn = ConvolutionSettings()
+mps, mkldnn, mkl, openmp = Absent(), Absent(), Absent(), Absent()
 OWN = ("native", "numpy", "cuda")
 
 

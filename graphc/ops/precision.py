@@ -61,9 +61,16 @@ class MatmulSettings:
 
 
 class ConvolutionSettings:
-    """``backends.cudnn``: whether convolutions of float32 may be computed in tf32."""
+    """``backends.cudnn``: whether convolutions of float32 may be computed in tf32.
 
-    __slots__ = ()
+    The rest means nothing here: kernels are graphc's own, and always deterministic.
+    """
+
+    __slots__ = ("benchmark", "benchmark_limit", "deterministic", "enabled")
+
+    def __init__(self) -> None:
+        self.enabled, self.benchmark, self.deterministic = True, False, False
+        self.benchmark_limit = 10
 
     @property
     def allow_tf32(self) -> bool:
@@ -73,3 +80,28 @@ class ConvolutionSettings:
     @allow_tf32.setter
     def allow_tf32(self, allowed: bool) -> None:
         precision.set(convolution_tf32=bool(allowed))
+
+    def is_available(self) -> bool:
+        """Whether cuDNN is used: it is not."""
+        return False
+
+    def version(self) -> int | None:
+        """The version of cuDNN, of which there is none."""
+        return None
+
+
+class Absent:
+    """A part of PyTorch that is not here, of which programs ask whether it is."""
+
+    __slots__ = ("enabled",)
+
+    def __init__(self) -> None:
+        self.enabled = False
+
+    def is_available(self) -> bool:
+        """It is not."""
+        return False
+
+    def is_built(self) -> bool:
+        """It is not."""
+        return False

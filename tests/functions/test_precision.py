@@ -103,3 +103,15 @@ def test_the_generated_text_says_what_is_done() -> None:
     assert "a thread" in text()
     torch.set_float32_matmul_precision("high")
     assert "on tensor cores in tf32" in text()
+
+
+def test_switches_of_programs_for_pytorch() -> None:
+    """What programs set and ask before anything else."""
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.deterministic = True
+    assert torch.backends.cudnn.benchmark
+    assert torch.backends.cuda.is_built()
+    assert not torch.backends.mps.is_available()
+    assert not torch.backends.cudnn.is_available()
+    assert torch.backends.cudnn.version() is None
+    torch.backends.cudnn.benchmark = torch.backends.cudnn.deterministic = False

@@ -1,18 +1,20 @@
 """Reading and writing at positions that arrays of integers give.
 
-What several threads would write to one place, one thread does, in order.
+What several threads would write to one place, one thread does, in order; what is added goes into
+order by its place before (see ``segments``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 
 from graphc.backends.c_language.checks import OUT_OF_RANGE, Error, out_of_bounds, outside
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, is_low, stored
+from graphc.backends.c_language.types import computed, stored
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
+from graphc.backends.cuda.segments import Segments
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.kernels_templates import render
@@ -126,36 +128,19 @@ def scatter_add(name: str, setting: Setting) -> Made:
     """Zeros with values added along a dimension."""
     op, (values, places), y = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, ScatterAdd)
-    cells = Cells(name, setting)
-    if is_low(y.dtype):
-        # Sums are rounded once.
-        cells.space("sums", "float", 4 * prod(y.shape))
+    cells, dim = Cells(name, setting), op.dim
+    sums = Segments(cells, places.shape, len(y.shape), y)
     cells.fails()
-    names = _names_along(len(y.shape), op.dim, "place")
-    value = f"a0[{terms(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
-    _summed(cells, y, names, value, lambda body: _along(cells, op.dim, places, y, body))
-    return cells.made(out_of_bounds("RuntimeError", [y.shape[op.dim]], op.dim))
+    names, _ = coordinates(places.shape)
+    target = [*names[:dim], "place", *names[dim + 1 :]]
 
+    def found(otherwise: str) -> list[str]:
+        lines = [f"long place = a1[{terms(places.strides, names)}];"]
+        return lines + _checked("place", y.shape[dim], wrap=False, otherwise=otherwise)
 
-def _summed(
-    cells: Cells,
-    y: Operand,
-    names: Sequence[str],
-    value: str,
-    walk: Callable[[Sequence[str]], None],
-) -> None:
-    """Start with zeros, add, and round what is of low precision."""
-    if not is_low(y.dtype):
-        _start(cells, 0, y)
-        walk(_combine(cells, y.dtype, "add", f"out0[{terms(y.strides, names)}]", value))
-        return
-    count = prod(y.shape)
-    dense = tuple(prod(y.shape[axis + 1 :]) for axis in range(len(y.shape)))
-    cells.add("Sums begin with zero", count, ["sums[at] = 0;"], suffix="_start")
-    walk([f"sums[{terms(dense, names)}] += {cells.load(y.dtype, value)};"])
-    own, lines = coordinates(y.shape)
-    lines.append(cells.store(y.dtype, f"out0[{terms(y.strides, own)}]", "sums[at]"))
-    cells.add("Sums are rounded", count, lines, suffix="_round")
+    _start(cells, 0, y)
+    sums.add(found, target, f"a0[{terms(values.strides, names)}]")
+    return cells.made(out_of_bounds("RuntimeError", [y.shape[dim]], dim))
 
 
 def _positions(
@@ -197,17 +182,14 @@ def gather_nd(name: str, setting: Setting) -> Made:
 
 
 def _each_position(
-    cells: Cells, indices: Sequence[Operand], first: int, y: Operand, body: Sequence[str],
-    *, wrap: bool, skip: int | None,
+    cells: Cells, indices: Sequence[Operand], first: int, y: Operand, body: Sequence[str]
 ) -> None:  # fmt: skip
     """A thread for each element of a slice, which goes through all positions in order."""
     shape = broadcast_shapes(*(x.shape for x in indices))
     _, lines = coordinates(y.shape[len(indices) :], "r")
     own, declared = coordinates(shape, "i", "entry")
     inside = [*declared]
-    inside += _positions(indices, first, shape, y.shape, own, wrap=wrap, otherwise="continue;")
-    if skip is not None:
-        inside.append(f"if (place0 == {skip}) continue;")
+    inside += _positions(indices, first, shape, y.shape, own, wrap=True, otherwise="continue;")
     lines.append(f"for (long entry = 0; entry < {prod(shape)}; entry++) {{")
     lines += ["    " + line for line in (*inside, *body)]
     lines.append("}")
@@ -219,20 +201,20 @@ def index_sum(name: str, setting: Setting) -> Made:
     """Zeros with values added at positions that indices give."""
     op, (values, *indices), y = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, IndexSum)
-    cells = Cells(name, setting)
-    if is_low(y.dtype):
-        cells.space("sums", "float", 4 * prod(y.shape))
+    cells, count = Cells(name, setting), len(indices)
+    shape = broadcast_shapes(*(x.shape for x in indices))
+    sums = Segments(cells, shape, count, y)
     cells.fails()
-    count = len(indices)
-    lead = len(values.shape) - (len(y.shape) - count)
+    names, _ = coordinates(shape)
     rest = [f"r{axis}" for axis in range(len(y.shape) - count)]
-    target = [f"place{i}" for i in range(count)] + rest
-    value = f"a0[{terms(values.strides, [f'i{i}' for i in range(lead)] + rest)}]"
 
-    def walk(body: Sequence[str]) -> None:
-        _each_position(cells, indices, 1, y, body, wrap=op.wrap, skip=op.skip)
+    def found(otherwise: str) -> list[str]:
+        lines = _positions(indices, 1, shape, y.shape, names, wrap=op.wrap, otherwise=otherwise)
+        return lines if op.skip is None else [*lines, f"if (place0 == {op.skip}) {otherwise}"]
 
-    _summed(cells, y, target, value, walk)
+    _start(cells, 0, y)
+    target = [f"place{i}" for i in range(count)]
+    sums.add(found, target, f"a0[{terms(values.strides, [*names, *rest])}]")
     return cells.made(_errors(indices, y.shape, wrap=op.wrap))
 
 
@@ -252,7 +234,7 @@ def index_put(name: str, setting: Setting) -> Made:
     body = [f"{at} = {value};"]
     if op.accumulate:
         body = _combine(cells, y.dtype, "add", at, value)
-    _each_position(cells, indices, 2, y, body, wrap=True, skip=None)
+    _each_position(cells, indices, 2, y, body)
     return cells.made(_errors(indices, y.shape, wrap=True))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -22,6 +21,8 @@ TOGETHER = 256
 """Elements that it puts in order at least, of several lines."""
 MOST = 1024
 """Threads of a block."""
+EACH = 8
+"""Elements that a thread merges."""
 
 
 def arg_reduce(name: str, setting: Setting) -> Made:
@@ -67,63 +68,62 @@ def ordered(name: str, setting: Setting) -> Made:
         f"out0[{terms(y.strides, target)}] = {element.format('place')};",
         f"out1[{terms(places.strides, target)}] = place;",
     ]
-    tile = 2
-    while tile < min(size, TILE):
-        tile *= 2
-    tiles = blocks(size, tile)
-    beside = max(1, TOGETHER // tile)
     cells.texts.append(key(name, x.dtype, descending=descending))
     cells.helpers |= {f"bits_of_{stored(x.dtype)}"} & FUNCTIONS.keys()
-    lines = _Lines(
+    Order(
         cells,
-        {
-            "name": name,
-            "summary": f"{spelled(x.shape)} elements in order along dimension {dim}",
-            "bits": 8 * x.dtype.itemsize,
-            "lines": prod(rest),
-            "size": size,
-            "tile": tile,
-            "beside": beside,
-            "threads": max(32, min(MOST, tile * beside // 2)),
-            "tiles": tiles,
-            "each": 8,
-            "kept": y.shape[dim],
-            "indices": indices,
-            "value": element.format("k"),
-            "stores": [x for i, x in enumerate(stores) if setting.is_read(i)],
-            "passes": (tiles - 1).bit_length(),
-            "merging": THREADS,
-        },
-    )
-    lines.add(x.dtype.itemsize)
+        summary=f"{spelled(x.shape)} elements in order along dimension {dim}",
+        bits=8 * x.dtype.itemsize,
+        lines=prod(rest),
+        size=size,
+        kept=y.shape[dim],
+        indices=indices,
+        key=f"{name}_key({element.format('k')})",
+        stores=[x for i, x in enumerate(stores) if setting.is_read(i)],
+    ).add()
     return cells.made()
 
 
-@dataclass(frozen=True)
-class _Lines:
+class Order:
     """Lines that are put in order: by a block, or where they are long by merges of its tiles."""
 
-    cells: Cells
-    facts: dict[str, Any]
+    def __init__(self, cells: Cells, **facts: Any) -> None:
+        """Facts of the template; a workspace is added where tiles are merged."""
+        size, lines, bits = facts["size"], facts["lines"], facts["bits"]
+        tile = 2
+        while tile < min(size, TILE):
+            tile *= 2
+        beside = max(1, TOGETHER // tile) if size <= tile else 1
+        self.cells, self.tiles = cells, blocks(size, tile)
+        self.passes = (self.tiles - 1).bit_length()
+        self.facts = {
+            **facts,
+            "name": cells.name,
+            "tile": tile,
+            "beside": beside,
+            "threads": max(32, min(MOST, tile * beside // 2)),
+            "tiles": self.tiles,
+            "each": EACH,
+            "passes": self.passes,
+            "merging": THREADS,
+        }
+        for number in range(2 if self.passes else 0):
+            cells.space(f"keys{number}", f"uint{bits}_t", bits // 8 * lines * size)
+            cells.space(f"places{number}", "int", 4 * lines * size)
 
-    def add(self, key_bytes: int) -> None:
-        """The functions, with a workspace where tiles are merged."""
-        facts, total = self.facts, self.facts["lines"] * self.facts["size"]
-        if facts["passes"]:
-            for number in range(2):
-                bits = facts["bits"]
-                self.cells.space(f"keys{number}", f"uint{bits}_t", key_bytes * total)
-                self.cells.space(f"places{number}", "int", 4 * total)
-        self._function("tile", blocks(facts["lines"] * facts["tiles"], facts["beside"]))
-        if not facts["passes"]:
+    def add(self) -> None:
+        """The functions."""
+        facts = self.facts
+        self._function("tile", blocks(facts["lines"] * self.tiles, facts["beside"]), "_tiles")
+        if not self.passes:
             return
-        parts = facts["lines"] * blocks(facts["size"], facts["each"])
+        parts = facts["lines"] * blocks(facts["size"], EACH)
         self.cells.texts.append(render_block("sort.cu.j2", "merge", **facts))
-        for number in range(facts["passes"]):
-            self._function("pass", blocks(parts), suffix=f"_merge{number}", number=number)
-        self._function("store", blocks(facts["lines"] * facts["kept"]), suffix="_store")
+        for number in range(self.passes):
+            self._function("pass", blocks(parts), f"_merge{number}", number)
+        self._function("store", blocks(facts["lines"] * facts["kept"]), "_store")
 
-    def _function(self, block: str, grid: int, *, suffix: str = "", number: int = 0) -> None:
+    def _function(self, block: str, grid: int, suffix: str, number: int = 0) -> None:
         text = render_block("sort.cu.j2", block, **self.facts, number=number)
         threads = self.facts["threads"] if block == "tile" else THREADS
         self.cells.function(text, (grid, 1, 1), (threads, 1, 1), suffix=suffix)

@@ -69,7 +69,7 @@ def test_sorting_types(dtype: type) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 60000), (70001,), (2, 40004), (6000, 3), (5001, 40)])
 def test_long_rows_and_columns_in_parts(shape: tuple[int, ...]) -> None:
-    x = np.random.default_rng(0).integers(-9, 9, shape, np.int64)
+    x: Any = np.random.default_rng(0).integers(-9, 9, shape, np.int64)
     every = tuple(range(len(shape)))
     for axes in ((0,), (len(shape) - 1,), every):
         np.testing.assert_array_equal(same_in_all(Sum(axes), x)[0], x.sum(axes, keepdims=True))

@@ -10,12 +10,15 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from math import prod
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from jinja2 import Template
 
+from graphc import kernels_templates
 from graphc.backends.cuda import BACKEND, compilation
 from graphc.backends.cuda.cubin import Resources, resources
 from graphc.backends.cuda.emit import PLACEHOLDER, Call, Emission
@@ -66,6 +69,8 @@ class Watched(Emission):
         super().__init__(graph)
         self.templates: dict[str, str] = {}
         self.rendered: list[tuple[str, str]] = []
+        self.parts: list[str] = []
+        """The templates with kernels that were rendered, whole or in part."""
 
     def _named(self, made: Made, wish: str, origin: str) -> tuple[str, Made]:
         name, named = super()._named(made, wish, origin)
@@ -73,6 +78,8 @@ class Watched(Emission):
         for template, text in self.rendered:
             renamed = text.replace(PLACEHOLDER, name)
             self.templates.update({x: template for x in functions if f" {x}(" in renamed})
+        for x in functions - self.templates.keys():  # of a part of a template
+            self.templates[x] = self.parts[-1]
         self.rendered.clear()
         return name, named
 
@@ -97,6 +104,12 @@ class Compilable:
     kernels: tuple[Kernel, ...]
 
 
+@cache
+def source_of(template: str) -> str:
+    """The text of a template."""
+    return (Path(kernels_templates.__file__).parent / template).read_text(encoding="utf-8")
+
+
 def emitted(graph: Graph) -> Compilable:
     """The program of a graph as the backend emits it."""
     watched = Watched(run(graph, pipeline(BACKEND)))
@@ -107,7 +120,13 @@ def emitted(graph: Graph) -> Compilable:
         watched.rendered.append((str(template.name), text))
         return text
 
-    with patch.object(Template, "render", noting):
+    def begun(template: Template, *given: Any, **settings: Any) -> Any:
+        if "__global__" in source_of(str(template.name)):
+            watched.parts.append(str(template.name))
+        return begin(template, *given, **settings)
+
+    begin = Template.new_context
+    with patch.object(Template, "render", noting), patch.object(Template, "new_context", begun):
         sources = watched.sources()
     blocks: dict[str, set[Extents]] = defaultdict(set)
     for step in watched.steps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ import pytest
 import graphc
 from graphc import nn
 from graphc.backends import find
-from graphc.backends.native import NativeBackend
-from graphc.backends.native.targets import host
-from graphc.compiled import Compiled
+from graphc.backends.native.loops import Writer
+from graphc.backends.native.targets import TARGETS, Target
+from graphc.lowering.kernel import Access, Axis, Kernel, Load, Store, Sweep, Value
 from graphc.nn import functional as F
 from graphc.testing.programs import run_uses, use
 from graphc.testing.table import samples_of
@@ -59,6 +58,7 @@ PROGRAMS: dict[str, tuple[Function, tuple[int, ...]]] = {
     "group norm": (lambda x: F.group_norm(x, 4), (9, 20, 30, 31)),
     "sums": (lambda x: (x.sum(), x.sum(0), x.sum(1), (x * x).mean((0, 2))), (64, 33, 65)),
     "extremes": (lambda x: (x.amax(0), x.amin(-1), x.amax(), (x > 2).any(1)), (300, 1003)),
+    "long sums": (lambda x: (x.sum(), (x * x).sum(1), graphc.exp(x).sum()), (60, 8192)),
     "products": (lambda x: (1 + x * 1e-3).prod(0), (300, 1003)),
     "transposed": (lambda x: (x.t() + x.t().flip(0)) * 2, (400, 300)),
     "slices": (lambda x: x[::2, 3:] * x[1::2, :-3] + x[0, 3:], (400, 300)),
@@ -89,6 +89,25 @@ def test_large_spaces(name: str, threads: int) -> None:
         np.testing.assert_allclose(
             a, c, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(c).max(initial=0)))
         )
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_large_arrays_are_asked_for_ahead(target: str) -> None:
+    """Where the target wants it: what is read and what is written, and nothing that is small."""
+    asked = prefetches(300_000, TARGETS[target])
+    assert len(asked) == (8 if TARGETS[target].ahead else 0)
+    assert sum(line.endswith(", 1);") for line in asked) == len(asked) // 2
+    assert not prefetches(3000, TARGETS[target])
+
+
+def prefetches(count: int, target: Target) -> list[str]:
+    """What is asked for ahead by the loop that copies so many elements."""
+    value = Value("x0", graphc.float32, False)
+    source, copy = (Access(i, (1,), graphc.float32) for i in range(2))
+    sweep = Sweep((), (Load(value, source), Store(value, copy)))
+    writer = Writer(Kernel((Axis(count, False),), (sweep,), ()), ("a", "out"), {}, target=target)
+    writer.write()
+    return [line for line in writer.lines.text if "__builtin_prefetch" in line]
 
 
 def _all(results: Any) -> list[np.ndarray[Any, Any]]:
@@ -127,24 +146,3 @@ def test_registers_of_the_x87_are_left_empty(name: str) -> None:
     uses = [use(x, i) for i, x in enumerate(samples_of(name, "int16"))]
     run_uses(find("native:portable"), uses)
     assert np.longdouble(2) * np.longdouble(3) == 6
-
-
-@pytest.mark.parametrize(
-    ("function", "shape"),
-    [
-        (lambda x: graphc.tanh(x) * 2 + x, (600, 1001)),
-        (lambda x: graphc.tanh(x) * 2 + x, (601_003,)),
-        (lambda x: (x * x).sum(), (600, 1024)),
-        (lambda x: graphc.softmax(x, -1), (600, 1001)),
-        (lambda x: graphc.softmax(x, -1), (5, 131_072)),
-    ],
-)
-def test_what_comes_from_memory_is_asked_for(function: Function, shape: tuple[int, ...]) -> None:
-    """Whether or not the processor is told what will be read, the result is the same."""
-    x, results = normal(*shape), []
-    for ahead in (0, 2048):
-        backend = NativeBackend("native", replace(host(), ahead=ahead))
-        program = Compiled(function, backend, False)
-        results.append(program(x).numpy())
-        assert ("__builtin_prefetch" in program.source()) == bool(ahead)
-    np.testing.assert_array_equal(*results)

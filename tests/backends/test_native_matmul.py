@@ -223,6 +223,22 @@ def test_every_cut(target: str, first: str, second: str, tmp_path: Path) -> None
     run(uses, tmp_path, target)
 
 
+@pytest.mark.parametrize("target", HERE)
+def test_panels_that_are_asked_for_ahead(target: str, tmp_path: Path) -> None:
+    """A B too large for the second cache, in every way in which tiles ask for its next panel."""
+    x, y = random("float32", 70, 900), random("float32", 900, 333, seed=1)
+    setting = setting_of(use(x, y, threads=2), TARGETS[target])
+    tiles = [
+        tile
+        for tile in candidates(product_of(setting, is_finished=False), TARGETS[target], 2)
+        if tile.is_ahead
+    ]
+    assert bool(tiles) == (TARGETS[target].ahead > 0)
+    kinds = {(t.pack_a, t.depth < 900, t.vectors, min(t.row_tiles, 2)): t for t in tiles}
+    if kinds:
+        run([use(x, y, threads=2, tile=tile) for tile in kinds.values()], tmp_path, target)
+
+
 def setting_of(each: Use, target: Target) -> Setting:
     """What the kernel of a use is made for."""
     operands = tuple(operand_of(x) for x in each.operands)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import gcd, prod
 
 from graphc.backends.c_language.statements import (
-    CLAUSE,
     INDICES,
     Lines,
     combined,
@@ -19,6 +17,7 @@ from graphc.backends.c_language.types import computed, is_low, load, number, sto
 from graphc.backends.native.library import spelled
 from graphc.backends.native.streams import STEP, Streams
 from graphc.backends.native.targets import TARGETS, Target
+from graphc.backends.native.totals import Total, begun, clause, ended
 from graphc.ir.dtype import DType, Scalar
 from graphc.lowering.kernel import (
     Access,
@@ -43,16 +42,6 @@ BLOCK = 64
 def is_column(kernel: Kernel) -> bool:
     """Whether rows lie side by side, so that the inner loop runs from row to row."""
     return any(axis.reduced for axis in kernel.axes) and not kernel.axes[-1].reduced
-
-
-@dataclass(frozen=True)
-class Total:
-    """Where a reduction that is a result is added up: memory of the computed type."""
-
-    reduction: Reduction
-    name: str
-    """The pointer."""
-    strides: tuple[int, ...]
 
 
 class Writer:
@@ -167,14 +156,14 @@ class Writer:
         scalars = [*totals, *local]
         lanes = self._lanes(inner, scalars)
         for x in local:
-            self._begin_total(x, lanes)
+            self.lines.add(*begun(x, lanes))
         streams = [] if scalars and not lanes else self.streams.of(moving, inner)
         if lanes:
             self._in_lanes(inner, moving, local, lanes, streams)
         elif streams:
             self._in_steps(inner, moving, streams)
         else:
-            clauses = "".join(self._clause(x) for x in scalars)
+            clauses = "".join(clause(x) for x in scalars)
             self.lines.add(f"#pragma omp simd{clauses}")
             self._loop(inner, low, high)
             self._actions(moving, local)
@@ -198,24 +187,11 @@ class Writer:
         unit = gcd(extent, self.steps.get(inner, extent))
         return lanes if unit % lanes == 0 and min(sizes) >= 4 else 0
 
-    def _begin_total(self, x: Reduction, lanes: int) -> None:
-        kind, start = computed(x.value.dtype), start_of(x.op, x.value.dtype)
-        if not lanes:
-            self.lines.add(f"{kind} {x.value.name} = {start};")
-            return
-        name = f"{x.value.name}_lanes"
-        if start == "0":
-            self.lines.add(f"{kind} {name}[{lanes}] = {{0}};")
-            return
-        self.lines.add(f"{kind} {name}[{lanes}];")
-        self.lines.add(f"for (long l = 0; l < {lanes}; l++) {name}[l] = {start};")
-
     def _end_total(self, x: Reduction, lanes: int) -> None:
         if lanes:
-            kind = computed(x.value.dtype)
-            name = f"{x.op}_of_{lanes}_{kind}"
-            self.helpers.add(name)
-            self.lines.add(f"{kind} {x.value.name} = {name}({x.value.name}_lanes);")
+            statement, helper = ended(x, lanes)
+            self.lines.add(statement)
+            self.helpers.add(helper)
 
     def _in_lanes(
         self,
@@ -269,11 +245,6 @@ class Writer:
             return "begin", self._end
         return None, None
 
-    def _clause(self, x: Reduction) -> str:
-        if x.op in ("max", "min") and x.value.dtype.is_floating_point:
-            return f" reduction({x.op}_nan:{x.value.name})"
-        return f" reduction({CLAUSE[x.op]}:{x.value.name})"
-
     def _hoisted(self, body: Sequence[Action], inner: int) -> tuple[list[Action], list[Action]]:
         """The loads that do not change in the inner loop, and the rest."""
         fixed = [
@@ -294,7 +265,7 @@ class Writer:
             totals = [x for x in sweep.body if isinstance(x, Reduction) and x.result is None]
             lanes = self._lanes(self.within[-1], totals)
             for x in totals:
-                self._begin_total(x, lanes)
+                self.lines.add(*begun(x, lanes))
             self._nest(self.within, sweep.body, totals)
             for x in totals:
                 self._end_total(x, lanes)

@@ -8,8 +8,9 @@ from math import prod
 
 from graphc.backends.c_language.statements import Lines, combined, start_of, terms
 from graphc.backends.c_language.types import computed, is_low, store, stored
-from graphc.backends.native.loops import BLOCK, Total, Writer, is_column
+from graphc.backends.native.loops import BLOCK, Writer, is_column
 from graphc.backends.native.made import SMALL, Made, Setting, Stage
+from graphc.backends.native.totals import Total
 from graphc.ir.dtype import DType
 from graphc.kernels_templates import render
 from graphc.lowering.kernel import Kernel, Ramp, Reduction, Step

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc.backends.cuda.decompositions import DECOMPOSITIONS
+from graphc.backends.cuda.linear_algebra import LINEAR_ALGEBRA
 from graphc.compiler import Program
 from graphc.ir.dtype import DType, bfloat16, float16, float32, float64, int64
 from graphc.ir.graph import Graph
@@ -23,12 +25,14 @@ TOGETHER = 8
 
 
 def rows_of(dtype: DType) -> list[list[Row]]:
-    """The rows that have samples of a type, some at a time."""
+    """The rows that have samples of a type, some at a time; of float64 those of matrices alone."""
     found = [x for x in table().values() if dtype in x.dtypes]
+    if dtype is float64:
+        found = [x for x in found if x.name in LINEAR_ALGEBRA.keys() | DECOMPOSITIONS.keys()]
     return [found[i : i + TOGETHER] for i in range(0, len(found), TOGETHER)]
 
 
-CASES = [(dtype, rows) for dtype in (float32, int64, float16) for rows in rows_of(dtype)]
+CASES = [(dtype, rows) for dtype in (float32, int64, float16, float64) for rows in rows_of(dtype)]
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ def test_a_kernel_beyond_its_bounds_is_named() -> None:
         ({"shared": 9000}, "9000 bytes of shared memory, not at most 8448"),
     ):
         assert bounds.Held(kernel, "sm_90", replace(right, **change)).broken() == [said]
-    large = replace(right, registers=80)
-    product = replace(kernel, template="contraction.cu.j2")
+    large = replace(right, registers=72)
+    product = replace(kernel, template="matrices.cu.j2")
     (said,) = bounds.Held(product, "sm_90", large).broken()
-    assert said == "80 registers, not at most 64"
+    assert said == "72 registers, not at most 64"
     unknown = replace(kernel, template="unheard_of.cu.j2")
     assert "no bounds" in bounds.Held(unknown, "sm_90", right).broken()[0]
 

@@ -69,37 +69,40 @@ def _eliminated(matrices: Matrices, a: Operand, threads: int) -> list[str]:
     ]
 
 
-def _by_elimination(name: str, setting: Setting, check: str, message: str) -> Made:
-    """Factors of every matrix, then solutions, and then what was wrong."""
-    a, (x, info) = setting.operands[0], setting.results
-    n, batch = a.shape[-1], a.shape[:-2]
-    matrices = Matrices(name, setting, batch)
+def _factored(matrices: Matrices, a: Operand, info: Operand) -> None:
+    """A function that leaves ``factors`` and ``all_pivots`` of each matrix, and ``info``."""
+    n, threads = a.shape[-1], threads_of(a.shape[-1], a.shape[-1])
     matrices.space("factors", "double", 8 * n * n * matrices.count)
     matrices.space("all_pivots", "int", 4 * n * matrices.count)
-    threads = threads_of(n, n)
-    own = [
-        f"double *const {{}} = factors + {n * n}L * matrix;",
-        f"int *const pivots = all_pivots + {n}L * matrix;",
-    ]
-    told = f"if (thread == 0) {matrices.element('out1', info)} = singular;"
+    own = f"double *const {{}} = factors + {n * n}L * matrix;"
+    pivots = f"int *const pivots = all_pivots + {n}L * matrix;"
     # Factors come to be where they are kept, unless there is something faster.
     if 8 * n * n <= SHARED:
-        lines = [own[0].format("kept"), own[1], *matrices.arrays({"a": Array(n * n)})]
+        lines = [own.format("kept"), pivots, *matrices.arrays({"a": Array(n * n)})]
         copied = each_element(a.shape, threads, "kept[at] = a[at];")
     else:
-        lines, copied = [own[0].format("a"), own[1]], []
+        lines, copied = [own.format("a"), pivots], []
+    told = f"if (thread == 0) {matrices.element('out1', info)} = singular;"
     matrices.matrix(
         f"The factors of {spelled(a.shape)} numbers, by elimination with row exchanges.",
         [*lines, *_eliminated(matrices, a, threads), told, *copied],
         threads,
         suffix="_factors",
     )
+
+
+def _by_elimination(name: str, setting: Setting, check: str, message: str) -> Made:
+    """Factors of every matrix, then solutions, and then what was wrong."""
+    a, (x, info) = setting.operands[0], setting.results
+    n, batch = a.shape[-1], a.shape[:-2]
+    matrices = Matrices(name, setting, batch)
+    _factored(matrices, a, info)
     matrices.over(x.shape[:-2])
     number = matrices.number(batch)
     singular = f"{matrices.element('out1', info)} != 0"
-    own = [f"factors + {n * n}L * ({number})", f"all_pivots + {n}L * ({number})"]
+    own = f"factors + {n * n}L * ({number}), all_pivots + {n}L * ({number})"
     matrices.helpers.add("lu_solve")
-    call = f"lu_solve({n}, {', '.join(own)}, column);"
+    call = f"lu_solve({n}, {own}, column);"
     _solutions(
         matrices,
         [f"const bool singular = {singular};", f"if (!singular) {call}"],

@@ -103,7 +103,7 @@ class Captured:
         found = (t for t in self.updated if isinstance(t, Tensor))
         return tuple(t._storage for t in found if t._storage is not None)
 
-    @property
+    @cached_property
     def written_arguments(self) -> tuple[int, ...]:
         """Tensors given that the program writes in place."""
         return tuple(t for t in self.updated if isinstance(t, int))

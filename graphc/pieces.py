@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, reuse
 from graphc.ir.node import Input, Node, make_input
@@ -40,6 +40,19 @@ class Split:
     pieces: tuple[Piece, ...]
     written: tuple[tuple[Node, Node], ...]
     """Inputs that take a value when all pieces have run, since one of them reads what they were."""
+
+    def alone(self, graph: Graph) -> Graph | None:
+        """The whole program on one device, with the inputs and state of ``graph``, if it can be.
+
+        So is a training step whose settings are numbers on the CPU.
+        """
+        if len(self.pieces) != 1 or self.written or self.pieces[0].device == "cpu":
+            return None
+        (piece,) = self.pieces
+        if not all(x in piece.yields for x in graph.outputs):
+            return None
+        found = piece.program(graph.inputs, graph.state)
+        return replace(found, outputs=tuple(piece.values[x] for x in graph.outputs))
 
 
 def devices_of(graph: Graph) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.backend import Backend
 from graphc.captured import Captured, Given, Hyperparameter, Slot
-from graphc.changes import bump_epoch
+from graphc.changes import CHANGES, bump_epoch
 from graphc.compiler import Program
 from graphc.ir.graph import reuse
 from graphc.ir.node import Node
@@ -41,6 +41,9 @@ class Specialization:
             storage.is_written_by(self.runs)
         self.cleared = [(t, g) for t, g in captured.gradients if not isinstance(g, Slot | Given)]
         """Tensors whose ``grad`` is the same after every call, with what it is."""
+        self.clears_arguments = any(isinstance(target, int) for target, _ in self.cleared)
+        self.cleared_at = -1
+        """The count of changes of gradients since which those of ``cleared`` are what they are."""
         self.gradients = [(t, g) for t, g in captured.gradients if isinstance(g, Slot | Given)]
         """Tensors whose ``grad`` each call computes, with where it stands."""
         self.outside = bool(captured.kept or self.gradients or captured.effects)
@@ -113,9 +116,12 @@ class Specialization:
         self.runs.count[0] += 1
         for place in captured.written_arguments:
             tensors[place]._storage.root.writes += 1  # type: ignore[union-attr]
-        for target, gradient in self.cleared:
-            tensor = tensors[target] if isinstance(target, int) else target
-            tensor._set_grad(gradient)
+        if self.cleared and CHANGES[1] != self.cleared_at:
+            for target, gradient in self.cleared:
+                tensor = tensors[target] if isinstance(target, int) else target
+                tensor._set_grad(gradient)
+            if not self.clears_arguments:
+                self.cleared_at = CHANGES[1]
         return self.finish(tensors, arrays)
 
     def finish(self, tensors: Sequence[Tensor], arrays: list[Any]) -> Any:

@@ -10,7 +10,7 @@ from graphc.compiler import Program, load_backend
 from graphc.device_memory import backend_of, on_host
 from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Node
-from graphc.pieces import Piece, devices_of, split_devices
+from graphc.pieces import Piece, Split, devices_of, split_devices
 
 
 def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram:
@@ -20,7 +20,11 @@ def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram:
         return Program(graph, backend)
     if len(devices) == 1:
         return Program(graph, backend_of(*devices))
-    return SplitProgram(graph, backend)
+    split = split_devices(graph)
+    alone = split.alone(graph)
+    if alone is not None:
+        return Program(alone, backend_of(split.pieces[0].device))
+    return SplitProgram(graph, backend, split)
 
 
 class _Part:
@@ -47,10 +51,10 @@ class _Part:
 class SplitProgram:
     """A graph compiled piece by piece; what `Program` offers."""
 
-    def __init__(self, graph: Graph, backend: Backend) -> None:
+    def __init__(self, graph: Graph, backend: Backend, split: Split | None = None) -> None:
         self.recorded = self.graph = graph
         self.backend = backend
-        self.split = split_devices(graph)
+        self.split = split or split_devices(graph)
         on_cpu = load_backend() if hasattr(backend, "accelerator") else backend
         self.parts = [_Part(piece, graph, on_cpu) for piece in self.split.pieces]
         self.sources = self._joined()

@@ -49,6 +49,11 @@ class BoundStep:
         self.held: dict[int, bytes] = {}
         """What the small arrays of the CPU among the state held when they were copied last."""
 
+    @property
+    def launches(self) -> int:
+        """How many kernels and copies a run is, which are given to the device as one."""
+        return len(self.calls)
+
     # -- where everything lies ---------------------------------------------------------------------
 
     def _lay_out(self) -> None:
@@ -58,6 +63,8 @@ class BoundStep:
         self.size = padded(facts.arena_bytes)
         self.copied = [i for i, x in enumerate(self.state) if not self._is_looked_into(x)]
         """State that lies elsewhere and is copied at each run."""
+        self.given_back = [i for i in facts.written if i in set(self.copied)]
+        """What of it a run writes to."""
         for i in self.copied:
             self._reserve(("state", i), facts.state[i].nbytes)
         for i, x in enumerate(facts.inputs):
@@ -133,10 +140,9 @@ class BoundStep:
             self._launch()
             for i in facts.written_inputs:
                 self._give_back(("input", i), inputs[i])
-            for i in facts.written:
-                if i in self.copied:
-                    self._give_back(("state", i), self.state[i])
-                    self.held.pop(i, None)
+            for i in self.given_back:
+                self._give_back(("state", i), self.state[i])
+                self.held.pop(i, None)
             results = self._results()
             if facts.errors:
                 self._leave_check()

@@ -88,6 +88,7 @@ def test_what_runs_on_one_device_is_one_program() -> None:
     assert devices_of(graph) == {"cpu", "cuda:0"}
     (piece,) = split_devices(graph).pieces
     assert piece.device == "cuda:0"
+    assert type(program_of(graph, find("numpy"))) is Program
     y = make_input("y", TYPE)
     assert type(program_of(Graph((y,), (y + y,)), find("numpy"))) is Program
     moved = Graph((y,), (ToDevice("cuda:0")(y) * 2.0,))

@@ -85,7 +85,8 @@ class Watched(Emission):
             renamed = text.replace(PLACEHOLDER, name)
             self.templates.update({x: template for x in functions if f" {x}(" in renamed})
         for x in functions - self.templates.keys():  # of a part of a template
-            self.templates[x] = self.parts[-1]
+            suffix = "}}" + x.removeprefix(name) + "("
+            self.templates[x] = next(y for y in self.parts if suffix in source_of(y))
         self.rendered.clear()
         return name, named
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,21 @@ from graphc.tensor import Tensor, from_storage
 
 torch = pytest.importorskip("torch", reason="the peers extra compares with PyTorch")
 
-torch.backends.mkldnn.set_flags(False)
-"""What PyTorch's own kernels compute is compared with: oneDNN's gelu, taken on some processors, is
-off by 1e-4 and knows no infinity."""
-
 Array = np.ndarray[Any, Any]
 TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}
+
+
+@contextmanager
+def own_kernels() -> Iterator[None]:
+    """Within ``with``, PyTorch computes by its own kernels.
+
+    oneDNN's gelu, which it takes on some processors, is off by 1e-4 and knows no infinity.
+    """
+    before = torch.backends.mkldnn.set_flags(False)[0]
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(before)
 
 
 def normal(*shape: int, dtype: str = "float64", seed: int = 0) -> Array:

@@ -13,7 +13,7 @@ from graphc.ops.function import FUNCTIONS
 from tests.functions.calls import Call, Operand
 from tests.functions.runs import attempt, check_gradients, check_same, check_written, made
 from tests.functions.table import FUNCTIONAL, TABLE
-from tests.torch_peer import torch
+from tests.torch_peer import own_kernels, torch
 
 Forms = tuple[Callable[..., Any], Callable[..., Any]]
 
@@ -72,7 +72,8 @@ def test_function(name: str, call: Call) -> None:
 
 @pytest.mark.parametrize(("name", "call"), cases(FUNCTIONAL))
 def test_functional(name: str, call: Call) -> None:
-    check(call, getattr(graphc.nn.functional, name), getattr(torch.nn.functional, name))
+    with own_kernels():
+        check(call, getattr(graphc.nn.functional, name), getattr(torch.nn.functional, name))
 
 
 @pytest.mark.parametrize(("name", "call"), cases(IN_PLACE, "_"))

@@ -76,5 +76,5 @@ METHODS: dict[str, Any] = {
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,
 }
-PROPERTIES: dict[str, Any] = {"__cuda_array_interface__": property(cuda_array_interface)}
 """What tensors offer."""
+PROPERTIES: dict[str, Any] = {"__cuda_array_interface__": property(cuda_array_interface)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.device_memory import address_of, device_of
-from graphc.ir.types import Shape
+from graphc.ir.types import Shape, contiguous
 from graphc.recording import root_of
 from graphc.storage import Array
 
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
 STRICT_VIEWS = frozenset({"view", "view_as"})
 """Functions that raise where the result cannot share memory with the operand."""
-
-
-def contiguous(shape: Shape) -> Shape:
-    """The strides of a C-contiguous tensor, in elements."""
-    strides, step = [], 1
-    for extent in reversed(shape):
-        strides.append(step)
-        step *= max(extent, 1)
-    return tuple(reversed(strides))
 
 
 def _reshaped(array: Array, op: Any) -> Array:

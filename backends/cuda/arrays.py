@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from graphc.ir.types import Shape, contiguous
+
 if TYPE_CHECKING:
     from graphc.backends.cuda.driver import Device
-
-Shape = tuple[int, ...]
 
 
 class Flags(NamedTuple):
@@ -27,7 +27,7 @@ class Layout:
     def __init__(self, shape: Shape, dtype: np.dtype[Any], strides: Shape | None = None) -> None:
         self.shape, self.dtype, self.itemsize = shape, dtype, dtype.itemsize
         self.nbytes = prod(shape) * dtype.itemsize
-        dense = contiguous(shape, dtype.itemsize)
+        dense = tuple(dtype.itemsize * n for n in contiguous(shape))
         self.strides = dense if strides is None else strides
         pairs = zip(shape, self.strides, dense, strict=True)
         self.flags = Flags(0 in shape or all(n == 1 or a == b for n, a, b in pairs))
@@ -128,12 +128,3 @@ class DeviceArray:
             "stream": self.on.stream.handle,
             "version": 3,
         }
-
-
-def contiguous(shape: Shape, itemsize: int) -> Shape:
-    """The strides, in bytes, of an array in order and without gaps."""
-    strides, step = [], itemsize
-    for extent in reversed(shape):
-        strides.append(step)
-        step *= max(extent, 1)
-    return tuple(reversed(strides))

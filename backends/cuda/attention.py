@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from math import e, inf, log, log2, prod
 from typing import Any
 
+from graphc.backends.c_language.attention import is_attended
 from graphc.backends.c_language.statements import terms
 from graphc.backends.c_language.types import is_low, load, number, stored
 from graphc.backends.cuda.attention_forms import (
@@ -46,23 +47,10 @@ from graphc.ops.composite import Composite
 
 def claims(node: Node) -> bool:
     """Whether there is a kernel for a use of attention or of its gradient."""
-    op = node.op
-    assert isinstance(op, Composite)
-    query, key, value, *others = node.inputs
-    if op.key not in ATTENTION or op.present[4] or not all(x.type.size for x in node.inputs):
+    if not is_attended(node):
         return False
-    lead = query.shape[:-2]
-    if not lead == key.shape[:-2] == value.shape[:-2]:
-        return False
-    if not has_room(max(query.shape[-1], value.shape[-1]), query.dtype):
-        return False
-    if not op.present[3]:
-        return True
-    scores = (*lead, query.shape[-2], key.shape[-2])
-    shape = others[0].shape
-    return len(shape) <= len(scores) and all(
-        n in (1, full) for n, full in zip(reversed(shape), reversed(scores), strict=False)
-    )
+    query, _, value, *_ = node.inputs
+    return has_room(max(query.shape[-1], value.shape[-1]), query.dtype)
 
 
 class Attending:

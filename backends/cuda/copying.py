@@ -32,7 +32,7 @@ def copy(device: Device, x: DeviceArray, y: DeviceArray) -> None:
             copy(device, *(_part(a, i) for a in (x, y)))
         return
     bits = 8 * x.itemsize
-    function = device.copiers()[f"strided_copy_{bits}"]
+    function = device.copiers[f"strided_copy_{bits}"]
     layout = np.ones((3, RANK), np.int64)
     for row, numbers in zip(layout, (shape, *strides), strict=True):
         row[: len(numbers)] = numbers

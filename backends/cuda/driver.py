@@ -192,13 +192,10 @@ class Device:
                 self._held.pop(self._ended.popleft())
 
     @cached_property
-    def _copiers(self) -> dict[str, Any]:
-        names = [f"strided_copy_{bits}" for bits, _ in copying.TYPES]
-        return self.functions(self, copying.source(), names)
-
     def copiers(self) -> dict[str, Any]:
         """The kernels that copy between layouts."""
-        return self._copiers
+        names = [f"strided_copy_{bits}" for bits, _ in copying.TYPES]
+        return self.functions(self, copying.source(), names)
 
     def properties(self) -> Properties:
         """What the device is."""

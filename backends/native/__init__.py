@@ -43,9 +43,9 @@ class NativeBackend:
 
     def claims(self, node: Node) -> bool:
         """Whether there is a kernel for a use of a composite."""
-        from graphc.backends.native.attention import claims
+        from graphc.backends.c_language.attention import is_attended
 
-        return claims(node)
+        return is_attended(node)
 
     def recalled(self, graph: Graph, write: Callable[[], Sources]) -> Sources:
         """What ``write`` gives for a recorded graph, or what an earlier process had for it."""

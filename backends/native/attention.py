@@ -24,31 +24,11 @@ from graphc.backends.native.made import Made, Maker, Setting, Stage
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
 from graphc.lowering.views import Order
-from graphc.ops.composite import Composite
 
 CHUNK = 96
 """Keys whose values stay in the first cache while they are weighed."""
 MOST = 2048
 """Keys whose scores are in memory at once, transposed, with a block of queries."""
-
-
-def claims(node: Node) -> bool:
-    """Whether there is a kernel for a use of attention or of its gradient."""
-    op = node.op
-    assert isinstance(op, Composite)
-    query, key, value, *others = node.inputs
-    if op.key not in ATTENTION or op.present[4] or not all(x.type.size for x in node.inputs):
-        return False
-    lead = query.shape[:-2]
-    if not lead == key.shape[:-2] == value.shape[:-2]:
-        return False
-    if not op.present[3]:
-        return True
-    scores = (*lead, query.shape[-2], key.shape[-2])
-    shape = others[0].shape
-    return len(shape) <= len(scores) and all(
-        n in (1, whole) for n, whole in zip(reversed(shape), reversed(scores), strict=False)
-    )
 
 
 def preferred(node: Node) -> list[Order | None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.autograd.grad_mode import no_grad
 from graphc.cuda import is_available
+from graphc.device import usable
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import float16, float32, int32
 from graphc.memory import full
@@ -50,7 +51,7 @@ class GradScaler:
             raise GraphcValueError("The backoff factor must be < 1.0.")
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
-        place = "cpu" if device == "cpu" else f"{device}:0"
+        place = usable(device)
         self._scale = full((), init_scale, float32, place)
         self._growth_tracker = full((), 0, int32, place)
         self._stages: dict[int, int] = {}

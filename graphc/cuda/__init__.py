@@ -9,6 +9,7 @@ from typing import Any
 from graphc.device import PLACES, Device, usable
 from graphc.device import device as device_of
 from graphc.device_memory import accelerator
+from graphc.errors import GraphcValueError
 from graphc.random import get_rng_state as _get_rng_state
 from graphc.random import initial_seed, manual_seed, seed
 from graphc.random import set_rng_state as _set_rng_state
@@ -122,8 +123,6 @@ def _number(given: Any) -> int:
     name = usable("cuda" if given is None else given)
     index = device_of(name).index
     if index is None:
-        from graphc.errors import GraphcValueError
-
         raise GraphcValueError(f"Expected a cuda device, but got: {given}")
     return index
 
@@ -239,14 +238,10 @@ class Event:
     def elapsed_time(self, end_event: Event) -> float:
         """Milliseconds from this event to a later one. Raises unless both are timed and reached."""
         if not (self._timed and end_event._timed):
-            from graphc.errors import GraphcValueError
-
             raise GraphcValueError(
                 "Both events must be created with argument 'enable_timing=True'."
             )
         if self._event is None or end_event._event is None:
-            from graphc.errors import GraphcValueError
-
             raise GraphcValueError("Both events must be recorded before calculating elapsed time.")
         return float(self._device.between(self._event, end_event._event))
 

@@ -10,6 +10,15 @@ from graphc.ir.dtype import DType
 Shape = tuple[int, ...]
 
 
+def contiguous(shape: Shape) -> Shape:
+    """The strides of a C-contiguous tensor, in elements."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(strides))
+
+
 class TensorType:
     """The shape and the element type of a tensor.
 

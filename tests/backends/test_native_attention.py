@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.backends.native.attention import ATTENTION, claims, preferred
+from graphc.backends.c_language.attention import is_attended
+from graphc.backends.native.attention import ATTENTION, preferred
 from graphc.backends.native.targets import TARGETS, host
 from graphc.functions.attention import attention, attention_grad
 from graphc.ir.dtype import DType, dtype_named, dtype_of_numpy
@@ -34,7 +35,7 @@ def test_samples(name: str, dtype: str, target: str, tmp_path: Path) -> None:
     row, uses = table()[name], []
     for i, sample in enumerate(samples_of(name, dtype)):
         node = use(sample, i).results[0].inputs[0]
-        if claims(node):
+        if is_attended(node):
             uses.append((sample, use_of(ATTENTION[name], node, *map(viewed, sample.operands))))
     assert len(uses) > 10
     assert run_all([each for _, each in uses], tmp_path, TARGETS[target]) == [""] * len(uses)
@@ -199,7 +200,7 @@ def made(case: Case) -> tuple[list[Use], list[Array]]:
 
 def laid(case: Case, name: str, node: Node, operands: list[Array]) -> Use:
     """A kernel whose results lie as it prefers."""
-    assert claims(node)
+    assert is_attended(node)
     results = []
     for type_, order in zip(node.types, preferred(node), strict=True):
         axes = order if order is not None else tuple(range(type_.rank))
@@ -294,7 +295,7 @@ def claimed(
     scores = (*shapes[0][:-1], shapes[1][-2])
     drawn = given(np.empty(scores, np.float32), "noise") if noise else None
     options = {**PLAIN, "dropout": 0.5 if noise else 0.0}
-    return claims(several(attention(*nodes, masking, drawn, **options))[0].inputs[0])
+    return is_attended(several(attention(*nodes, masking, drawn, **options))[0].inputs[0])
 
 
 def test_what_is_claimed() -> None:

@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.compiler import Program
-from graphc.ir.dtype import dtype_of_numpy
-from graphc.ir.graph import Graph
-from graphc.ir.node import Item, Op, make_input
-from graphc.ir.types import TensorType
-from tests.cuda.emulated import EmulatedBackend
+from graphc.ir.node import Op
+from tests.cuda.emulated import EmulatedBackend, run_ops
 
 PLAIN = EmulatedBackend()
 OTHERS = (EmulatedBackend(order=1), EmulatedBackend(order=5), EmulatedBackend(check=True))
@@ -20,15 +16,8 @@ OTHERS = (EmulatedBackend(order=1), EmulatedBackend(order=5), EmulatedBackend(ch
 
 def run(backend: EmulatedBackend, op: Op, *arrays: Any) -> list[Any]:
     """The results of an op."""
-    inputs = []
-    for i, x in enumerate(arrays):
-        dtype = dtype_of_numpy(x.dtype)
-        assert dtype is not None
-        inputs.append(make_input(f"x{i}", TensorType(x.shape, dtype)))
-    node = op(*inputs)
-    count = len(node.types)
-    results = tuple(Item(i)(node) for i in range(count)) if count > 1 else (node,)
-    return list(Program(Graph(tuple(inputs), results), backend).executable.bind([])(*arrays))
+    (found,) = run_ops((op, arrays), order=backend.order, check=backend.check)
+    return list(found)
 
 
 def same_in_all(op: Op, *arrays: Any) -> list[Any]:

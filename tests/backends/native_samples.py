@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.backends.c_language.attention import is_attended
 from graphc.backends.native.heavy import TABLES
 from graphc.backends.native.library import prelude
 from graphc.backends.native.made import Made, Maker, Setting
@@ -19,6 +20,7 @@ from graphc.backends.native.targets import Target, host
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.node import Node, make_input
 from graphc.ir.types import TensorType
+from graphc.ops.composite import Composite
 from graphc.testing.operands import Operand
 from graphc.testing.programs import check, expected, use
 from graphc.testing.table import Sample, samples_of, table
@@ -174,12 +176,15 @@ def check_samples(
 
 
 def claimed_uses(module: str, dtype: str) -> list[tuple[str, Sample, Use]]:
-    """The samples of a module's makers, but those that it leaves to other kernels."""
+    """The samples of a module's makers, but the composites that the backend leaves to others."""
     code = import_module(f"graphc.backends.native.{module}")
     makers: dict[str, Maker] = getattr(code, module.upper())
     known = {name: maker for name, maker in makers.items() if name in table()}
-    claims = getattr(code, "claims", lambda node: True)
-    return [found for found in sample_uses(known, dtype) if claims(found[2].node)]
+    return [
+        (name, sample, each)
+        for name, sample, each in sample_uses(known, dtype)
+        if not isinstance(each.node.op, Composite) or is_attended(each.node)
+    ]
 
 
 def samples_by_module(dtypes: Sequence[str]) -> list[tuple[str, str]]:

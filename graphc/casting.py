@@ -88,15 +88,13 @@ class Casting(threading.local):
 
     enabled: dict[str, bool] = field(default_factory=lambda: {"cpu": False, "cuda": False})
     dtype: dict[str, DType] = field(default_factory=lambda: {"cpu": bfloat16, "cuda": float16})
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What the meaning of a function depends on."""
-        return tuple((kind, self.dtype[kind]) for kind, on in self.enabled.items() if on)
+    key: tuple[tuple[str, DType], ...] = ()
+    """What the meaning of a function depends on."""
 
     def refresh(self) -> None:
         """Let calls of functions be looked at, or no longer."""
         bump_epoch()
+        self.key = tuple((kind, self.dtype[kind]) for kind, on in self.enabled.items() if on)
         ACTIVE.cast = cast if any(self.enabled.values()) else None
 
 

@@ -60,7 +60,8 @@ class Memory:
                 self.settle()
             size, address = self._found(rounded(nbytes)) or self._fresh(nbytes, what)
             self.allocated += nbytes
-            self.peak = max(self.peak, self.allocated)
+            if self.allocated > self.peak:
+                self.peak = self.allocated
             return Block(self, address, size, nbytes)
 
     def settle(self) -> None:
@@ -121,4 +122,4 @@ class Memory:
 def rounded(nbytes: int) -> int:
     """The size of the block for so many bytes."""
     step = SMALL if nbytes <= LARGE else LARGE
-    return max(1, -(-nbytes // step)) * step
+    return -(-nbytes // step) * step or step

@@ -46,6 +46,8 @@ class BoundStep:
             self.block = self.device.memory.take(size, what)
             self._fill_constants()
             self.calls = [self._packed(x) for x in self.interface.steps]
+        self.inputs = [self._at("input", i) for i in range(len(self.interface.inputs))]
+        self._look = partial(_look, weakref.ref(self))
         self.held: dict[int, bytes] = {}
         """What the small arrays of the CPU among the state held when they were copied last."""
 
@@ -77,7 +79,8 @@ class BoundStep:
         self.small = sum(padded(facts.outputs[i].nbytes) for i in small)
         """Bytes of the outputs that are copied together, which lie first."""
         self.outputs = [
-            (self.places["output", i], layout_of(x)) for i, x in enumerate(facts.outputs)
+            (self.places["output", i] - self.first, layout_of(x))
+            for i, x in enumerate(facts.outputs)
         ]
         self.untouched = untouched(facts)
         self.constants = [np.full(4, value, dtype.numpy) for dtype, value in facts.constants]
@@ -133,8 +136,17 @@ class BoundStep:
         if len(inputs) != len(facts.inputs):
             raise TypeError(f"the program takes {len(facts.inputs)} arrays, not {len(inputs)}")
         with self.lock, self.device:
+            copy, stream = self.device.driver.memcpy_dtod_async, self.device.stream
             for i, array in enumerate(inputs):
-                self._take(("input", i), array)
+                if (
+                    array.__class__ is DeviceArray
+                    and array.on is self.device
+                    and array.layout.flags.c_contiguous
+                    and array.layout.nbytes
+                ):
+                    copy(self.inputs[i], array.address, array.layout.nbytes, stream)
+                else:
+                    self._take(("input", i), array)
             for i in self.copied:
                 self._take_state(i)
             self._launch()
@@ -144,8 +156,8 @@ class BoundStep:
                 self._give_back(("state", i), self.state[i])
                 self.held.pop(i, None)
             results = self._results()
-            if facts.errors:
-                self._leave_check()
+            if facts.errors:  # looked at when somebody waits for the device
+                self.device.checks[id(self)] = self._look
         if self.executable.stays:
             return results
         return [x.numpy() for x in results] or self._waited()
@@ -219,16 +231,16 @@ class BoundStep:
 
     def _results(self) -> list[Any]:
         """The outputs in memory of their own: the small ones in one block."""
-        device, begin = self.device, self.block.address
+        device, begin = self.device, self.block.address + self.first
         take, copy = device.memory.take, device.driver.memcpy_dtod_async
         together = None
         if self.small:
             together = take(self.small, "the outputs of a program")
-            copy(together.address, begin + self.first, self.small, device.stream)
+            copy(together.address, begin, self.small, device.stream)
         results = []
         for place, layout in self.outputs:
-            if layout.nbytes < OWN and together is not None:
-                address = together.address + place - self.first
+            if together is not None and layout.nbytes < OWN:
+                address = together.address + place
                 results.append(DeviceArray(device, together, address, layout))
                 continue
             block = take(layout.nbytes, "an output of a program")
@@ -238,10 +250,6 @@ class BoundStep:
         return results
 
     # -- checks ------------------------------------------------------------------------------------
-
-    def _leave_check(self) -> None:
-        """Have what the checks found be looked at when somebody waits for the device."""
-        self.device.checks[id(self)] = partial(_look, weakref.ref(self))
 
     def look(self) -> None:
         """Raise the error of the first check that failed, if one did."""

@@ -90,8 +90,9 @@ class Block(nn.Module):
         return nn.functional.relu(y + self.skip(x))
 
 
-def resnet18(width: int = 16) -> Any:
-    """ResNet-18 with fewer channels (He et al., 2015)."""
+def resnet18() -> Any:
+    """ResNet-18 (He et al., 2015)."""
+    width = 64
     stem = nn.Conv2d(3, width, 7, 2, 3, bias=False)
     layers: list[Any] = [stem, nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
     inputs = width
@@ -106,7 +107,7 @@ def test_resnet18() -> None:
     def losses(place: str) -> list[float]:
         graphc.manual_seed(0)
         model = resnet18().to(place)
-        optimizer = graphc.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+        optimizer = graphc.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
 
         @graphc.compile
         def step(x: Any, y: Any) -> Any:
@@ -116,13 +117,13 @@ def test_resnet18() -> None:
             optimizer.step()
             return loss
 
+        # The last batch norms see 16 numbers a channel: of fewer, float32's rounding is amplified.
         rng = np.random.default_rng(0)
-        x = graphc.tensor(rng.standard_normal((4, 3, 32, 32)).astype("f4"), device=place)
+        x = graphc.tensor(rng.standard_normal((4, 3, 64, 64)).astype("f4"), device=place)
         y = graphc.tensor(rng.integers(0, 10, 4), device=place)
-        return [step(x, y).item() for _ in range(2)]
+        return [step(x, y).item() for _ in range(3)]
 
-    # The third step's loss amplifies rounding: there numpy, native and float64 differ by 1e-3 too.
-    np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-4)
+    np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-5)
 
 
 def test_the_tour(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,10 @@ Step = Callable[..., list[Any]]
 """Takes the arrays of the graph's inputs, in order; returns those of its outputs."""
 
 
+Statements = Sequence[tuple[tuple[str, ...], str]]
+"""Of each statement of a step the functions that it runs, and what they compute."""
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One function of the generated source."""
@@ -52,13 +56,27 @@ class Executable(Protocol):
         """The step over these arrays of the graph's state, which it updates in place."""
 
 
+TimedStep = Callable[..., tuple[list[Any], Sequence[int]]]
+"""Takes what a step takes; returns what it returns, and the nanoseconds of each statement."""
+
+
+class Timed(Protocol):
+    """A program that tells how long its kernels take."""
+
+    statements: Statements
+
+    def bind(self, state: Sequence[Any]) -> TimedStep:
+        """The step over these arrays."""
+
+
 class Backend(Protocol):
     """A target: what `graphc.backends.<name>` offers as ``BACKEND``.
 
     One whose texts take long to write may keep them: by a method ``recalled(graph, write)`` that
     gives what ``write()`` gives for the graph as it was recorded, before any pass. One that
     compiles for a device gives what is loaded there by a method ``image(sources)``, and by
-    ``files(sources)`` what more a dump is to have: the bytes of files, by their names.
+    ``files(sources)`` what more a dump is to have: the bytes of files, by their names. One that can
+    tell how long kernels take gives, for a program, what does so by a method ``timed(program)``.
     """
 
     name: str
@@ -71,6 +89,13 @@ class Backend(Protocol):
 
     def build(self, sources: Sources) -> Executable:
         """Compile and load; the only stage that needs a compiler or a device."""
+
+
+def statements(sources: Sources) -> Statements:
+    """The statements of a step that notes the time after each."""
+    found = sources.facts["statements"]
+    assert isinstance(found, tuple)
+    return found
 
 
 FAILURES: dict[type[Exception], type[GraphcError]] = {

@@ -19,6 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.nn.modules.hooks import HOOK_TABLES, call_with_hooks
 from graphc.nn.modules.module import Module
 from graphc.places import of_function
+from graphc.profile import Profile, profile
 from graphc.recording import ARENA_LIMIT, session
 from graphc.running import close
 from graphc.shortcut import MISSED
@@ -32,8 +33,8 @@ Seen = tuple[int, int]
 """The numbers of the last changes, of anything and of a gradient."""
 PROGRAM = frozenset(
     {
-        *("compilations", "cubin", "dump", "graph", "kernels", "last", "source"),
-        *("specializations", "specialize"),
+        *("compilations", "cubin", "dump", "graph", "kernels", "last", "profile"),
+        *("source", "specializations", "specialize"),
     }
 )
 """What a compiled module tells of its programs."""
@@ -241,6 +242,21 @@ class Compiled:
         if image is None:
             raise GraphcRuntimeError(f"programs of the backend '{self.backend.name}' are no cubins")
         return image(self.last.program.sources)
+
+    def profile(self, *args: Any, repeats: int = 20, **kwargs: Any) -> Profile:
+        """How long each kernel takes for arguments like these: the median of ``repeats`` runs.
+
+        The runs are over copies of everything, so nothing changes. On the CPU kernels that run at
+        once are timed together; on a CUDA device each launch is, by the device's clock.
+
+        Raises:
+            GraphcRuntimeError: the backend cannot time kernels, or several devices are used.
+        """
+        if repeats < 1:
+            raise GraphcValueError(f"profile(repeats={repeats}): there must be at least one")
+        args, kwargs = _normal(args, kwargs)
+        self._use(self._specialize(args, kwargs))
+        return profile(self.last, signature(args, kwargs)[0], repeats)
 
     def dump(self, folder: str | Path) -> Path:
         """Write each stage's text, each kernel and a drawing of the graph into ``folder``."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 
-from graphc.backend import Backend, Executable, Sources, claims, explained
+from graphc.backend import Backend, Executable, Sources, Timed, claims, explained
+from graphc.errors import GraphcRuntimeError
 from graphc.ir.graph import Graph
 from graphc.passes import PASSES, Pass, run
 from graphc.passes.open_composites import open_composites
@@ -46,6 +47,18 @@ class Program:
 
     def _write(self) -> Sources:
         return self.backend.emit(self.graph)
+
+    @property
+    def label(self) -> str:
+        """The backend."""
+        return self.backend.name
+
+    def timed(self) -> Timed:
+        """The program, telling how long its kernels take. Raises where the backend cannot."""
+        make: Callable[[Program], Timed] | None = getattr(self.backend, "timed", None)
+        if make is None:
+            raise GraphcRuntimeError(f"profile: backend '{self.backend.name}' cannot time kernels")
+        return make(self)
 
     def failure(self, error: Exception) -> Exception:
         """The error of a step, with the line of the user's program that it comes from."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from graphc.backend import Backend, Sources
+from graphc.backend import Backend, Sources, Statements, Step, Timed, TimedStep
 from graphc.compiler import Program, load_backend
 from graphc.device_memory import backend_of, on_host
 from graphc.ir.graph import Graph
@@ -85,17 +85,36 @@ class SplitProgram:
 
     def bind(self, state: Sequence[Any]) -> SplitStep:
         """The step over these arrays of the graph's state, which it updates in place."""
-        return SplitStep(self, state)
+        return SplitStep(self, state, [part.program.executable.bind for part in self.parts])
+
+    @property
+    def label(self) -> str:
+        """The backends."""
+        return ", ".join(dict.fromkeys(part.program.label for part in self.parts))
+
+    def wait(self) -> None:
+        """Wait until all that was begun is done."""
+        for part in self.parts:
+            getattr(part.program.executable, "wait", lambda: None)()
+
+    def timed(self) -> Timed:
+        """The program, telling how long its kernels take."""
+        return SplitTimed(self)
 
 
 class SplitStep:
-    """The pieces' steps over the arrays of the state."""
+    """The pieces' steps over the arrays of the state, each bound by its own function."""
 
-    def __init__(self, program: SplitProgram, state: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        program: SplitProgram,
+        state: Sequence[Any],
+        binders: Sequence[Callable[[Sequence[Any]], Step]],
+    ) -> None:
         self.program, self.state = program, state
         self.steps = [
-            (part, part.program.executable.bind([state[i] for i in part.state]))
-            for part in program.parts
+            (part, bind([state[i] for i in part.state]))
+            for part, bind in zip(program.parts, binders, strict=True)
         ]
 
     def __call__(self, *inputs: Any) -> list[Any]:
@@ -114,3 +133,37 @@ class SplitStep:
             place, numbers = arrays[target], kept.get(value, arrays[value])
             place[...] = on_host(numbers) if target.device == "cpu" else numbers
         return [kept[x] if x in kept else arrays[x] for x in graph.outputs]
+
+
+class SplitTimed:
+    """The pieces, each telling how long its kernels take."""
+
+    def __init__(self, program: SplitProgram) -> None:
+        self.program = program
+        self.parts = [part.program.timed() for part in program.parts]
+        self.statements: Statements = [x for part in self.parts for x in part.statements]
+
+    def bind(self, state: Sequence[Any]) -> TimedStep:
+        """The step over these arrays."""
+        times: list[int] = []
+
+        def bound(part: Timed) -> Callable[[Sequence[Any]], Step]:
+            def bind(arrays: Sequence[Any]) -> Step:
+                run = part.bind(arrays)
+
+                def step(*inputs: Any) -> list[Any]:
+                    results, found = run(*inputs)
+                    times.extend(found)
+                    return results
+
+                return step
+
+            return bind
+
+        step = SplitStep(self.program, state, [bound(part) for part in self.parts])
+
+        def run(*inputs: Any) -> tuple[list[Any], list[int]]:
+            times.clear()
+            return step(*inputs), list(times)
+
+        return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from graphc.backend import Backend, Executable, Sources
 from graphc.device_memory import Accelerator
@@ -10,6 +11,10 @@ from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.precision import MatmulSettings
+
+if TYPE_CHECKING:
+    from graphc.backend import Timed
+    from graphc.compiler import Program
 
 ARCH = re.compile(r"sm_\d+[af]?")
 
@@ -60,6 +65,16 @@ class CudaBackend:
         from graphc.backends.cuda.executable import CudaExecutable
 
         return CudaExecutable(sources, self.index)
+
+    def timed(self, program: Program) -> Timed:
+        """The program with its launches given, and timed, one by one."""
+        from graphc.backends.cuda.executable import CudaExecutable
+        from graphc.backends.cuda.timing import Timed
+
+        executable = program.executable
+        if not isinstance(executable, CudaExecutable):
+            raise GraphcRuntimeError(f"{self.name}: kernels are timed on the device in use only")
+        return Timed(executable)
 
     def image(self, sources: Sources) -> bytes:
         """The cubin of a program. Raises where there is no compiler."""

@@ -53,6 +53,8 @@ class Call:
 
     launch: Launch
     arguments: tuple[Address, ...]
+    origin: str
+    """The function and the line of the user's program that it is for."""
 
 
 @dataclass(frozen=True)
@@ -208,14 +210,14 @@ class Emission:
         if made.errors:
             arguments.append(Address("failed", 0, 16 * len(self.errors), "failed"))
             self.errors += [(error, message, name) for error, message in made.errors]
-        self._launch(made, arguments)
+        self._launch(made, arguments, str(kernel.origin))
 
-    def _launch(self, made: Made, arguments: Sequence[Address]) -> None:
+    def _launch(self, made: Made, arguments: Sequence[Address], origin: str) -> None:
         for launch in made.launches:
             chosen = arguments
             if launch.arguments is not None:
                 chosen = [arguments[i] for i in launch.arguments]
-            self.steps.append(Call(launch, tuple(chosen)))
+            self.steps.append(Call(launch, tuple(chosen), origin))
 
     def _operand(self, node: Node) -> Address:
         """Where the first element of an operand lies; numbers and ranges lie nowhere."""
@@ -255,7 +257,7 @@ class Emission:
         result = Operand(source.shape, dense(source.shape), source.dtype)
         setting = Setting(copy, (source,), (result,), (self.memory.views[node].offset,))
         _, made = self._named(groups(PLACEHOLDER, setting, [None]), "copy", "")
-        self._launch(made, [begin, target])
+        self._launch(made, [begin, target], "")
 
     def _copy_out(self) -> None:
         """Copy what is returned and was not computed where it is returned."""
@@ -295,7 +297,8 @@ def described(step: Call | Copy) -> str:
         return f"{step.target.name} = {step.source.name}"
     grid, block = (" x ".join(map(str, _short(x))) for x in (step.launch.grid, step.launch.block))
     names = ", ".join(x.name for x in step.arguments)
-    return f"{step.launch.function}<<<{grid}, {block}>>>({names})"
+    origin = f": {step.origin.replace('*/', '* /')}" if step.origin else ""
+    return f"{step.launch.function}<<<{grid}, {block}>>>({names}){origin}"
 
 
 def _short(extents: tuple[int, int, int]) -> tuple[int, ...]:

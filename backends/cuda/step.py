@@ -32,8 +32,12 @@ Place = tuple[str, int]
 class BoundStep:
     """The step over the arrays of the state."""
 
-    def __init__(self, executable: CudaExecutable, state: Sequence[Any]) -> None:
+    def __init__(
+        self, executable: CudaExecutable, state: Sequence[Any], marks: Sequence[Any] = ()
+    ) -> None:
         self.executable, self.state = executable, list(state)
+        self.marks = marks
+        """Events that are recorded before the first launch and after each; all are given singly."""
         self.interface, self.device = executable.interface, executable.device
         self.lock = threading.Lock()
         self.graph: Graph | None = None
@@ -208,7 +212,7 @@ class BoundStep:
         if self.graph is not None:
             self.graph.launch()
             return
-        if self.runs and self.calls:
+        if self.runs and self.calls and not self.marks:
             with Graph(self.device.stream) as graph:
                 self._issue()
             graph.launch()
@@ -219,15 +223,21 @@ class BoundStep:
 
     def _issue(self) -> None:
         driver, stream = self.device.driver, self.device.stream
-        for each in self.calls:
+        self._mark(0)
+        for number, each in enumerate(self.calls, start=1):
             if len(each) == 3:
                 driver.memcpy_dtod_async(*each, stream)
             else:
                 function, grid, block, arguments, shared = each
                 if prod(grid):
                     function._launch_kernel(grid, block, arguments, shared, stream)
+            self._mark(number)
         if self.interface.errors:
             driver.memcpy_dtoh_async(self.found, self._at("failed", 0), stream)
+
+    def _mark(self, number: int) -> None:
+        if self.marks:
+            self.marks[number].record(self.device.stream)
 
     def _results(self) -> list[Any]:
         """The outputs in memory of their own: the small ones in one block."""

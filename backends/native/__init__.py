@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from graphc.backend import Backend, Executable, Sources
 from graphc.backends.native.targets import TARGETS, Target, host
@@ -11,6 +12,10 @@ from graphc.errors import GraphcValueError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.threads import Threads
+
+if TYPE_CHECKING:
+    from graphc.backend import Timed
+    from graphc.compiler import Program
 
 COMPOSITES = frozenset({"attention", "attention_grad"})
 """The composites that there are kernels for."""
@@ -62,8 +67,17 @@ class NativeBackend:
             prepares=self.prepares,
         )
 
+    def timed(self, program: Program) -> Timed:
+        """The program with the time noted after each statement of the step."""
+        from graphc.backends.native.timing import Timed
+
+        return Timed(self._emitted(program.graph, is_timed=True))
+
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""
+        return self._emitted(graph)
+
+    def _emitted(self, graph: Graph, *, is_timed: bool = False) -> Sources:
         from graphc.backends.native.emit import emit
 
         tuner = None
@@ -71,7 +85,8 @@ class NativeBackend:
             from graphc.backends.native.tuning import Tuner
 
             tuner = Tuner(self.target, Threads.count)
-        return emit(graph, Threads.count, self.target, tuner, prepares=self.prepares)
+        settings = {"prepares": self.prepares, "is_timed": is_timed}
+        return emit(graph, Threads.count, self.target, tuner, **settings)
 
     def build(self, sources: Sources) -> Executable:
         """The program, compiled and loaded."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
+from typing import NamedTuple
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
@@ -39,6 +40,7 @@ WORDS = (
     "register restrict return short signed sizeof static struct switch typedef union unsigned void",
     "volatile while states arrays value pool reserve release y0 y1 j0 j1 jn yn gamma div index",
     "exp log pow sin cos tan tanh sqrt abs floor ceil round main free malloc time random old",
+    "mark mark_count",
 )
 RESERVED = frozenset(word for line in WORDS for word in line.split()) | FUNCTIONS.keys()
 """Words of C and names of its library that a value of the program must not have."""
@@ -55,6 +57,15 @@ LIGHT = 20_000
 """Multiplications and additions of a step below which nothing else can be done meanwhile."""
 
 
+class Statement(NamedTuple):
+    """A statement of the step."""
+
+    note: str
+    text: str
+    functions: tuple[str, ...] = ()
+    """Those of kernels that it calls, at once if there are several."""
+
+
 def emit(
     graph: Graph,
     threads: int,
@@ -62,13 +73,16 @@ def emit(
     tuner: Tuner | None = None,
     *,
     prepares: bool = False,
+    is_timed: bool = False,
 ) -> Sources:
     """The program as one C file; the same graph, thread count and target give the same text.
 
     With a ``tuner`` the text depends on what it has measured. ``prepares``: whether what follows
-    from state that the steps leave as it is may be computed once, before them.
+    from state that the steps leave as it is may be computed once, before them. ``is_timed``:
+    whether a step notes the time after each of its statements.
     """
-    return Emission(graph, threads, target, tuner, prepares=prepares).sources()
+    made = Emission(graph, threads, target, tuner, prepares=prepares, is_timed=is_timed)
+    return made.sources()
 
 
 class Emission:
@@ -82,8 +96,9 @@ class Emission:
         tuner: Tuner | None = None,
         *,
         prepares: bool = False,
+        is_timed: bool = False,
     ) -> None:
-        self.tuner = tuner
+        self.tuner, self.is_timed = tuner, is_timed
         prepares = prepares and _settled_bytes(graph) >= WORTH
         if prepares:
             graph = set_apart(graph)
@@ -100,8 +115,8 @@ class Emission:
         self.errors: list[tuple[str, str, str]] = []
         self.constants: dict[str, str] = {}
         self.tasks: list[tuple[str, list[str]]] = []
-        self.steps: list[tuple[str, str]] = []
-        self.before: list[tuple[str, str]] = []
+        self.steps: list[Statement] = []
+        self.before: list[Statement] = []
         """The statements of what is prepared."""
         self.work = 0
 
@@ -143,6 +158,8 @@ class Emission:
             "kernels": len(self.texts),
             "threads": self.threads,
         }
+        if self.is_timed:
+            facts["statements"] = tuple((x.functions, x.note) for x in self.steps)
         return Sources(text, tuple(self.texts), "c", memory.arena_bytes, facts)
 
     # -- kernels -------------------------------------------------------------------------------
@@ -238,7 +255,8 @@ class Emission:
             for x, given, note in stages:
                 loop = f"for (long i = 0; i < {x.tasks}; i++) " if x.tasks > 1 else ""
                 task = "i" if loop else "0"
-                self.steps.append((note, f"{loop}{x.function}({task}, {given});"))
+                call = f"{loop}{x.function}({task}, {given});"
+                self.steps.append(Statement(note, call, (x.function,)))
             return
         name = self.names.new(f"task_{len(self.tasks)}")
         lines: list[str] = []
@@ -250,7 +268,8 @@ class Emission:
             lines.append(f"{'else ' if len(lines) else ''}{guard}{x.function}({task}, {given});")
         self.tasks.append((name, lines))
         note = "; ".join(note for _, _, note in stages if note)
-        self.steps.append((note, f"parallel({name}, {total});"))
+        functions = tuple(x.function for x, _, _ in stages)
+        self.steps.append(Statement(note, f"parallel({name}, {total});", functions))
 
     def _call(self, made: Made, arguments: list[str], comment: str) -> None:
         for x in made.stages:
@@ -320,13 +339,16 @@ class Emission:
     # -- text ----------------------------------------------------------------------------------
 
     @cached_property
-    def sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
+    def sections(self) -> list[tuple[str, list[Statement]]]:
         """The functions that make up the step, itself the last, with their statements."""
-        if len(self.steps) <= LONG_STEP:
-            return [("step", self.steps)]
-        parts = [self.steps[i : i + SECTION] for i in range(0, len(self.steps), SECTION)]
+        steps = self.steps
+        if self.is_timed:
+            steps = [x._replace(text=f"{x.text} mark();") for x in steps]
+        if len(steps) <= LONG_STEP:
+            return [("step", steps)]
+        parts = [steps[i : i + SECTION] for i in range(0, len(steps), SECTION)]
         named = [(self.names.new(f"step_{i}"), part) for i, part in enumerate(parts)]
-        return [*named, ("step", [("", f"{name}();") for name, _ in named])]
+        return [*named, ("step", [Statement("", f"{name}();") for name, _ in named])]
 
     def _render(self, kernels: Iterable[str], helpers: Iterable[str]) -> str:
         memory = self.memory
@@ -352,6 +374,7 @@ class Emission:
             sections=self.sections,
             threads=bool(self.tasks),
             checks=bool(self.errors),
+            marks=len(self.steps) if self.is_timed else 0,
         )
 
 

@@ -6,14 +6,19 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from itertools import pairwise
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.backend import Backend, Executable, Sources, Step
+from graphc.backend import Backend, Executable, Sources, Step, Timed, TimedStep, statements
 from graphc.backends.numpy.emit import emit
 from graphc.ir.graph import Graph
 from graphc.threads import Threads
+
+if TYPE_CHECKING:
+    from graphc.compiler import Program
 
 
 @cache
@@ -41,11 +46,35 @@ class NumpyExecutable:
         return self.namespace["bind"](*state)  # type: ignore[no-any-return]
 
 
+class _Timed:
+    """A program that notes the time as it runs."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.executable, self.statements = NumpyExecutable(sources), statements(sources)
+        self.marks: list[int] = []
+        self.executable.namespace["mark"] = lambda: self.marks.append(perf_counter_ns())
+
+    def bind(self, state: Sequence[Any]) -> TimedStep:
+        """The step over these arrays."""
+        step = self.executable.bind(state)
+
+        def run(*inputs: Any) -> tuple[list[Any], list[int]]:
+            self.marks.clear()
+            results = step(*inputs)
+            return results, [end - begin for begin, end in pairwise(self.marks)]
+
+        return run
+
+
 class NumpyBackend:
     """Everything runs; BLAS does the matrix products, blocks that fit the cache the rest."""
 
     name = "numpy"
     composites: frozenset[str] = frozenset()
+
+    def timed(self, program: Program) -> Timed:
+        """The program with the time noted after each statement of the step."""
+        return _Timed(emit(program.graph, Threads.count, is_timed=True))
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""

@@ -37,6 +37,7 @@ RESERVED = frozenset(
         "threading",
         "arena",
         "lock",
+        "mark",
         "step",
         "bind",
         "parallel",
@@ -63,17 +64,20 @@ class Section:
     """The names of inputs and of returned arrays that it uses."""
 
 
-def emit(graph: Graph, threads: int) -> Sources:
-    """The program as one module; the same graph and thread count give the same text."""
-    return Emission(graph, threads).sources()
+def emit(graph: Graph, threads: int, *, is_timed: bool = False) -> Sources:
+    """The program as one module; the same graph and thread count give the same text.
+
+    ``is_timed``: whether the step calls ``mark()`` after each of its statements.
+    """
+    return Emission(graph, threads, is_timed=is_timed).sources()
 
 
 class Emission:
     """The state of one emission: names, kernels, the plan, and the lines of the step."""
 
-    def __init__(self, graph: Graph, threads: int) -> None:
+    def __init__(self, graph: Graph, threads: int, *, is_timed: bool = False) -> None:
         self.graph = graph
-        self.threads = threads
+        self.threads, self.is_timed = threads, is_timed
         self.schedule, self.layouts = scheduled(graph)
         self.names = Names(RESERVED, keyword.kwlist)
         self.result_names: dict[Result, str] = {}
@@ -109,12 +113,22 @@ class Emission:
                 self.sections.append(Section())
             self._call(kernel, name)
         results = self._finish()
+        named = [step for section in self.sections for step in section.steps]
+        if self.is_timed:
+            for _, lines in named:
+                lines.append("mark()")
         text = self._render(state, inputs, results, plan)
         facts: dict[str, object] = {
             "live_peak": plan.live_peak,
             "kernels": len(self.kernels),
             "threads": self.threads,
         }
+        if self.is_timed:
+            # What is copied at the end follows all kernels.
+            names = [x.name for x in self.kernels] + ["copy"] * (len(named) - len(self.kernels))
+            facts["statements"] = tuple(
+                ((name,), note) for name, (note, _) in zip(names, named, strict=True)
+            )
         return Sources(text, tuple(self.kernels), "py", plan.arena_bytes, facts)
 
     # -- names and memory ----------------------------------------------------------------------
@@ -331,6 +345,7 @@ class Emission:
             returned=self.returned,
             inputs=inputs,
             results=results,
+            is_timed=self.is_timed,
         )
 
 

@@ -184,3 +184,27 @@ def test_mixed_precision(how: str) -> None:
     run(x * float("inf"), y)
     assert scaler.get_scale() == 512.0
     assert all(bool(p.isfinite().all()) for p in model.parameters())
+
+
+def test_launches_are_timed_by_the_device() -> None:
+    """Also those of a step whose random numbers have their state on the CPU."""
+    graphc.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 4)).cuda()
+    optimizer = graphc.optim.SGD(model.parameters(), lr=0.1)
+
+    @graphc.compile
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = graphc.randn(32, 8, device="cuda"), graphc.randint(0, 4, (32,), device="cuda")
+    before = model[0].weight.detach().cpu().numpy()
+    found = step.profile(x, y, repeats=2)
+    np.testing.assert_array_equal(model[0].weight.detach().cpu().numpy(), before)
+    launched = {name for row in found for name in row.kernels}
+    assert [k.name for k in step.kernels if not any(n.startswith(k.name) for n in launched)] == []
+    assert found.kernel_milliseconds > 0
+    assert "cuda" in found.backend

@@ -119,10 +119,10 @@ class Compiled:
                 return self._call(seen, *signature(args, kwargs), args, kwargs)
         result = found.call(tensors, None if kwargs else args, seen)
         self._shortly = found.shortly
-        if found.shortcut is not None and not Compiled._is_fast:
+        method = None if found.shortcut is None else found.shortcut.method
+        if method is not None and not Compiled._is_fast:
             Compiled._is_fast = True
-            way = found.shortcut.method(Compiled, "_shortly", "_look")
-            Compiled.__call__ = way  # type: ignore[method-assign]
+            Compiled.__call__ = method(Compiled, "_shortly", "_look")  # type: ignore[method-assign]
         return result
 
     def _find(self, key: Hashable, tensors: list[Tensor]) -> Specialization | None:

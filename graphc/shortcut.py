@@ -60,6 +60,6 @@ class Shortcut(NamedTuple):
     open: Callable[[Sequence[int], tuple[Any, ...], tuple[Any, ...]], None]
     """Takes the numbers of the changes before all was looked at, what stood in the settings whose
     objects are told, and the arguments. It is opened for the thread that opens it."""
-    method: Callable[[type, str, str], Any]
-    """Makes the method ``__call__`` of a class, given the names of two attributes of its objects:
-    the short way, which may be any other function, and what is called where it is missed."""
+    method: Callable[[type, str, str], Any] | None = None
+    """Makes, if it can, the method ``__call__`` of a class, given the names of two attributes of
+    its objects: the short way, which may be any function, and what is called where it is missed."""

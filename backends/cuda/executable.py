@@ -8,7 +8,10 @@ from typing import Any
 from graphc.backend import Sources, Statements, Step
 from graphc.backends.cuda.driver import device
 from graphc.backends.cuda.emit import Call, Interface, described
+from graphc.backends.cuda.shortcut import ShortWay
 from graphc.backends.cuda.step import BoundStep
+from graphc.shortcut import Call as ShortCall
+from graphc.shortcut import Shortcut
 
 
 class CudaExecutable:
@@ -35,6 +38,13 @@ class CudaExecutable:
     def wait(self) -> None:
         """Wait until all that was begun is done."""
         self.device.synchronize()
+
+    def shortcut(self, step: Step, call: ShortCall) -> Shortcut | None:
+        """The short way into a step that ``bind`` gave, where results stay on the device."""
+        if not self.stays or not isinstance(step, BoundStep):
+            return None
+        way = ShortWay(step, call)
+        return Shortcut(way, way.open)
 
     def bind(self, state: Sequence[Any]) -> Step:
         """The step over these arrays, of the CPU or of the device."""

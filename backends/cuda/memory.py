@@ -55,10 +55,17 @@ class Memory:
 
     def take(self, nbytes: int, what: str) -> Block:
         """A block of at least so many bytes, in whose context the caller is."""
+        size = rounded(nbytes)
         with self.lock:
             if self.returned:
+                last = self.returned.pop()
+                if last[0] == size:  # as the results of one step after the other are
+                    self.allocated += nbytes - last[2]
+                    self.peak = max(self.peak, self.allocated)
+                    return Block(self, last[1], size, nbytes)
+                self.returned.append(last)
                 self.settle()
-            size, address = self._found(rounded(nbytes)) or self._fresh(nbytes, what)
+            size, address = self._found(size) or self._fresh(nbytes, what)
             self.allocated += nbytes
             if self.allocated > self.peak:
                 self.peak = self.allocated

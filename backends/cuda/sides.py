@@ -64,7 +64,7 @@ def affine(
     lines: list[str] = []
     sum_: list[str] = [] if base == "0" else [base]
     for side, strides in sides:
-        step = _single(side.extents, strides)
+        step = flat_stride(side.extents, strides)
         if step is None:
             lines += side.indices(kind)
             sum_.append(terms(strides, side.names))
@@ -84,19 +84,20 @@ def _wide(extents: Shape, strides: Shape) -> list[int]:
     return [s for n, s in zip(extents, strides, strict=True) if n != 1]
 
 
-def _single(extents: Shape, strides: Shape) -> int | None:
+def flat_stride(extents: Shape, strides: Shape) -> int | None:
     """The stride of the flat index, if there is one."""
-    step, reach = 0, 0
+    step: int | None = None
+    reach = 0
     for n, stride in zip(reversed(extents), reversed(strides), strict=True):
         if n == 1:
             continue
-        if not reach:
+        if step is None:
             step, reach = stride, stride * n
         elif stride != reach:
             return None
         else:
             reach *= n
-    return step
+    return step or 0
 
 
 def width_of(size: int, extents: Shape, strides: Shape, others: Sequence[int]) -> int:

@@ -23,7 +23,7 @@ from graphc.ir.types import Shape, TensorType
 from graphc.ops.convolution import Convolution, ConvolutionInputGrad, ConvolutionWeightGrad
 from graphc.ops.creation import Arange
 from graphc.ops.matmul import MatMul, transposed
-from graphc.ops.movement import reshape
+from graphc.ops.movement import expand, reshape
 from graphc.passes import run
 from graphc.testing.operands import draw
 from tests.cuda.emulated import EmulatedBackend
@@ -249,6 +249,16 @@ def test_convolutions(kind: str, geometry: str, several: Any) -> None:
     found = computed(dtype, EmulatedBackend(check=True), tf32=tf32)
     for got, right in zip(found, exact, strict=True):
         np.testing.assert_allclose(np.asarray(got, np.float64), right, rtol=1.02 * error)
+
+
+def test_a_pointwise_convolution_of_what_is_repeated() -> None:
+    """Pixels that are all one number are found by their image alone."""
+    x, w = of(float32, 3, 4, 1, 1), of(float32, 5, 4, 1, 1, name="w")
+    y = Convolution((1, 1), (0, 0), (1, 1), 1)(expand(x, (3, 4, 6, 7)), w)
+    a, b = draw(float32, 3, 4, 1, 1), draw(float32, 5, 4, 1, 1, seed=1)
+    (got,) = results_of(Graph((x, w), (y,)), [a, b], check=True)
+    right = np.einsum("nc,kc->nk", a[..., 0, 0], b[..., 0, 0])
+    np.testing.assert_allclose(got, np.broadcast_to(right[..., None, None], got.shape), rtol=1e-5)
 
 
 def test_channels_lie_side_by_side_between_convolutions() -> None:

@@ -23,6 +23,7 @@ from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import Made, Setting
 from graphc.backends.cuda.products import ProductKernel, kind_of
 from graphc.backends.cuda.sides import Found, Product, Side, affine, index_type
+from graphc.backends.cuda.tiles import Cut
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.lowering.epilogues import Finished
@@ -36,9 +37,22 @@ from graphc.ops.matmul import MatMul
 
 def product(name: str, setting: Setting, ramps: Sequence[Ramp | None], *, aliased: bool) -> Made:
     """The kernel of a product, which may finish its result. ``aliased`` as a group may be."""
+    found = product_kernel(name, setting, ramps, aliased=aliased)
+    return Made("", ()) if found is None else found.made()
+
+
+def product_kernel(
+    name: str,
+    setting: Setting,
+    ramps: Sequence[Ramp | None],
+    *,
+    aliased: bool,
+    cut: Cut | None = None,
+) -> ProductKernel | None:
+    """The same before its text is made, or None if it is empty; ``cut`` as should be best."""
     cells = Cells(name, setting, aliased=aliased)
     if not all(prod(x.shape) for x in setting.results):
-        return cells.made()
+        return None
     op = as_finished(setting.node).op
     assert isinstance(op, Finished)
     plain = op.product
@@ -48,7 +62,7 @@ def product(name: str, setting: Setting, ramps: Sequence[Ramp | None], *, aliase
     maker = matmul if isinstance(plain, MatMul) else CONVOLUTIONS[plain.name]
     found = maker(cells, result)
     kind = kind_of(setting.operands[0].dtype, tf32=plain.tf32)
-    return ProductKernel(cells, found, Finishing(setting, ramps, found), kind).made()
+    return ProductKernel(cells, found, Finishing(setting, ramps, found), kind, cut)
 
 
 def is_product(node: Node) -> bool:

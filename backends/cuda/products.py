@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphc.backends.c_language.statements import Lines
 from graphc.backends.c_language.types import computed, is_low
 from graphc.backends.cuda.cells import Cells
@@ -31,16 +33,22 @@ def kind_of(dtype: DType, *, tf32: bool) -> str:
 class ProductKernel:
     """The state of making a product's functions."""
 
-    def __init__(self, cells: Cells, product: Product, finishing: Finishing, kind: str) -> None:
-        self.cells, self.product, self.finishing = cells, product, finishing
+    def __init__(
+        self,
+        cells: Cells,
+        product: Product,
+        finishing: Finishing,
+        kind: str,
+        cut: Cut | None = None,
+    ) -> None:
+        self.cells, self.product, self.finishing, self.kind = cells, product, finishing, kind
         self.dtype = cells.setting.operands[0].dtype
         self.total = computed(self.dtype)
-        extents = (product.batch, product.m, product.n, product.k)
-        cut = chosen(kind, self.dtype.itemsize, *extents)
+        cut = cut or chosen(kind, self.dtype.itemsize, *self.extents)
         self.all_steps = blocks(product.k, cut.variant.depth)
         self.steps = blocks(self.all_steps, cut.splits)
         """Of a part of the inner dimension."""
-        self.cut = Cut(cut.variant, max(1, blocks(self.all_steps, max(1, self.steps))))
+        self.cut = replace(cut, splits=max(1, blocks(self.all_steps, max(1, self.steps))))
         self.left, self.right = self._operands(kind)
         form = Warps if cut.variant.on_tensor_cores else Threads
         self.workers = form(kind, self.dtype, cut.variant, self.left, self.right)
@@ -68,6 +76,7 @@ class ProductKernel:
             cells.space("parts", self.total, count * (8 if self.total == "double" else 4))
         how = f"; {x.rows} x {x.columns} x {x.depth} a block, {self.workers.says}"
         how += f", in {splits} parts" if splits > 1 else ""
+        how += f"; {self.cut.reason}" if self.cut.reason else ""
         text = render(
             "product.cu.j2",
             name=cells.name,
@@ -94,6 +103,11 @@ class ProductKernel:
         if splits > 1:
             self._added()
         return cells.made()
+
+    @property
+    def extents(self) -> tuple[int, int, int, int]:
+        """How many products there are, and their rows, columns and inner dimension."""
+        return self.product.batch, self.product.m, self.product.n, self.product.k
 
     @property
     def _tiles(self) -> tuple[int, int]:

@@ -7,6 +7,7 @@ after the other, as fall to a multiprocessor. Where there are too few, the inner
 each part writes its sums, and a second launch adds them up, always in the same order.
 
 Nothing here was measured: the table and the numbers below are all that a measurement has to amend.
+On a device the tuner measures those that should take least (``tuning.py``).
 """
 
 from __future__ import annotations
@@ -110,17 +111,24 @@ class Cut:
     variant: Variant
     splits: int
     """Parts of the inner dimension."""
+    reason: str = ""
+    """Why it was chosen, where it was measured."""
 
 
 def chosen(kind: str, size: int, batch: int, m: int, n: int, k: int) -> Cut:
     """The cut that should take least, for elements of a kind and of so many bytes."""
+    return ranked(kind, size, batch, m, n, k)[0]
+
+
+def ranked(kind: str, size: int, batch: int, m: int, n: int, k: int) -> list[Cut]:
+    """All cuts, those first that should take least."""
     cuts = [
         Cut(variant, splits)
         for variant in VARIANTS[kind]
         for splits in SPLITS
         if splits == 1 or splits * 2 * variant.depth <= k
     ]
-    return min(cuts, key=lambda cut: _cycles(kind, size, cut, (batch, m, n, k)))
+    return sorted(cuts, key=lambda cut: _cycles(kind, size, cut, (batch, m, n, k)))
 
 
 def _cycles(kind: str, size: int, cut: Cut, extents: tuple[int, int, int, int]) -> float:

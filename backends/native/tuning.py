@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphc.backends import disk as files
+from graphc.backends import tuned
 from graphc.backends.native.build import Build
 from graphc.backends.native.compilers import compiler
 from graphc.backends.native.flags import FLAGS
@@ -49,14 +46,14 @@ class Tuner:
 
     def tile(self, x: Product) -> Tile:
         """The best cut: known from before, or measured now while there is time."""
-        known = _known()
+        known = tuned.known()
         key = f"{processor()}; {self.target.name}; {self.threads} threads; {_described(x)}"
         if key in known:
             return Tile(**known[key])
         if time.monotonic() > self.deadline or _is_reversed(x):
             return chosen(x, self.target, self.threads)
         found = self._measured(x)
-        _remember(key, found)
+        tuned.remember(key, asdict(found))
         return found
 
     def _measured(self, x: Product) -> Tile:
@@ -154,30 +151,3 @@ def _compiled(made: Sequence[Made], target: Target) -> ctypes.CDLL:
         parts += [one.text, f"void run_{i}(void **p) {{", *calls, "}"]
     build = Build(["\n".join(parts)], (*FLAGS, *target.flags), compiler())
     return ctypes.CDLL(str(build.path()))
-
-
-# -- what is known from before -------------------------------------------------------------------
-
-
-def _file() -> Path:
-    return files.folder() / "tuned.json"
-
-
-@cache
-def _known() -> dict[str, dict[str, Any]]:
-    """What was measured on this machine; nothing where the file is missing or broken."""
-    try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _remember(key: str, tile: Tile) -> None:
-    """Keep a choice, here and on disk, beside what other processes have found meanwhile."""
-    _known()[key] = asdict(tile)
-    try:
-        stored = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        stored = {}
-    files.write(_file(), json.dumps({**stored, **_known()}, indent=1).encode())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphc
+from graphc.backends import tuned as kept
 from graphc.backends.disk import folder
 from graphc.backends.native import tuning
 
@@ -17,7 +18,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(tuning, "COUNT", 3)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
-    tuning._known.cache_clear()
+    kept.known.cache_clear()
 
 
 def normal(*shape: int) -> graphc.Tensor:
@@ -42,7 +43,7 @@ def test_what_was_measured_is_kept(is_swapped: bool) -> None:
     np.testing.assert_allclose(found.numpy(), np.maximum(a.numpy() @ b.numpy(), 0), atol=1e-4)
     assert "measured: " in tuned.source()
     assert (folder() / "tuned.json").exists()
-    tuning._known.cache_clear()
+    kept.known.cache_clear()
     again = graphc.compile(product, backend="native", tune=True)
     again(a, b)
     assert again.source() == tuned.source()

@@ -19,12 +19,20 @@ def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram:
     if devices <= {"cpu"}:
         return Program(graph, backend)
     if len(devices) == 1:
-        return Program(graph, backend_of(*devices))
+        return Program(graph, _on(devices.pop(), backend))
     split = split_devices(graph)
     alone = split.alone(graph)
     if alone is not None:
-        return Program(alone, backend_of(split.pieces[0].device))
+        return Program(alone, _on(split.pieces[0].device, backend))
     return SplitProgram(graph, backend, split)
+
+
+def _on(device: str, backend: Backend) -> Backend:
+    """The backend of a device, which measures its kernels where ``backend`` does."""
+    found = backend_of(device)
+    if getattr(backend, "is_tuned", False):
+        found = found.tuned()  # type: ignore[attr-defined]
+    return found
 
 
 class _Part:
@@ -36,7 +44,7 @@ class _Part:
         bound = [x for x in whole.state if x in piece.reads and self._stays(x)]
         self.state = tuple(whole.state.index(x) for x in bound)
         self.inputs = tuple(x for x in piece.reads if x not in bound)
-        target = backend if self.on_cpu else backend_of(piece.device)
+        target = backend if self.on_cpu else _on(piece.device, backend)
         self.program = Program(piece.program(self.inputs, bound), target)
 
     def _stays(self, x: Node) -> bool:

@@ -29,9 +29,21 @@ class CudaBackend:
 
     composites: frozenset[str] = frozenset(("attention", "attention_grad"))
 
-    def __init__(self, index: int | None = None, arch: str | None = None) -> None:
+    def __init__(
+        self, index: int | None = None, arch: str | None = None, *, is_tuned: bool = False
+    ) -> None:
         self.name = "cuda" if arch is None else f"cuda:{arch}"
         self.index, self.arch = index, arch
+        self.is_tuned = is_tuned
+        """Whether kernels are chosen by measuring them, on the device."""
+
+    def tuned(self) -> CudaBackend:
+        """The same with kernels chosen by measuring candidates, once for each kind of device."""
+        if self.arch is not None:
+            raise GraphcValueError(
+                "compile(tune=True) measures on the device in use: it takes no arch="
+            )
+        return CudaBackend(self.index, is_tuned=True)
 
     def claims(self, node: Node) -> bool:
         """Whether there is a kernel for a use of one of ``composites``."""
@@ -48,13 +60,19 @@ class CudaBackend:
 
     def on(self, index: int) -> CudaBackend:
         """The backend for the device of a number."""
-        return CudaBackend(index, self.arch)
+        return CudaBackend(index, self.arch, is_tuned=self.is_tuned)
 
     def emit(self, graph: Graph) -> Sources:
-        """The program's text; it needs no compiler and no device."""
+        """The program's text; it needs no compiler and no device, unless it is tuned."""
         from graphc.backends.cuda.emit import emit
 
-        return emit(graph)
+        tuner = None
+        if self.is_tuned:
+            from graphc.backends.cuda.driver import device
+            from graphc.backends.cuda.tuning import Tuner
+
+            tuner = Tuner(device(self.index or 0))
+        return emit(graph, tuner)
 
     def build(self, sources: Sources) -> Executable:
         """The program, compiled for the device in use and loaded."""

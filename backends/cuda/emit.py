@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
@@ -28,6 +29,9 @@ from graphc.lowering.views import Result, dense
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
 from graphc.passes.plan_memory import padded
+
+if TYPE_CHECKING:
+    from graphc.backends.cuda.tuning import Tuner
 
 RESERVED = frozenset((*FUNCTIONS, "float16", "bfloat16", "pack"))
 PLACEHOLDER = "graphc_kernel_name"
@@ -93,17 +97,17 @@ class CudaPlacement(Placement):
         return not has_totals(self.lowered[kernel])
 
 
-def emit(graph: Graph) -> Sources:
-    """The program as one CUDA C file."""
-    return Emission(graph).sources()
+def emit(graph: Graph, tuner: Tuner | None = None) -> Sources:
+    """The program as one CUDA C file. With a ``tuner`` it depends on what that has measured."""
+    return Emission(graph, tuner).sources()
 
 
 class Emission:
     """The state of one emission."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, tuner: Tuner | None = None) -> None:
         graph = finish_products(recompute(graph, can_finish), can_finish)
-        self.graph = graph
+        self.graph, self.tuner = graph, tuner
         self.memory = CudaPlacement(graph, chosen_orders(graph, preferred))
         self.names = Names(RESERVED)
         self.functions: dict[Made, tuple[str, Made]] = {}
@@ -179,7 +183,8 @@ class Emission:
         if isinstance(kernel.op, Fused):
             made = groups(PLACEHOLDER, setting, memory.ramps(kernel), aliased=aliased)
         elif is_product(kernel):
-            made = product(PLACEHOLDER, setting, memory.ramps(kernel), aliased=aliased)
+            make = product if self.tuner is None else self.tuner.product
+            made = make(PLACEHOLDER, setting, memory.ramps(kernel), aliased=aliased)
         else:
             made = maker_of(kernel)(PLACEHOLDER, setting)
         return self._named(made, _function(kernel), str(kernel.origin))

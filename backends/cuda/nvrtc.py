@@ -8,9 +8,9 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
-from importlib.util import find_spec
 from pathlib import Path
 
+from graphc.backends.cuda.wheels import files
 from graphc.errors import GraphcRuntimeError
 
 WHEELS = ("cu13/lib", "cuda_nvrtc/lib")
@@ -84,14 +84,7 @@ def _loaded(path: str) -> ctypes.CDLL:
 
 def _places() -> list[str]:
     """The files that may be the library, those of wheels first."""
-    spec = find_spec("nvidia")
-    folders = [
-        os.path.join(base, wheel)
-        for base in (spec and spec.submodule_search_locations) or ()
-        for wheel in WHEELS
-    ]
-    folders.append(os.path.join(os.environ.get("CUDA_HOME", "/usr/local/cuda"), "lib64"))
-    found = [path for folder in folders for path in sorted(glob(os.path.join(folder, NAMES)))]
+    found = files(WHEELS, NAMES)
     return [x for x in found if "builtins" not in Path(x).name and "alt" not in Path(x).name]
 
 

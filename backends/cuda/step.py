@@ -6,16 +6,16 @@ import threading
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.backend import explained
 from graphc.backends.cuda.arrays import DeviceArray, Layout
-from graphc.backends.cuda.emit import Address
+from graphc.backends.cuda.emit import Address, Call, Copy
 from graphc.backends.cuda.failures import raise_first, untouched
 from graphc.backends.cuda.graphs import Graph
+from graphc.backends.cuda.launching import Issue, copy, launch
 from graphc.ir.types import TensorType
 from graphc.passes.plan_memory import padded
 
@@ -49,7 +49,7 @@ class BoundStep:
             what = f"a program whose intermediate values are {arena:,} bytes"
             self.block = self.device.memory.take(size, what)
             self._fill_constants()
-            self.calls = [self._packed(x) for x in self.interface.steps]
+            self.calls = [self._issued(x) for x in self.interface.steps]
         self.inputs = [self._at("input", i) for i in range(len(self.interface.inputs))]
         self._look = partial(_look, weakref.ref(self))
         self.held: dict[int, bytes] = {}
@@ -118,17 +118,13 @@ class BoundStep:
             return self.block.address + place
         return int(self.state[number].address) if where == "state" else 0
 
-    def _packed(self, step: Any) -> tuple[Any, ...]:
-        """What is given to the driver, made once."""
-        if not hasattr(step, "launch"):
-            return self._address(step.target), self._address(step.source), step.nbytes
-        arguments = np.array([self._address(x) for x in step.arguments], np.uint64).tobytes()
-        function = self.executable.functions[step.launch.function]
-        launch = step.launch
-        if launch.shared:
-            most = self.device.driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
-            function.set_attribute(most, launch.shared)
-        return function, launch.grid, launch.block, arguments, launch.shared
+    def _issued(self, step: Call | Copy) -> Issue:
+        """What gives a step to the device, made once."""
+        if isinstance(step, Copy):
+            target, source = self._address(step.target), self._address(step.source)
+            return copy(self.device, target, source, step.nbytes)
+        addresses = [self._address(x) for x in step.arguments]
+        return launch(self.device, self.executable.functions, step.launch, addresses)
 
     def _address(self, x: Address) -> int:
         return self._at(x.where, x.number) + x.offset
@@ -179,8 +175,8 @@ class BoundStep:
                 array = self.device.uploaded(array.numpy())
             if array.flags.c_contiguous:
                 if array.nbytes:
-                    copy = self.device.driver.memcpy_dtod_async
-                    copy(address, array.address, array.nbytes, self.device.stream)
+                    move = self.device.driver.memcpy_dtod_async
+                    move(address, array.address, array.nbytes, self.device.stream)
                 return
             self._view(place)[...] = array
         else:
@@ -222,18 +218,13 @@ class BoundStep:
         self.runs += 1
 
     def _issue(self) -> None:
-        driver, stream = self.device.driver, self.device.stream
         self._mark(0)
-        for number, each in enumerate(self.calls, start=1):
-            if len(each) == 3:
-                driver.memcpy_dtod_async(*each, stream)
-            else:
-                function, grid, block, arguments, shared = each
-                if prod(grid):
-                    function._launch_kernel(grid, block, arguments, shared, stream)
+        for number, call in enumerate(self.calls, start=1):
+            call()
             self._mark(number)
         if self.interface.errors:
-            driver.memcpy_dtoh_async(self.found, self._at("failed", 0), stream)
+            copy_out = self.device.driver.memcpy_dtoh_async
+            copy_out(self.found, self._at("failed", 0), self.device.stream)
 
     def _mark(self, number: int) -> None:
         if self.marks:

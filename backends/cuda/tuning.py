@@ -1,0 +1,150 @@
+"""Choosing by measuring: how products and convolutions are computed, per shape and device.
+
+What is measured is the kernel itself, with all that it does to its result: so two kernels share a
+choice only where they are the same. Operands are as good as drawn, and each launch has others, so
+that no operand is in the device's cache because the launch before had it there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import prod
+from typing import Any
+
+from graphc.backends import disk, tuned
+from graphc.backends.cuda.bench import Bench
+from graphc.backends.cuda.compilation import compile
+from graphc.backends.cuda.contraction import product, product_kernel
+from graphc.backends.cuda.driver import Device
+from graphc.backends.cuda.library import prelude
+from graphc.backends.cuda.made import Made, Setting
+from graphc.backends.cuda.memory import OutOfMemory
+from graphc.backends.cuda.products import ProductKernel
+from graphc.backends.cuda.tiles import Cut, ranked
+from graphc.lowering.kernel import Ramp
+
+SECONDS = 60.0
+"""How long the measuring for one program may take; what is left then is chosen by its estimate."""
+COUNT = 10
+"""Cuts of each product that are measured: those that should take least."""
+WORK = 1 << 20
+"""Multiplications of a product from which it is measured: smaller ones take a launch's time."""
+COMPILERS = 8
+"""Candidates that are compiled at once, at most."""
+NAME = "candidate"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to compute a product."""
+
+    kept: tuned.Choice
+    """What is remembered of it."""
+    make: Callable[[str, str], Made]
+    """The kernel of a name, whose comment has a reason."""
+
+
+class Tuner:
+    """What one program's products were measured to be best computed by, on a device."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.deadline = time.monotonic() + SECONDS
+
+    def product(
+        self, name: str, setting: Setting, ramps: Sequence[Ramp | None], *, aliased: bool
+    ) -> Made:
+        """The best kernel: known from before, or measured now while there is time."""
+        make = partial(product_kernel, setting=setting, ramps=ramps, aliased=aliased)
+        kernel = make(name)
+        if kernel is None or prod(kernel.extents) < WORK:
+            return product(name, setting, ramps, aliased=aliased)
+        estimated = kernel.made()
+        key = self._key(kernel, estimated)
+        candidates = self._candidates(make, kernel)
+        found = _recalled(tuned.known().get(key), candidates)
+        if found is None:
+            if time.monotonic() > self.deadline:
+                return estimated
+            found = self._measured(setting, candidates)
+            if found is None:
+                return estimated
+            best, reason = found
+            tuned.remember(key, {**best.kept, "reason": reason})
+        best, reason = found
+        return best.make(name, reason)
+
+    def _key(self, kernel: ProductKernel, estimated: Made) -> str:
+        """What a choice is kept by: the device, and all that the kernel does, by its text."""
+        device = self.device
+        version = device.driver.get_driver_version()
+        where = f"{device.name}; {device.arch}; driver {version}"
+        return f"{where}; {kernel.product.summary}; {disk.key_of([estimated.text])[:16]}"
+
+    def _candidates(
+        self, make: Callable[..., ProductKernel | None], kernel: ProductKernel
+    ) -> list[Candidate]:
+        """The ways to compute it, those first that should take least."""
+        cuts = ranked(kernel.kind, kernel.dtype.itemsize, *kernel.extents)
+        return [
+            Candidate({**asdict(x.variant), "splits": x.splits}, partial(_cut, make, x))
+            for x in cuts
+        ]
+
+    def _measured(
+        self, setting: Setting, candidates: Sequence[Candidate]
+    ) -> tuple[Candidate, str] | None:
+        """The fastest, and why; None where memory does not suffice to find out."""
+        # Different cuts of a short inner dimension may be the same kernel.
+        distinct = {x.make(NAME, ""): x for x in reversed(candidates)}
+        chosen = list(reversed(distinct.items()))[:COUNT]
+        kernels = [_renamed(made, f"{NAME}_{i}") for i, (made, _) in enumerate(chosen)]
+        functions = self._compiled(kernels)
+        try:
+            times = Bench(self.device, setting, kernels, functions).times()
+        except OutOfMemory:
+            return None
+        finally:
+            self.device.give_back()
+        best = min(range(len(times)), key=times.__getitem__)
+        reason = f"measured: {times[best] * 1e6:.1f} us, the best of {len(times)} cuts"
+        return chosen[best][1], reason
+
+    def _compiled(self, kernels: Sequence[Made]) -> dict[str, Any]:
+        """The functions of all kernels, loaded; they are compiled side by side."""
+        texts = [f"{prelude(made.helpers)}\n{made.text}" for made in kernels]
+        with ThreadPoolExecutor(COMPILERS) as pool:
+            list(pool.map(partial(compile, arch=self.device.arch), texts))
+        found: dict[str, Any] = {}
+        for made, text in zip(kernels, texts, strict=True):
+            names = [x.function for x in made.launches]
+            found |= self.device.functions(self, text, names)
+        return found
+
+
+def _cut(make: Callable[..., ProductKernel | None], cut: Cut, name: str, reason: str) -> Made:
+    kernel = make(name, cut=replace(cut, reason=reason))
+    assert kernel is not None
+    return kernel.made()
+
+
+def _renamed(made: Made, name: str) -> Made:
+    launches = [replace(x, function=x.function.replace(NAME, name)) for x in made.launches]
+    return replace(made, text=made.text.replace(NAME, name), launches=tuple(launches))
+
+
+def _recalled(
+    known: tuned.Choice | None, candidates: Sequence[Candidate]
+) -> tuple[Candidate, str] | None:
+    """The candidate that was kept, and why; None where there is none such any more."""
+    if known is not None:
+        for x in candidates:
+            # JSON has lists where there were tuples.
+            if json.dumps({**x.kept, "reason": known.get("reason")}) == json.dumps(known):
+                return x, str(known["reason"])
+    return None

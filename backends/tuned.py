@@ -13,7 +13,8 @@ Choice = dict[str, Any]
 """What JSON can hold."""
 
 
-def _file() -> Path:
+def file() -> Path:
+    """Where choices are kept."""
     return disk.folder() / "tuned.json"
 
 
@@ -25,7 +26,7 @@ def known() -> dict[str, Choice]:
 
 def _stored() -> dict[str, Choice]:
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
+        found = json.loads(file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -34,4 +35,4 @@ def _stored() -> dict[str, Choice]:
 def remember(key: str, choice: Choice) -> None:
     """Keep a choice, here and on disk, beside what other processes have found meanwhile."""
     known()[key] = choice
-    disk.write(_file(), json.dumps({**_stored(), **known()}, indent=1).encode())
+    disk.write(file(), json.dumps({**_stored(), **known()}, indent=1).encode())

@@ -400,7 +400,7 @@ def compile(
     that the step itself uses up. ``fullgraph``, ``dynamic``, ``mode`` and ``options``, which tell
     PyTorch how to compile, mean nothing here; with ``disable`` the function stays as it is.
     ``tune`` measures how kernels are best cut, for up to a minute, and keeps what it found for this
-    machine.
+    machine or device.
     """
     if model is None:
         return lambda function: compile(

@@ -14,6 +14,7 @@ from graphc.backends.cuda.groups import groups, has_totals
 from graphc.backends.cuda.heavy import maker_of, preferred
 from graphc.backends.cuda.library import FUNCTIONS, prelude
 from graphc.backends.cuda.made import Launch, Made, Setting
+from graphc.backends.cuda.multiplication import Multiplication
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Node
@@ -55,7 +56,7 @@ class Address:
 class Call:
     """A launch of a function with its arguments."""
 
-    launch: Launch
+    launch: Launch | Multiplication
     arguments: tuple[Address, ...]
     origin: str
     """The function and the line of the user's program that it is for."""
@@ -300,9 +301,11 @@ def described(step: Call | Copy) -> str:
     """A step as a line of the text."""
     if isinstance(step, Copy):
         return f"{step.target.name} = {step.source.name}"
-    grid, block = (" x ".join(map(str, _short(x))) for x in (step.launch.grid, step.launch.block))
     names = ", ".join(x.name for x in step.arguments)
     origin = f": {step.origin.replace('*/', '* /')}" if step.origin else ""
+    if isinstance(step.launch, Multiplication):
+        return f"{step.launch.function} by cublasLtMatmul({names}){origin}"
+    grid, block = (" x ".join(map(str, _short(x))) for x in (step.launch.grid, step.launch.block))
     return f"{step.launch.function}<<<{grid}, {block}>>>({names}){origin}"
 
 

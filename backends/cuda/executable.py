@@ -8,6 +8,7 @@ from typing import Any
 from graphc.backend import Sources, Statements, Step
 from graphc.backends.cuda.driver import device
 from graphc.backends.cuda.emit import Call, Interface, described
+from graphc.backends.cuda.made import Launch
 from graphc.backends.cuda.shortcut import ShortWay
 from graphc.backends.cuda.step import BoundStep
 from graphc.shortcut import Call as ShortCall
@@ -24,7 +25,8 @@ class CudaExecutable:
         self.stays = index is not None
         """Whether what a step returns stays on the device."""
         self.device = device(index or 0)
-        names = {x.launch.function for x in interface.steps if isinstance(x, Call)}
+        launches = [x.launch for x in interface.steps if isinstance(x, Call)]
+        names = {x.function for x in launches if isinstance(x, Launch)}
         self.functions = self.device.functions(self, sources.text, names) if names else {}
 
     @property

@@ -9,16 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from graphc.backends.cuda import cublas
 from graphc.backends.cuda.made import Launch
+from graphc.backends.cuda.multiplication import Multiplication
+from graphc.errors import GraphcRuntimeError
 
 Issue = Callable[[], None]
 """Gives one launch or copy to the stream."""
 
 
 def launch(
-    device: Any, functions: Mapping[str, Any], given: Launch, addresses: Sequence[int]
+    device: Any,
+    functions: Mapping[str, Any],
+    given: Launch | Multiplication,
+    addresses: Sequence[int],
 ) -> Issue:
-    """A launch of one of the functions, over arguments at these addresses."""
+    """A launch of one of the functions or the library, over arguments at these addresses."""
+    if isinstance(given, Multiplication):
+        return _multiplication(device, given, addresses)
     if not prod(given.grid):
         return _nothing
     function = functions[given.function]
@@ -29,6 +37,22 @@ def launch(
     return partial(
         function._launch_kernel, given.grid, given.block, arguments, given.shared, device.stream
     )
+
+
+def _multiplication(device: Any, given: Multiplication, addresses: Sequence[int]) -> Issue:
+    found = cublas.library()
+    if found is None:
+        raise GraphcRuntimeError(
+            f"{given.function} needs cuBLASLt, which was there when it was tuned"
+        )
+    names = ["left", "right", "result"]
+    names += ["bias"] * given.problem.bias + ["workspace"] * bool(given.workspace)
+    named = dict(zip(names, addresses, strict=True))
+    if given.workspace:
+        named["workspace"] = -(-named["workspace"] // cublas.ALIGNED) * cublas.ALIGNED
+    algorithm = cublas.Algorithm.from_buffer_copy(given.algorithm)
+    plan = cublas.Plan(found, device, given.problem)
+    return partial(plan.run, algorithm, named, given.workspace)
 
 
 def copy(device: Any, target: int, source: int, nbytes: int) -> Issue:

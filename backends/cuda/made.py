@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from graphc.backends.c_language.types import stored
+from graphc.backends.cuda.multiplication import Multiplication
 from graphc.ir.node import Node
 from graphc.lowering.operands import Operand
 
@@ -58,7 +59,7 @@ class Made:
     """
 
     text: str
-    launches: tuple[Launch, ...]
+    launches: tuple[Launch | Multiplication, ...]
     workspace: tuple[int, ...] = ()
     """Bytes of each workspace, which begins at a multiple of 64 and holds anything at first."""
     errors: tuple[tuple[str, str], ...] = ()

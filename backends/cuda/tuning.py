@@ -17,13 +17,16 @@ from math import prod
 from typing import Any
 
 from graphc.backends import disk, tuned
+from graphc.backends.cuda import cublas
 from graphc.backends.cuda.bench import Bench
 from graphc.backends.cuda.compilation import compile
 from graphc.backends.cuda.contraction import product, product_kernel
+from graphc.backends.cuda.cublas_forms import Form, form_of
 from graphc.backends.cuda.driver import Device
 from graphc.backends.cuda.library import prelude
-from graphc.backends.cuda.made import Made, Setting
+from graphc.backends.cuda.made import Launch, Made, Setting
 from graphc.backends.cuda.memory import OutOfMemory
+from graphc.backends.cuda.multiplied import algorithms, multiplied
 from graphc.backends.cuda.products import ProductKernel
 from graphc.backends.cuda.tiles import Cut, ranked
 from graphc.lowering.kernel import Ramp
@@ -36,7 +39,7 @@ WORK = 1 << 20
 """Multiplications of a product from which it is measured: smaller ones take a launch's time."""
 COMPILERS = 8
 """Candidates that are compiled at once, at most."""
-NAME = "candidate"
+NAME = "graphc_candidate"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Tuner:
     """What one program's products were measured to be best computed by, on a device."""
 
     def __init__(self, device: Device) -> None:
-        self.device = device
+        self.device, self.library = device, cublas.usable(device)
         self.deadline = time.monotonic() + SECONDS
 
     def product(
@@ -65,13 +68,15 @@ class Tuner:
         if kernel is None or prod(kernel.extents) < WORK:
             return product(name, setting, ramps, aliased=aliased)
         estimated = kernel.made()
-        key = self._key(kernel, estimated)
-        candidates = self._candidates(make, kernel)
-        found = _recalled(tuned.known().get(key), candidates)
+        # The library is not known to read a bias before it writes over it.
+        form = None if aliased or self.library is None else form_of(kernel)
+        key = self._key(kernel, estimated, form)
+        cuts = _cuts(make, kernel)
+        found = self._recalled(key, cuts, kernel, form)
         if found is None:
             if time.monotonic() > self.deadline:
                 return estimated
-            found = self._measured(setting, candidates)
+            found = self._measured(setting, cuts, self._multiplied(kernel, form))
             if found is None:
                 return estimated
             best, reason = found
@@ -79,30 +84,51 @@ class Tuner:
         best, reason = found
         return best.make(name, reason)
 
-    def _key(self, kernel: ProductKernel, estimated: Made) -> str:
+    def _key(self, kernel: ProductKernel, estimated: Made, form: Form | None) -> str:
         """What a choice is kept by: the device, and all that the kernel does, by its text."""
         device = self.device
         version = device.driver.get_driver_version()
-        where = f"{device.name}; {device.arch}; driver {version}"
-        return f"{where}; {kernel.product.summary}; {disk.key_of([estimated.text])[:16]}"
+        library = "no cuBLASLt" if self.library is None else f"cuBLASLt {self.library.version}"
+        where = f"{device.name}; {device.arch}; driver {version}; {library}"
+        what = disk.key_of([estimated.text, repr(form)])[:16]
+        return f"{where}; {kernel.product.summary}; {what}"
 
-    def _candidates(
-        self, make: Callable[..., ProductKernel | None], kernel: ProductKernel
-    ) -> list[Candidate]:
-        """The ways to compute it, those first that should take least."""
-        cuts = ranked(kernel.kind, kernel.dtype.itemsize, *kernel.extents)
-        return [
-            Candidate({**asdict(x.variant), "splits": x.splits}, partial(_cut, make, x))
-            for x in cuts
-        ]
+    def _multiplied(self, kernel: ProductKernel, form: Form | None) -> list[Candidate]:
+        """What the library has for a product."""
+        if form is None or self.library is None:
+            return []
+        choices = algorithms(self.device, self.library, form)
+        return [self._by_library(kernel, form, choice) for choice in choices]
+
+    def _by_library(self, kernel: ProductKernel, form: Form, choice: tuned.Choice) -> Candidate:
+        assert self.library is not None
+        return Candidate(choice, partial(multiplied, kernel, form, self.library.version, choice))
+
+    def _recalled(
+        self, key: str, cuts: Sequence[Candidate], kernel: ProductKernel, form: Form | None
+    ) -> tuple[Candidate, str] | None:
+        """The candidate that was kept, and why; None where there is none such any more."""
+        known = dict(tuned.known().get(key, {}))
+        reason = str(known.pop("reason", ""))
+        if "algorithm" in known:
+            return None if form is None else (self._by_library(kernel, form, known), reason)
+        for x in cuts:
+            # JSON has lists where there were tuples.
+            if json.dumps(x.kept) == json.dumps(known):
+                return x, reason
+        return None
 
     def _measured(
-        self, setting: Setting, candidates: Sequence[Candidate]
+        self, setting: Setting, cuts: Sequence[Candidate], others: Sequence[Candidate]
     ) -> tuple[Candidate, str] | None:
         """The fastest, and why; None where memory does not suffice to find out."""
         # Different cuts of a short inner dimension may be the same kernel.
-        distinct = {x.make(NAME, ""): x for x in reversed(candidates)}
+        distinct = {x.make(NAME, ""): x for x in reversed(cuts)}
         chosen = list(reversed(distinct.items()))[:COUNT]
+        count = f"{len(chosen)} cuts"
+        if others:
+            chosen += [(x.make(NAME, ""), x) for x in others]
+            count += f" and {len(others)} of cuBLASLt's algorithms"
         kernels = [_renamed(made, f"{NAME}_{i}") for i, (made, _) in enumerate(chosen)]
         functions = self._compiled(kernels)
         try:
@@ -112,19 +138,28 @@ class Tuner:
         finally:
             self.device.give_back()
         best = min(range(len(times)), key=times.__getitem__)
-        reason = f"measured: {times[best] * 1e6:.1f} us, the best of {len(times)} cuts"
+        reason = f"measured: {times[best] * 1e6:.1f} us, the best of {count}"
         return chosen[best][1], reason
 
     def _compiled(self, kernels: Sequence[Made]) -> dict[str, Any]:
         """The functions of all kernels, loaded; they are compiled side by side."""
-        texts = [f"{prelude(made.helpers)}\n{made.text}" for made in kernels]
+        own = [made for made in kernels if isinstance(made.launches[0], Launch)]
+        texts = [f"{prelude(made.helpers)}\n{made.text}" for made in own]
         with ThreadPoolExecutor(COMPILERS) as pool:
             list(pool.map(partial(compile, arch=self.device.arch), texts))
         found: dict[str, Any] = {}
-        for made, text in zip(kernels, texts, strict=True):
+        for made, text in zip(own, texts, strict=True):
             names = [x.function for x in made.launches]
             found |= self.device.functions(self, text, names)
         return found
+
+
+def _cuts(make: Callable[..., ProductKernel | None], kernel: ProductKernel) -> list[Candidate]:
+    """The ways to cut a product, those first that should take least."""
+    found = ranked(kernel.kind, kernel.dtype.itemsize, *kernel.extents)
+    return [
+        Candidate({**asdict(x.variant), "splits": x.splits}, partial(_cut, make, x)) for x in found
+    ]
 
 
 def _cut(make: Callable[..., ProductKernel | None], cut: Cut, name: str, reason: str) -> Made:
@@ -136,15 +171,3 @@ def _cut(make: Callable[..., ProductKernel | None], cut: Cut, name: str, reason:
 def _renamed(made: Made, name: str) -> Made:
     launches = [replace(x, function=x.function.replace(NAME, name)) for x in made.launches]
     return replace(made, text=made.text.replace(NAME, name), launches=tuple(launches))
-
-
-def _recalled(
-    known: tuned.Choice | None, candidates: Sequence[Candidate]
-) -> tuple[Candidate, str] | None:
-    """The candidate that was kept, and why; None where there is none such any more."""
-    if known is not None:
-        for x in candidates:
-            # JSON has lists where there were tuples.
-            if json.dumps({**x.kept, "reason": known.get("reason")}) == json.dumps(known):
-                return x, str(known["reason"])
-    return None

@@ -22,7 +22,7 @@ from graphc import kernels_templates
 from graphc.backends.cuda import BACKEND, compilation
 from graphc.backends.cuda.cubin import Resources, resources
 from graphc.backends.cuda.emit import PLACEHOLDER, Call, Emission
-from graphc.backends.cuda.made import Extents, Made
+from graphc.backends.cuda.made import Extents, Launch, Made
 from graphc.compiler import pipeline
 from graphc.errors import GraphcNotImplementedError
 from graphc.ir.dtype import DType
@@ -137,7 +137,7 @@ def emitted(graph: Graph) -> Compilable:
         sources = watched.sources()
     blocks: dict[str, set[Extents]] = defaultdict(set)
     for step in watched.steps:
-        if isinstance(step, Call):
+        if isinstance(step, Call) and isinstance(step.launch, Launch):
             blocks[step.launch.function].add(step.launch.block)
     texts = {name: x.text for x in sources.kernels for name in FUNCTION.findall(x.text)}
     kernels = [Kernel(x, watched.templates[x], texts[x], frozenset(blocks[x])) for x in blocks]

@@ -12,6 +12,7 @@ from graphc.backend import Executable, Sources, Step
 from graphc.backends.cuda import CudaBackend
 from graphc.backends.cuda.emit import Address, Call, Interface
 from graphc.backends.cuda.failures import raise_first, untouched
+from graphc.backends.cuda.made import Launch
 from graphc.compiler import Program
 from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.graph import Graph
@@ -70,6 +71,7 @@ class EmulatedExecutable:
             if isinstance(each, Call):
                 assert self.module is not None
                 launch = each.launch
+                assert isinstance(launch, Launch)
                 given = [address(arrays, x) for x in each.arguments]
                 self.module.launch(
                     launch.function,

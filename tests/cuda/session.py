@@ -39,15 +39,16 @@ def packages(found: Path) -> Path:
 
 
 def programs(found: Path) -> Path:
-    """A folder with the driver, by the name that PyCUDA looks for, and a compiler."""
+    """A folder with the driver and cuBLASLt, by the names that are looked for, and a compiler."""
     here = Path(__file__).resolve().parents[2]
-    driver, cache = toolkit.driver(found), disk.folder()
+    driver, cublas, cache = toolkit.driver(found), toolkit.cublas(found), disk.folder()
     text = NVCC.format(path=here, python=sys.executable, cache=cache)
-    folder = cache / f"cuda-session-{disk.key_of([str(driver), text])[:16]}"
+    folder = cache / f"cuda-session-{disk.key_of([str(driver), str(cublas), text])[:16]}"
     if not folder.exists():
         place = disk.building()
         try:
             (place / "libcuda.so.1").symlink_to(driver)
+            (place / "libcublasLt.so.13").symlink_to(cublas)
             (place / "nvcc").write_text(text, encoding="utf-8")
             (place / "nvcc").chmod(0o755)
             take_over(place, folder)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from graphc.backends import disk
@@ -16,6 +17,9 @@ from tests.cuda.translation import COMPILER, compile_in, digest, take_over
 
 DRIVER = Path(__file__).resolve().parent / "driver"
 PYCUDA = "2026.1"
+HEADER = "cublasLt.h"
+CUBLAS = ("cu13/include", "cublas/include")
+"""Where the wheels of CUDA 13 and 12 have it, within the package ``nvidia``."""
 SETTINGS = """CUDA_ROOT = {root!r}
 CUDA_ENABLE_CURAND = False
 CXXFLAGS = ['-O1', '-g0', '-w']
@@ -77,6 +81,34 @@ def driver(toolkit: Path) -> Path:
         name = ["-o", "libcuda.so", "-Wl,-soname,libcuda.so.1"]
         compile_in(folder, [COMPILER, *flags, *map(str, sources), "stubs.o", *name, *link])
         return folder / "libcuda.so"
+
+    return kept(key, make)
+
+
+def cublas_header(toolkit: Path) -> Path | None:
+    """The folder of ``cublasLt.h``: of the toolkit, or of a wheel, or where a variable says."""
+    spec = find_spec("nvidia")
+    wheels = [Path(x) for x in (spec and spec.submodule_search_locations) or ()]
+    places = [toolkit / "include", *(x / part for x in wheels for part in CUBLAS)]
+    said = os.environ.get("GRAPHC_TEST_CUBLAS")
+    return next(
+        (x for x in [*([Path(said)] if said else []), *places] if (x / HEADER).exists()), None
+    )
+
+
+def cublas(toolkit: Path) -> Path:
+    """A ``libcublasLt.so.13`` on that driver."""
+    below, own = driver(toolkit), Path(__file__).resolve().parent / "cublas"
+    header = cublas_header(toolkit) or own / "declared"
+    include = [f"-I{header}", f"-I{toolkit / 'include'}"]
+    texts = [(own / "cublas.cpp").read_text(encoding="utf-8"), (header / HEADER).read_text()]
+    key = disk.key_of([str(below), *include, *texts])
+
+    def make(folder: Path) -> Path:
+        flags = ["-std=gnu++17", "-O2", "-fPIC", "-shared", "-w", *include]
+        link = [str(below), "-o", "libcublasLt.so", "-Wl,-soname,libcublasLt.so.13"]
+        compile_in(folder, [COMPILER, *flags, str(own / "cublas.cpp"), *link])
+        return folder / "libcublasLt.so"
 
     return kept(key, make)
 

@@ -9,10 +9,7 @@
 //   GRAPHC_TEST_THREADS     host threads that run blocks; 0, the default, is one for each processor
 #pragma once
 
-#include <cuda.h>
-
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,11 +18,11 @@
 #include <vector>
 
 #include "../emulator/interface.h"
+#include "issue.h"
 
 namespace driver {
 
 typedef unsigned long long Ticket;  // orders all work that was ever issued
-typedef std::function<CUresult()> Action;
 
 struct Graph {
     std::vector<Action> actions;
@@ -33,7 +30,6 @@ struct Graph {
     bool strict = false;  // captured in the mode in which calls that may synchronise are errors
 };
 using Executable = std::shared_ptr<const Graph>;
-struct Context;
 struct Work {
     Ticket ticket;
     Action run;
@@ -74,19 +70,16 @@ int device_count();
 size_t memory_size();
 
 // contexts
-Context *current();
 Stream *stream_of(CUstream s);  // null where no context is current
 const std::set<Context *> &contexts();
 
 // streams
-CUresult issue(CUstream s, Action action);
 CUresult finish(Stream *s, Ticket last = ~0ull);
 CUresult finish_device(int device);
 CUresult finish_for_default();  // what a synchronous call on the default stream waits for
 bool forbidden();               // whether a capture forbids what may synchronise; it is invalid from now on
 
 // memory
-bool inside(CUdeviceptr p, size_t n);
 bool pinned(const void *p);
 size_t bytes_in_use(int device);
 void add_variable(const void *p, size_t n);

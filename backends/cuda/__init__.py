@@ -63,7 +63,10 @@ class CudaBackend:
         return CudaBackend(index, self.arch, is_tuned=self.is_tuned)
 
     def emit(self, graph: Graph) -> Sources:
-        """The program's text; it needs no compiler and no device, unless it is tuned."""
+        """The program's text; it needs no compiler and no device, unless it is tuned.
+
+        It is for the processor that was named, or that of the device in use if there is one.
+        """
         from graphc.backends.cuda.emit import emit
 
         tuner = None
@@ -72,7 +75,16 @@ class CudaBackend:
             from graphc.backends.cuda.tuning import Tuner
 
             tuner = Tuner(device(self.index or 0))
-        return emit(graph, tuner)
+        return emit(graph, self.arch or self._present(), tuner)
+
+    def _present(self) -> str:
+        """The processor of the device in use, or "" where there is none."""
+        from graphc.backends.cuda.driver import arch
+
+        try:
+            return arch(self.index or 0)
+        except GraphcRuntimeError:
+            return ""
 
     def build(self, sources: Sources) -> Executable:
         """The program, compiled for the device in use and loaded."""

@@ -11,7 +11,7 @@ import numpy as np
 from graphc.backends.cuda.driver import Device
 from graphc.backends.cuda.graphs import Graph
 from graphc.backends.cuda.launching import Issue, launch
-from graphc.backends.cuda.made import Made, Setting
+from graphc.backends.cuda.made import Launch, Made, Setting
 from graphc.lowering.operands import Operand
 from graphc.passes.plan_memory import padded
 
@@ -125,7 +125,9 @@ class Bench:
         for x in made.launches:
             numbers = range(len(addresses)) if x.arguments is None else x.arguments
             given = [addresses[i] for i in numbers]
-            calls.append(launch(self.device, self.functions, x, given))
+            maps = x.maps if isinstance(x, Launch) else ()
+            mapped = [addresses[i] for i, _ in maps]
+            calls.append(launch(self.device, self.functions, x, given, mapped))
         return calls
 
     def _seconds(self, calls: Sequence[Issue]) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 
 from graphc.backends.c_language.types import is_low, load, store
 from graphc.backends.cuda.elements import elements
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import THREADS, Launch, Made, Setting, blocks, parameters_of
+from graphc.backends.cuda.tensor_maps import TensorMap
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.types import Shape
 from graphc.kernels_templates import render
@@ -67,11 +69,18 @@ class Cells:
         *,
         suffix: str = "",
         shared: int = 0,
+        maps: Mapping[str, tuple[str, TensorMap]] = MappingProxyType({}),
     ) -> None:
-        """A function of a template of its own, whose parameters stand as ``PARAMETERS``."""
+        """A function of a template of its own, whose parameters stand as ``PARAMETERS``.
+
+        Tensor maps by their names, each of a parameter, are the first of them.
+        """
         arguments, declared = self.parameters.used(text.split("PARAMETERS", 1)[1].splitlines())
+        declared = [*(f"const __grid_constant__ tensor_map {x}" for x in maps), *declared]
         self.texts.append(text.replace("PARAMETERS", ", ".join(declared), 1))
-        self.launches.append(Launch(f"{self.name}{suffix}", grid, block, arguments, shared))
+        number_of = self.parameters.names.index
+        given = tuple((number_of(name), made) for name, made in maps.values())
+        self.launches.append(Launch(f"{self.name}{suffix}", grid, block, arguments, shared, given))
 
     def copy(
         self,

@@ -55,11 +55,14 @@ class Nvcc:
 def compile(source: str, arch: str) -> bytes:
     """The cubin of a CUDA C source for a processor such as ``sm_90``.
 
+    What that one alone has is there for both of its names, ``sm_90`` and ``sm_90a``.
+
     Raises:
         GraphcRuntimeError: there is no compiler, or it does not take the source; then the message
             has what it says, and where the source is kept.
     """
     found = compiler()
+    arch = "sm_90a" if arch == "sm_90" else arch
     key = disk.key_of((source, arch, found.identity, *FLAGS))
     known = disk.read(key, "cubin")
     if known is not None:

@@ -22,7 +22,7 @@ from graphc.backends.cuda.finished import Finishing, as_finished
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import Made, Setting
 from graphc.backends.cuda.products import ProductKernel, kind_of
-from graphc.backends.cuda.sides import Found, Product, Side, affine, index_type
+from graphc.backends.cuda.sides import Found, Product, Side, affine, flat_stride, index_type
 from graphc.backends.cuda.tiles import Cut
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
@@ -90,7 +90,8 @@ def matmul(cells: Cells, y: Operand) -> Product:
         base = "0" if starts[slot] == "0" else f"batch_{'ab'[slot]}"
         apart = (offsets[slot], *strides[:-2])
         given = zip(sides, ((strides[-2],), (strides[-1],)), strict=True)
-        return affine(index, base, apart, x.dtype.itemsize, *given)
+        batch = flat_stride(lead, strides[:-2])
+        return affine(index, base, apart, x.dtype.itemsize, *given, batch=batch)
 
     made = Product(prod(lead), m, n, k, index)
     made.a, made.b = found(0, wide_x, rows, inner), found(1, wide_w, inner, columns)

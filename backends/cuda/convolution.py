@@ -96,8 +96,10 @@ class Grouped:
 
     def affine(self, letter: str, offset: int, step: int, *sides: tuple[Side, Shape]) -> Found:
         """An operand of the product that is found by strides."""
-        apart = (offset, *([step] if self.op.groups > 1 else []))
-        return affine(self.index, self.base(letter, step), apart, self.size, *sides)
+        step = step if self.op.groups > 1 else 0
+        apart = (offset, *([step] if step else []))
+        base = self.base(letter, step)
+        return affine(self.index, base, apart, self.size, *sides, batch=step)
 
     def by_index(
         self, letter: str, step: int, pixels: Side, taps: Side, at: str, lines: list[str]

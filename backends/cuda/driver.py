@@ -44,6 +44,16 @@ def pycuda() -> Any:
     return driver
 
 
+@cache
+def arch(index: int) -> str:
+    """The processor of a device, which need not be in use. Raises where there is none."""
+    driver = pycuda()
+    if index >= driver.Device.count():
+        raise GraphcRuntimeError(f"there is no CUDA device {index}")
+    major, minor = driver.Device(index).compute_capability()
+    return f"sm_{major}{minor}"
+
+
 def device_count() -> int:
     """How many devices there are. Raises where CUDA cannot be used at all."""
     return int(pycuda().Device.count())
@@ -104,8 +114,7 @@ class Device:
         self.place = f"cuda:{index}"
         self.handle = self.driver.Device(index)
         self.name: str = self.handle.name()
-        major, minor = self.handle.compute_capability()
-        self.arch = f"sm_{major}{minor}"
+        self.arch = arch(index)
         self._thread = threading.get_ident()
         self._numbers = itertools.count()
         self._held: dict[int, tuple[Any, ...]] = {}

@@ -60,6 +60,8 @@ class Call:
     arguments: tuple[Address, ...]
     origin: str
     """The function and the line of the user's program that it is for."""
+    mapped: tuple[Address, ...] = ()
+    """What each of the launch's tensor maps is of; they go before the arguments."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,19 @@ class CudaPlacement(Placement):
         return not has_totals(self.lowered[kernel])
 
 
-def emit(graph: Graph, tuner: Tuner | None = None) -> Sources:
-    """The program as one CUDA C file. With a ``tuner`` it depends on what that has measured."""
-    return Emission(graph, tuner).sources()
+def emit(graph: Graph, arch: str = "", tuner: Tuner | None = None) -> Sources:
+    """The program as one CUDA C file, for a processor such as ``sm_90``, or for any.
+
+    With a ``tuner`` it depends on what that has measured.
+    """
+    return Emission(graph, arch, tuner).sources()
 
 
 class Emission:
     """The state of one emission."""
 
-    def __init__(self, graph: Graph, tuner: Tuner | None = None) -> None:
+    def __init__(self, graph: Graph, arch: str = "", tuner: Tuner | None = None) -> None:
+        self.arch = arch
         graph = finish_products(recompute(graph, can_finish), can_finish)
         self.graph, self.tuner = graph, tuner
         self.memory = CudaPlacement(graph, chosen_orders(graph, preferred))
@@ -179,6 +185,7 @@ class Emission:
             tuple(memory.result(kernel, i) for i in range(len(kernel.types))),
             tuple(memory.views[x].offset for x in kernel.inputs),
             tuple((kernel, i) in memory.read for i in range(len(kernel.types))),
+            self.arch,
         )
         aliased = memory.is_aliased(kernel)
         if isinstance(kernel.op, Fused):
@@ -223,7 +230,9 @@ class Emission:
             chosen = arguments
             if launch.arguments is not None:
                 chosen = [arguments[i] for i in launch.arguments]
-            self.steps.append(Call(launch, tuple(chosen), origin))
+            maps = launch.maps if isinstance(launch, Launch) else ()
+            mapped = tuple(arguments[i] for i, _ in maps)
+            self.steps.append(Call(launch, tuple(chosen), origin, mapped))
 
     def _operand(self, node: Node) -> Address:
         """Where the first element of an operand lies; numbers and ranges lie nowhere."""
@@ -301,8 +310,8 @@ def described(step: Call | Copy) -> str:
     """A step as a line of the text."""
     if isinstance(step, Copy):
         return f"{step.target.name} = {step.source.name}"
-    names = ", ".join(x.name for x in step.arguments)
     origin = f": {step.origin.replace('*/', '* /')}" if step.origin else ""
+    names = ", ".join(x.name for x in (*step.mapped, *step.arguments))
     if isinstance(step.launch, Multiplication):
         return f"{step.launch.function} by cublasLtMatmul({names}){origin}"
     grid, block = (" x ".join(map(str, _short(x))) for x in (step.launch.grid, step.launch.block))

@@ -23,8 +23,12 @@ def launch(
     functions: Mapping[str, Any],
     given: Launch | Multiplication,
     addresses: Sequence[int],
+    mapped: Sequence[int] = (),
 ) -> Issue:
-    """A launch of one of the functions or the library, over arguments at these addresses."""
+    """A launch of one of the functions or the library, over arguments at these addresses.
+
+    ``mapped`` are the addresses of what its tensor maps are of.
+    """
     if isinstance(given, Multiplication):
         return _multiplication(device, given, addresses)
     if not prod(given.grid):
@@ -33,7 +37,8 @@ def launch(
     if given.shared:
         most = device.driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
         function.set_attribute(most, given.shared)
-    arguments = np.array(addresses, np.uint64).tobytes()
+    maps = [x.encoded(of) for (_, x), of in zip(given.maps, mapped, strict=True)]
+    arguments = b"".join([*maps, np.array(addresses, np.uint64).tobytes()])
     return partial(
         function._launch_kernel, given.grid, given.block, arguments, given.shared, device.stream
     )

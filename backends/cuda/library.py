@@ -33,6 +33,18 @@ TENSOR_CORES = (
     *("swizzled", "async_copy", "async_commit", "async_wait", "load_matrices"),
     *("load_turned_matrices", "multiply_tf32", "round_tf32"),
 )
+WARPGROUPS = (
+    *("tile_descriptor", "async_fence", "barrier_init", "barrier_expect"),
+    *("barrier_wait", "bulk_copy", "warpgroup_arrive", "warpgroup_commit", "warpgroup_wait"),
+    "warpgroup_settled",
+)
+GROUPED = (
+    ("float16", "f16", "__half", 16),
+    ("bfloat16", "bf16", "__nv_bfloat16", 16),
+    ("tf32", "tf32", "float", 8),
+)
+COLUMNS = (64, 128, 192, 256)
+"""Those of a warpgroup's multiplications."""
 CALLED = re.compile(r"[A-Za-z_]\w*(?=[(<])")
 
 
@@ -68,6 +80,12 @@ def _all() -> Iterator[tuple[str, Function]]:
                 yield f"{name}_{types['t']}", Function("math_libm.c.j2", block, facts)
     for block in TENSOR_CORES:
         yield block, Function("tensor_cores.cu.j2", block)
+    for block in WARPGROUPS:
+        yield block, Function("warpgroups.cu.j2", block)
+    for columns in COLUMNS:
+        for t, ptx, on_cpu, deep in GROUPED:
+            facts = {"t": t, "ptx": ptx, "on_cpu": on_cpu, "columns": columns, "deep": deep}
+            yield f"multiply_{t}_{columns}", Function("warpgroups.cu.j2", "multiply", facts)
     for t, ptx, on_cpu in (("float16", "f16", "__half"), ("bfloat16", "bf16", "__nv_bfloat16")):
         facts = {"t": t, "ptx": ptx, "on_cpu": on_cpu}
         yield f"multiply_{t}", Function("tensor_cores.cu.j2", "multiply_low", facts)

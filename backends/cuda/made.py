@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.multiplication import Multiplication
+from graphc.backends.cuda.tensor_maps import TensorMap
 from graphc.ir.node import Node
 from graphc.lowering.operands import Operand
 
@@ -28,6 +29,8 @@ class Setting:
     """How many elements after an aligned address each operand begins."""
     read: tuple[bool, ...] = ()
     """Which results something reads; all of them if empty. Others need not be computed."""
+    arch: str = ""
+    """The processor that it is made for, such as ``sm_90``; "" for any."""
 
     def is_read(self, number: int) -> bool:
         """Whether something reads a result."""
@@ -47,6 +50,8 @@ class Launch:
     """Which of the kernel's parameters the function takes; None for all."""
     shared: int = 0
     """Bytes of shared memory that are asked for at the launch."""
+    maps: tuple[tuple[int, TensorMap], ...] = ()
+    """Maps that the function takes before all else, each of one of the kernel's parameters."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from graphc.backends.cuda.cells import Cells
 from graphc.backends.cuda.finished import Finishing
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.loaded import Loaded
-from graphc.backends.cuda.made import Made, blocks
+from graphc.backends.cuda.made import WORD, Made, blocks
 from graphc.backends.cuda.sides import Found, Product, Side
-from graphc.backends.cuda.tiles import Cut, chosen
+from graphc.backends.cuda.tiles import WARP, WARPGROUP, WARPGROUPS, Cut, Variant, ranked
+from graphc.backends.cuda.warpgroups import Described, Warpgroups, fits, has_warpgroups
 from graphc.backends.cuda.workers import Threads, Warps
 from graphc.ir.dtype import DType, float32
 from graphc.kernels_templates import render
@@ -44,22 +45,42 @@ class ProductKernel:
         self.cells, self.product, self.finishing, self.kind = cells, product, finishing, kind
         self.dtype = cells.setting.operands[0].dtype
         self.total = computed(self.dtype)
-        cut = cut or chosen(kind, self.dtype.itemsize, *self.extents)
+        cut = cut or self.cuts()[0]
         self.all_steps = blocks(product.k, cut.variant.depth)
         self.steps = blocks(self.all_steps, cut.splits)
         """Of a part of the inner dimension."""
         self.cut = replace(cut, splits=max(1, blocks(self.all_steps, max(1, self.steps))))
-        self.left, self.right = self._operands(kind)
-        form = Warps if cut.variant.on_tensor_cores else Threads
-        self.workers = form(kind, self.dtype, cut.variant, self.left, self.right)
+        self.workers = self._workers()
+        self.left, self.right = self.workers.left, self.workers.right
 
-    def _operands(self, kind: str) -> tuple[Loaded, Loaded]:
-        x, product = self.cut.variant, self.product
+    def cuts(self) -> list[Cut]:
+        """The ways to cut it, those first that should take least."""
+        kind = self.kind
+        grouped = kind in WARPGROUPS and has_warpgroups(self.cells.setting.arch)
+        if grouped:
+            operands = self._operands(WARPGROUPS[kind][0])
+            grouped = all(fits(x, tf32=kind == "tf32") for x in operands)
+        return ranked(kind, self.dtype.itemsize, self.extents, grouped=grouped)
+
+    def _workers(self) -> Warpgroups | Warps | Threads:
+        x, kind = self.cut.variant, self.kind
+        left, right = self._operands(x)
+        if x.worker != WARPGROUP:
+            form = Warps if x.worker == WARP else Threads
+            return form(kind, self.dtype, x, left, right)
+        name = kind if kind == "tf32" else self.dtype.name
+        described = [
+            Described(**vars(each), kind=name, batch=self.product.batch) for each in (left, right)
+        ]
+        return Warpgroups(kind, self.dtype, x, *described)
+
+    def _operands(self, x: Variant) -> tuple[Loaded, Loaded]:
+        product = self.product
 
         def loaded(name: str, given: str, found: Found, flat: str, reach: int, tile: int) -> Loaded:
             return Loaded(
                 name, given, self.dtype, found, Side(flat, (), ()), reach, product.k,
-                f"first_{flat}", tile, x.depth, x.threads, kind == "tf32",
+                f"first_{flat}", tile, x.depth, x.threads, self.kind == "tf32",
             )  # fmt: skip
 
         return (
@@ -78,10 +99,10 @@ class ProductKernel:
         how += f", in {splits} parts" if splits > 1 else ""
         how += f"; {self.cut.reason}" if self.cut.reason else ""
         text = render(
-            "product.cu.j2",
+            self.workers.template,
             name=cells.name,
             summary=product.summary + ("" if splits > 1 else self.finishing.says) + how,
-            inner=self.workers.template,
+            inner=self.workers.inner,
             facts=self.workers.facts(),
             threads=x.threads,
             resident=x.resident,
@@ -91,7 +112,7 @@ class ProductKernel:
             left=self.left,
             right=self.right,
             where=self._where(),
-            of_batch=product.of_batch,
+            of_batch=self._of_batch(),
             steps=self._steps(),
             split=splits > 1,
             sums=self.workers.sums,
@@ -99,7 +120,13 @@ class ProductKernel:
         )
         grid = splits * product.batch * self._tiles[0] * self._tiles[1]
         cells.helpers |= self.workers.helpers(text) | self.finishing.helpers
-        cells.function(text, (grid, 1, 1), (x.threads, 1, 1))
+        workers = self.workers
+        if isinstance(workers, Warpgroups):
+            cells.function(
+                text, (grid, 1, 1), (x.threads, 1, 1), shared=workers.shared, maps=workers.maps
+            )
+        else:
+            cells.function(text, (grid, 1, 1), (x.threads, 1, 1))
         if splits > 1:
             self._added()
         return cells.made()
@@ -114,6 +141,20 @@ class ProductKernel:
         """How many there are along rows and columns."""
         x, product = self.cut.variant, self.product
         return blocks(product.m, x.rows), blocks(product.n, x.columns)
+
+    def _of_batch(self) -> list[str]:
+        """The declarations of what depends on the batch, but for what only a map knows of."""
+        if not isinstance(self.workers, Warpgroups):
+            return self.product.of_batch
+        copied = (x for x in (self.workers.left, self.workers.right) if x.map is None)
+        words = {word for x in copied for line in x.lines for word in WORD.findall(line)}
+        kept: list[str] = []
+        for line in reversed(self.product.of_batch):
+            name, _, value = line.removesuffix(";").partition(" = ")
+            if name.split()[-1] in words:
+                kept.insert(0, line)
+                words |= set(WORD.findall(value))
+        return kept
 
     def _steps(self) -> str:
         if self.steps * self.cut.splits == self.all_steps:

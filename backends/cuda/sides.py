@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.backends.c_language.statements import terms
@@ -42,6 +42,8 @@ class Found:
     width: int
     """How many elements along it may be read at once."""
     inside: bool = False
+    strides: Mapping[str, int] | None = None
+    """Of a batch of matrices, those of ``batch`` and of the product's two indices."""
 
 
 def index_type(*operands: Operand) -> str:
@@ -54,17 +56,25 @@ def index_type(*operands: Operand) -> str:
 
 
 def affine(
-    kind: str, base: str, apart: Sequence[int], size: int, *sides: tuple[Side, Shape]
+    kind: str,
+    base: str,
+    apart: Sequence[int],
+    size: int,
+    *sides: tuple[Side, Shape],
+    batch: int | None,
 ) -> Found:
     """An operand whose place is affine in the axes of two sides.
 
     ``base`` is the expression for where it begins; ``apart`` are all distances, in elements of so
-    many bytes, from an aligned address to where it may begin.
+    many bytes, from an aligned address to where it may begin; ``batch`` is the distance from one
+    of a batch to the next, if there is one.
     """
     lines: list[str] = []
+    steps: dict[str, int | None] = {"batch": batch}
     sum_: list[str] = [] if base == "0" else [base]
     for side, strides in sides:
         step = flat_stride(side.extents, strides)
+        steps[side.flat] = step
         if step is None:
             lines += side.indices(kind)
             sum_.append(terms(strides, side.names))
@@ -77,7 +87,10 @@ def affine(
         width = width_of(size, side.extents, strides, (*apart, *others))
         if not best[0] or (-width, near) < best[1:]:
             best = (side.flat, -width, near)
-    return Found(tuple(lines), best[0], -best[1])
+    known = {flat: step for flat, step in steps.items() if step is not None}
+    return Found(
+        tuple(lines), best[0], -best[1], strides=known if len(known) == len(steps) else None
+    )
 
 
 def _wide(extents: Shape, strides: Shape) -> list[int]:

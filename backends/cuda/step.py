@@ -124,7 +124,8 @@ class BoundStep:
             target, source = self._address(step.target), self._address(step.source)
             return copy(self.device, target, source, step.nbytes)
         addresses = [self._address(x) for x in step.arguments]
-        return launch(self.device, self.executable.functions, step.launch, addresses)
+        mapped = [self._address(x) for x in step.mapped]
+        return launch(self.device, self.executable.functions, step.launch, addresses, mapped)
 
     def _address(self, x: Address) -> int:
         return self._at(x.where, x.number) + x.offset

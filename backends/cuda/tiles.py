@@ -28,6 +28,8 @@ LATENCY = 800
 """Cycles until what memory is asked for is there."""
 LAUNCH = 6000
 """Cycles that a second launch costs."""
+THREAD, WARP, WARPGROUP = 1, 32, 128
+"""Threads that multiply together."""
 SPLITS = (1, 2, 4, 8, 16, 32)
 """Into how many parts the inner dimension may be split."""
 
@@ -36,7 +38,7 @@ SPLITS = (1, 2, 4, 8, 16, 32)
 class Variant:
     """One way to cut a product: the tile of a block, and the part of it that a worker has.
 
-    A worker is a warp of tensor cores, or else a thread.
+    A worker is a warp or a warpgroup of tensor cores, or else a thread.
     """
 
     rows: int
@@ -48,7 +50,8 @@ class Variant:
     """Tiles of the operands that are in shared memory at once."""
     resident: int
     """Blocks that a multiprocessor has at once, which bounds the registers of a thread."""
-    on_tensor_cores: bool
+    worker: int
+    """Threads of a worker."""
 
     @property
     def workers(self) -> int:
@@ -58,19 +61,21 @@ class Variant:
     @property
     def threads(self) -> int:
         """Threads of a block."""
-        return self.workers * (32 if self.on_tensor_cores else 1)
+        return self.workers * self.worker
+
+    @property
+    def ahead(self) -> int:
+        """Tiles that are on their way: a warpgroup still multiplies the one before its own."""
+        return self.stages - (2 if self.worker == WARPGROUP else 1)
 
 
-def _on_tensor_cores(*lines: tuple[int, int, int, tuple[int, int], int, int]) -> list[Variant]:
-    return [Variant(*line, on_tensor_cores=True) for line in lines]
-
-
-def _by_threads(*lines: tuple[int, int, int, tuple[int, int], int, int]) -> list[Variant]:
-    return [Variant(*line, on_tensor_cores=False) for line in lines]
+def _by(worker: int, *lines: tuple[int, int, int, tuple[int, int], int, int]) -> list[Variant]:
+    return [Variant(*line, worker) for line in lines]
 
 
 VARIANTS: dict[str, list[Variant]] = {
-    "half": _on_tensor_cores(
+    "half": _by(
+        WARP,
         (128, 128, 32, (64, 64), 3, 2),
         (128, 64, 32, (64, 32), 4, 2),
         (64, 128, 32, (32, 64), 4, 2),
@@ -79,7 +84,8 @@ VARIANTS: dict[str, list[Variant]] = {
         (16, 64, 64, (16, 16), 4, 4),
         (64, 16, 64, (16, 16), 4, 4),
     ),
-    "tf32": _on_tensor_cores(
+    "tf32": _by(
+        WARP,
         (128, 128, 16, (64, 64), 3, 2),
         (128, 64, 16, (64, 32), 4, 2),
         (64, 128, 16, (32, 64), 4, 2),
@@ -88,20 +94,35 @@ VARIANTS: dict[str, list[Variant]] = {
         (16, 64, 32, (16, 16), 4, 4),
         (64, 16, 32, (16, 16), 4, 4),
     ),
-    "single": _by_threads(
+    "single": _by(
+        THREAD,
         (128, 128, 16, (8, 8), 2, 2),
         (128, 64, 16, (8, 8), 3, 4),
         (64, 64, 16, (4, 4), 3, 3),
         (32, 32, 32, (4, 4), 3, 6),
     ),
-    "double": _by_threads(
+    "double": _by(
+        THREAD,
         (64, 64, 8, (4, 4), 3, 2),
         (32, 32, 16, (4, 4), 3, 4),
     ),
 }
 """The variants for each kind of elements, the largest first. Depths are 64 or 128 bytes wide."""
+WARPGROUPS: dict[str, list[Variant]] = {
+    kind: _by(
+        WARPGROUP,
+        (128, 256, depth, (64, 256), 4, 1),
+        (128, 192, depth, (64, 192), 5, 1),
+        (128, 128, depth, (64, 128), 3, 2),
+        (128, 64, depth, (64, 64), 4, 2),
+        (64, 128, depth, (64, 128), 4, 2),
+        (64, 64, depth, (64, 64), 4, 3),
+    )
+    for kind, depth in (("half", 64), ("tf32", 32))
+}
+"""Those for tensor cores that read both operands of shared memory; depths are 128 bytes wide."""
 RATES = {"half": 1024, "tf32": 512, "single": 128, "double": 64}
-"""Multiplications with additions of a multiprocessor in a cycle."""
+"""Multiplications with additions of a multiprocessor in a cycle; warpgroups do twice as many."""
 
 
 @dataclass(frozen=True)
@@ -115,20 +136,19 @@ class Cut:
     """Why it was chosen, where it was measured."""
 
 
-def chosen(kind: str, size: int, batch: int, m: int, n: int, k: int) -> Cut:
-    """The cut that should take least, for elements of a kind and of so many bytes."""
-    return ranked(kind, size, batch, m, n, k)[0]
+def ranked(kind: str, size: int, extents: tuple[int, int, int, int], *, grouped: bool) -> list[Cut]:
+    """All cuts for elements of a kind and of so many bytes, those first that should take least.
 
-
-def ranked(kind: str, size: int, batch: int, m: int, n: int, k: int) -> list[Cut]:
-    """All cuts, those first that should take least."""
+    ``extents`` are batch, m, n and k; ``grouped`` says whether warpgroups can work on them.
+    """
+    k = extents[-1]
     cuts = [
         Cut(variant, splits)
-        for variant in VARIANTS[kind]
+        for variant in (*(WARPGROUPS[kind] if grouped else ()), *VARIANTS[kind])
         for splits in SPLITS
         if splits == 1 or splits * 2 * variant.depth <= k
     ]
-    return sorted(cuts, key=lambda cut: _cycles(kind, size, cut, (batch, m, n, k)))
+    return sorted(cuts, key=lambda cut: _cycles(kind, size, cut, extents))
 
 
 def _cycles(kind: str, size: int, cut: Cut, extents: tuple[int, int, int, int]) -> float:
@@ -139,7 +159,7 @@ def _cycles(kind: str, size: int, cut: Cut, extents: tuple[int, int, int, int]) 
     each = max(1, blocks(tiles, PROCESSORS))
     waves = blocks(each, x.resident)
     busy = each * (steps * _step(kind, size, x) + 4 * x.rows * x.columns / STORED)
-    waits = waves * LATENCY * (1 + steps / (x.stages - 1))
+    waits = waves * LATENCY * (1 + steps / x.ahead)
     cycles = max(busy, waits) + LATENCY
     if splits > 1:
         moved = 4 * batch * m * n * (splits + 1)
@@ -150,8 +170,12 @@ def _cycles(kind: str, size: int, cut: Cut, extents: tuple[int, int, int, int]) 
 def _step(kind: str, size: int, x: Variant) -> float:
     """Cycles in which a multiprocessor does one step of a block."""
     work = x.rows * x.columns * x.depth / RATES[kind]
-    # Threads of a warp share what they read: it has the part of four by eight of them.
-    rows, columns = x.part if x.on_tensor_cores else (4 * x.part[0], 8 * x.part[1])
+    rows, columns = x.part
+    if x.worker == WARPGROUP:
+        work /= 2
+    elif x.worker == THREAD:
+        # Threads of a warp share what they read: it has the part of four by eight of them.
+        rows, columns = 4 * rows, 8 * columns
     read = x.rows * x.columns * x.depth * size * (1 / rows + 1 / columns) / SHARED
     brought = (x.rows + x.columns) * x.depth * size / CACHED
     return max(work, read, brought)

@@ -28,7 +28,7 @@ from graphc.backends.cuda.made import Launch, Made, Setting
 from graphc.backends.cuda.memory import OutOfMemory
 from graphc.backends.cuda.multiplied import algorithms, multiplied
 from graphc.backends.cuda.products import ProductKernel
-from graphc.backends.cuda.tiles import Cut, ranked
+from graphc.backends.cuda.tiles import Cut
 from graphc.lowering.kernel import Ramp
 
 SECONDS = 60.0
@@ -156,9 +156,9 @@ class Tuner:
 
 def _cuts(make: Callable[..., ProductKernel | None], kernel: ProductKernel) -> list[Candidate]:
     """The ways to cut a product, those first that should take least."""
-    found = ranked(kernel.kind, kernel.dtype.itemsize, *kernel.extents)
     return [
-        Candidate({**asdict(x.variant), "splits": x.splits}, partial(_cut, make, x)) for x in found
+        Candidate({**asdict(x.variant), "splits": x.splits}, partial(_cut, make, x))
+        for x in kernel.cuts()
     ]
 
 

@@ -42,7 +42,10 @@ class Workers:
 class Warps(Workers):
     """Each warp has a part of the tile, of 16 x 8 elements for each multiplication."""
 
-    template = "_product_mma.cu.j2"
+    template = "product.cu.j2"
+    inner = "_product_mma.cu.j2"
+    high = 16
+    """Rows of a multiplication."""
     run = 2
     """Columns side by side that a worker has."""
 
@@ -60,7 +63,7 @@ class Warps(Workers):
     @property
     def tall(self) -> int:
         """Multiplications along rows."""
-        return self.variant.part[0] // 16
+        return self.variant.part[0] // self.high
 
     @property
     def wide(self) -> int:
@@ -130,7 +133,7 @@ class Warps(Workers):
     def open_runs(self, lines: Lines, index: str) -> None:
         """Open loops over a thread's runs, each of ``value`` from column j on in row i."""
         self._opened(lines, {"p": (self.tall, 1), "q": (self.wide, 1), "h": (2, 1)})
-        lines.add(f"const {index} i = first_i + warp_i + 16 * p + 8 * h + lane / 4;")
+        lines.add(f"const {index} i = first_i + warp_i + {self.high} * p + 8 * h + lane / 4;")
         lines.add(f"const {index} j = first_j + warp_j + 8 * q + lane % 4 * 2;")
         lines.add("const float *const value = &total[p][q][2 * h];")
 
@@ -139,7 +142,8 @@ class Warps(Workers):
 class Threads(Workers):
     """Each thread has a part of the tile, whose rows and columns are apart from each other."""
 
-    template = "_product_threads.cu.j2"
+    template = "product.cu.j2"
+    inner = "_product_threads.cu.j2"
 
     @property
     def says(self) -> str:

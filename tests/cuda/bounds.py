@@ -56,6 +56,7 @@ TABLE = {
     "elements.cu.j2": Bounds(registers=56, shared=0),
     "matrices.cu.j2": Bounds(registers=80, shared=1024),
     "product.cu.j2": Bounds(registers=128, shared=49152),
+    "product_warpgroups.cu.j2": Bounds(registers=168, shared=0),
     "rows.cu.j2": Bounds(registers=40, shared=8448),
     "scan.cu.j2": Bounds(registers=40, shared=0),
     "sort.cu.j2": Bounds(registers=40, shared=4096),
@@ -71,8 +72,8 @@ QUADRANT_STACK = 40
 class Watched(Emission):
     """An emission that knows of which template each CUDA function is."""
 
-    def __init__(self, graph: Graph) -> None:
-        super().__init__(graph)
+    def __init__(self, graph: Graph, arch: str) -> None:
+        super().__init__(graph, arch)
         self.templates: dict[str, str] = {}
         self.rendered: list[tuple[str, str]] = []
         self.parts: list[str] = []
@@ -117,9 +118,9 @@ def source_of(template: str) -> str:
     return (Path(kernels_templates.__file__).parent / template).read_text(encoding="utf-8")
 
 
-def emitted(graph: Graph) -> Compilable:
-    """The program of a graph as the backend emits it."""
-    watched = Watched(run(graph, pipeline(BACKEND)))
+def emitted(graph: Graph, arch: str = "") -> Compilable:
+    """The program of a graph as the backend emits it for a processor, or for any."""
+    watched = Watched(run(graph, pipeline(BACKEND)), arch)
     render = Template.render
 
     def noting(template: Template, **variables: Any) -> str:
@@ -190,7 +191,7 @@ class Held:
 
 def held(graph: Graph, arch: str) -> list[Held]:
     """The kernels of a graph's program, compiled for a processor."""
-    made = emitted(graph)
+    made = emitted(graph, arch)
     found = resources(compilation.compile(made.text, arch)) if made.kernels else {}
     return [Held(x, arch, found[x.name]) for x in made.kernels]
 

@@ -18,17 +18,21 @@ from graphc.ir.dtype import dtype_of_numpy
 from graphc.ir.graph import Graph
 from graphc.ir.node import Item, Node, Op, make_input
 from graphc.ir.types import TensorType
-from tests.cuda.emulation import Module, runtime
+from tests.cuda.emulation import KernelError, Module, runtime
+
+TENSOR_MAP = np.dtype([("words", np.uint64, (16,))])
+"""An encoded map, as a kernel takes it."""
 
 
 class EmulatedBackend(CudaBackend):
     """The same backend on the CPU.
 
-    ``order`` is that in which threads run; with ``check`` all accesses are checked.
+    ``order`` is that in which threads run; with ``check`` all accesses are checked. ``arch`` is the
+    processor whose kernels these are.
     """
 
-    def __init__(self, *, order: int = 0, check: bool = False) -> None:
-        super().__init__()
+    def __init__(self, *, order: int = 0, check: bool = False, arch: str = "sm_80") -> None:
+        super().__init__(arch=arch)
         self.order, self.check = order, check
 
     def build(self, sources: Sources) -> Executable:
@@ -72,7 +76,12 @@ class EmulatedExecutable:
                 assert self.module is not None
                 launch = each.launch
                 assert isinstance(launch, Launch)
-                given = [address(arrays, x) for x in each.arguments]
+                maps = zip(launch.maps, each.mapped, strict=True)
+                given: list[Any] = [
+                    np.frombuffer(x.encoded(address(arrays, of), encode), TENSOR_MAP)[0]
+                    for (_, x), of in maps
+                ]
+                given += [address(arrays, x) for x in each.arguments]
                 self.module.launch(
                     launch.function,
                     launch.grid,
@@ -119,6 +128,13 @@ def aligned(x: Any) -> Any:
 def address(arrays: dict[str, list[Any]], x: Address) -> int:
     """The address of an argument."""
     return int(arrays[x.where][x.number].ctypes.data) + x.offset
+
+
+def encode(*given: Any) -> int:
+    """What the driver encodes tensor maps by, here."""
+    if runtime().emulator_encode_tiled(*given):
+        raise KernelError("a tensor map is refused")
+    return 0
 
 
 def slab(arrays: dict[str, list[Any]], x: Address, nbytes: int) -> Any:

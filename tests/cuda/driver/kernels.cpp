@@ -158,6 +158,12 @@ CUresult cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int v) {
     ((Function *)f)->most_dynamic = v;
     return CUDA_SUCCESS;
 }
+CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *address, const cuuint64_t *extents,
+                                const cuuint64_t *strides, const cuuint32_t *box, const cuuint32_t *steps, CUtensorMapInterleave interleave,
+                                CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion, CUtensorMapFloatOOBfill fill) {
+    return (CUresult)emulator_encode_tiled((emulator_tensor_map *)map, type, rank, address, (const uint64_t *)extents, (const uint64_t *)strides,
+                                           box, steps, interleave, swizzle, promotion, fill);
+}
 CUresult cuFuncSetBlockShape(CUfunction, int, int, int) { return CUDA_SUCCESS; }
 CUresult cuFuncSetSharedSize(CUfunction, unsigned) { return CUDA_SUCCESS; }
 CUresult cuFuncSetCacheConfig(CUfunction, CUfunc_cache) { return CUDA_SUCCESS; }

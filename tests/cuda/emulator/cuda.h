@@ -7,10 +7,11 @@
 // at a warp operation carries it out for the whole warp.
 //
 // What it checks. Always: barrier divergence and deadlock, shuffles from absent lanes, lanes that left before a warp
-// operation, wmma pointer alignment, static + dynamic shared memory against the limit; fresh shared memory is filled
+// operation, copies and wgmma that somebody forgot to wait for, wmma pointer alignment, static + dynamic shared memory against the limit; fresh shared memory is filled
 // with NaN patterns; the order in which threads run can be reversed or shuffled (missing barriers change results).
 // Kernels compiled with -fsanitize=thread (NOT linked with libtsan: the callbacks are below) are checked access by
-// access: out of bounds, data races inside a block and between blocks, reads of shared or device memory never written;
+// access: out of bounds, data races inside a block and between blocks, reads of shared or device memory never written,
+// shared memory that wgmma reads with no fence.proxy.async since it was written;
 // with -fsanitize=alignment,bounds,signed-integer-overflow,... (NOT linked with libubsan) misaligned vector accesses,
 // indices outside an array's declared bounds and overflowing index arithmetic are named with their source line.
 #pragma once
@@ -26,4 +27,5 @@
 #include "threads.h"
 #include "low_precision.h"
 #include "tensor_cores.h"
+#include "warpgroups.h"
 #include "entries.h"

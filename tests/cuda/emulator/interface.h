@@ -17,6 +17,22 @@ struct emulator_ctx { uint3 tid, bid, bdim, gdim; };
 typedef void (*emulator_warp_fn)(void **args, unsigned present);
 enum { EMULATOR_SYNCWARP = 1, EMULATOR_SHFL, EMULATOR_VOTE, EMULATOR_MMA, EMULATOR_OTHER };
 
+struct emulator_tensor_map {  // what the driver's encoding is here
+    const char *address;
+    uint64_t extents[3], strides[2];  // strides in bytes, of all but the innermost
+    uint32_t kind, size, box[3];
+    char unused[128 - 68];
+};
+enum { EMULATOR_FLOAT16 = 6, EMULATOR_BFLOAT16 = 9, EMULATOR_TFLOAT32 = 11 };  // of CUtensorMapDataType
+struct emulator_product {  // a warp's part of a wgmma, which is performed when it is waited for
+    void (*perform)(const emulator_product *);
+    void *totals[32];  // each lane's sums
+    uint64_t a, b;
+    bool turned_a, turned_b;
+    uint32_t begin[2], end[2];  // the shared memory that it reads of both operands
+    int warp, group;
+};
+
 extern "C" {
 extern __thread emulator_ctx emulator_tls __attribute__((tls_model("initial-exec")));
 int emulator_barrier(int op, int pred, int line);
@@ -28,6 +44,22 @@ void emulator_note(const void *addr, unsigned bytes, int kind);  // 0 read, 1 wr
 void emulator_async_copy(void *dst, const void *src, unsigned bytes, unsigned src_bytes);
 void emulator_async_commit(void);
 void emulator_async_wait(int prior);
+void emulator_async_fence(void);
+uint32_t emulator_shared_address(const void *p);
+void *emulator_shared_at(uint32_t address);
+void emulator_async_read(const void *p, unsigned bytes);  // by tensor cores
+void emulator_barrier_init(uint64_t *barrier, int count);
+void emulator_barrier_expect(uint64_t *barrier, int bytes);
+void emulator_barrier_wait(uint64_t *barrier, int parity);
+void emulator_bulk_copy(void *to, const struct emulator_tensor_map *map, const int *at, uint64_t *barrier);
+int emulator_warp_number(void);
+void emulator_product_begin(struct emulator_product *x);
+void emulator_products_arrive(void);
+void emulator_products_commit(void);
+void emulator_products_wait(int groups);
+int emulator_encode_tiled(struct emulator_tensor_map *out, int kind, unsigned rank, void *address, const uint64_t *extents,
+                          const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave, int swizzle,
+                          int promotion, int fill);  // as cuTensorMapEncodeTiled
 
 typedef void (*emulator_entry)(const void *packed_args);
 struct emulator_param { unsigned offset, size; };

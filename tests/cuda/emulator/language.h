@@ -12,7 +12,7 @@ static constexpr int warpSize = 32;
 #define __host__
 #define __constant__
 #define __managed__
-#define __grid_constant__ const
+#define __grid_constant__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __cluster_dims__(...)

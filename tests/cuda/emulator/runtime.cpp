@@ -3,5 +3,6 @@
 
 #include "scheduler.inc"
 #include "checker.inc"
+#include "warpgroups.inc"
 #include "launches.inc"
 #include "callbacks.inc"

@@ -76,7 +76,7 @@ class Backend(Protocol):
     gives what ``write()`` gives for the graph as it was recorded, before any pass. One that
     compiles for a device gives what is loaded there by a method ``image(sources)``, and by
     ``files(sources)`` what more a dump is to have: the bytes of files, by their names. One that can
-    tell how long kernels take gives, for a program, what does so by a method ``timed(program)``.
+    tell how long kernels take gives what does so by a method ``timed(graph, executable)``.
     """
 
     name: str

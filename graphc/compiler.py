@@ -55,10 +55,10 @@ class Program:
 
     def timed(self) -> Timed:
         """The program, telling how long its kernels take. Raises where the backend cannot."""
-        make: Callable[[Program], Timed] | None = getattr(self.backend, "timed", None)
+        make: Callable[[Graph, Executable], Timed] | None = getattr(self.backend, "timed", None)
         if make is None:
             raise GraphcRuntimeError(f"profile: backend '{self.backend.name}' cannot time kernels")
-        return make(self)
+        return make(self.graph, self.executable)
 
     def failure(self, error: Exception) -> Exception:
         """The error of a step, with the line of the user's program that it comes from."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from graphc.backend import Backend, Executable, Sources
+from graphc.backend import Backend, Executable, Sources, Timed
 from graphc.device_memory import Accelerator
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.precision import MatmulSettings
-
-if TYPE_CHECKING:
-    from graphc.backend import Timed
-    from graphc.compiler import Program
 
 ARCH = re.compile(r"sm_\d+[af]?")
 
@@ -96,12 +91,11 @@ class CudaBackend:
 
         return CudaExecutable(sources, self.index)
 
-    def timed(self, program: Program) -> Timed:
+    def timed(self, graph: Graph, executable: Executable) -> Timed:
         """The program with its launches given, and timed, one by one."""
         from graphc.backends.cuda.executable import CudaExecutable
         from graphc.backends.cuda.timing import Timed
 
-        executable = program.executable
         if not isinstance(executable, CudaExecutable):
             raise GraphcRuntimeError(f"{self.name}: kernels are timed on the device in use only")
         return Timed(executable)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
-from graphc.backend import Backend, Executable, Sources
+from graphc.backend import Backend, Executable, Sources, Timed
 from graphc.backends.native.targets import TARGETS, Target, host
 from graphc.errors import GraphcValueError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.threads import Threads
-
-if TYPE_CHECKING:
-    from graphc.backend import Timed
-    from graphc.compiler import Program
 
 COMPOSITES = frozenset({"attention", "attention_grad"})
 """The composites that there are kernels for."""
@@ -67,11 +62,11 @@ class NativeBackend:
             prepares=self.prepares,
         )
 
-    def timed(self, program: Program) -> Timed:
+    def timed(self, graph: Graph, executable: Executable) -> Timed:
         """The program with the time noted after each statement of the step."""
         from graphc.backends.native.timing import Timed
 
-        return Timed(self._emitted(program.graph, is_timed=True))
+        return Timed(self._emitted(graph, is_timed=True))
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from graphc.backend import Backend, Executable, Sources, Step, Timed, TimedStep,
 from graphc.backends.numpy.emit import emit
 from graphc.ir.graph import Graph
 from graphc.threads import Threads
-
-if TYPE_CHECKING:
-    from graphc.compiler import Program
 
 
 @cache
@@ -72,9 +69,9 @@ class NumpyBackend:
     name = "numpy"
     composites: frozenset[str] = frozenset()
 
-    def timed(self, program: Program) -> Timed:
+    def timed(self, graph: Graph, executable: Executable) -> Timed:
         """The program with the time noted after each statement of the step."""
-        return _Timed(emit(program.graph, Threads.count, is_timed=True))
+        return _Timed(emit(graph, Threads.count, is_timed=True))
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text."""

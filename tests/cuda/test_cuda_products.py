@@ -38,7 +38,7 @@ NAMES = [f"{kind}-{x.rows}x{x.columns}" for kind, x in CASES]
 def cut(variant: Variant, splits: int = 1) -> Iterator[None]:
     """Let products be cut so."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(products, "chosen", lambda *_, **__: Cut(variant, splits))
+        patched.setattr(products, "ranked", lambda *_, **__: [Cut(variant, splits)])
         yield
 
 

@@ -256,6 +256,16 @@ def test_what_the_library_has_not_is_not_asked_of_it(
 
 
 @needs_library
+def test_a_workspace_begins_at_a_round_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it lies behind a value whose size is no multiple of 256 bytes."""
+    x, w = normal(16, 16401), normal(16401, 4, seed=1) / 64
+    take_library(monkeypatch, 1)
+    step = graphc.compile(lambda x, w: (x * 2) @ w, tune=True)
+    near(step(x, w), (x.cpu() * 2) @ w.cpu())
+    assert chosen(step) == 1
+
+
+@needs_library
 def test_the_library_is_told_of_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     take_library(monkeypatch)
     x, w, _ = operands(graphc.float32)

@@ -5,9 +5,18 @@ are bound by arithmetic: a multiprocessor multiplies and adds 1024 floats of two
 or 128 of float32 in a cycle. With warps of 64 x 64 shared memory is read for half the cycles of the
 multiplications, and two blocks of a multiprocessor hide each other's latencies: 128 x 128 should
 reach 80 % of what ``mma.sync`` does at most, which on sm_90 is two thirds of what ``wgmma`` does,
-and 85 % of the limit of float32. Operands found by index cost 15 to 20 instructions for each
-element, which is copied by itself: half the limit of tf32. Products of few rows are bound by the
-bytes of the larger operand, of which they should read 75 % of what memory gives.
+and 85 % of the limit of float32.
+
+On sm_90 ``wgmma`` multiplies and adds 2048 floats of two bytes, 1024 of tf32 in a cycle. A block of
+128 x 256 reads shared memory for 80 of each 128 cycles, and 48 bytes a cycle of the device's cache,
+which is about what there is: large products should reach 70 % of the limit, 1.7 times as much as by
+``mma.sync``. What is missing is that blocks share what they read, and that a block begins its next
+tile while it writes the last. No multiplication waits for a barrier of the block: the one before is
+still being done then.
+
+Operands found by index cost 15 to 20 instructions for each element, which is copied by itself: half
+the limit of tf32. Products of few rows are bound by the bytes of the larger operand, of which they
+should read 75 % of what memory gives.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 
 from graphc.autodiff import gradients
 from graphc.backend import Backend
-from graphc.backends.cuda import BACKEND, compilation, products
+from graphc.backends.cuda import CudaBackend, compilation, products
 from graphc.backends.cuda.tiles import VARIANTS, Cut, Variant
 from graphc.compiler import Program, load_backend, pipeline
 from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int8, int64
@@ -28,6 +28,7 @@ from graphc.passes import run
 from graphc.testing.operands import draw
 from tests.cuda.emulated import EmulatedBackend
 
+BACKEND = CudaBackend(arch="sm_80")
 TYPES = {"half": bfloat16, "tf32": float32, "single": float32, "double": float64}
 ROUNDED = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
 CASES = [(kind, x) for kind, variants in VARIANTS.items() for x in variants]

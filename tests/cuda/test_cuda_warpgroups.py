@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from graphc.backends.cuda import BACKEND, CudaBackend, compilation, products, tiles
+from graphc.backends.cuda import BACKEND, compilation, products, tiles
 from graphc.backends.cuda.cubin import resources
+from graphc.backends.cuda.emit import emit
 from graphc.backends.cuda.tensor_maps import TensorMap
 from graphc.backends.cuda.tiles import WARPGROUPS, Cut, Variant
 from graphc.compiler import Program, pipeline
@@ -25,7 +25,6 @@ from tests.cuda.compilers import needs_compiler
 from tests.cuda.emulated import EmulatedBackend, encode
 from tests.cuda.emulation import KernelError
 from tests.cuda.test_cuda_products import (
-    GEOMETRIES,
     TYPES,
     cut,
     finished,
@@ -33,10 +32,10 @@ from tests.cuda.test_cuda_products import (
     near,
     of,
     results_of,
-    test_convolutions,
     three_convolutions,
     two_convolutions,
 )
+from tests.cuda.test_cuda_products import test_convolutions as check_convolutions
 
 CASES = [(kind, x) for kind, variants in WARPGROUPS.items() for x in variants]
 NAMES = [f"{kind}-{x.rows}x{x.columns}" for kind, x in CASES]
@@ -44,17 +43,18 @@ ARCH = "sm_90"
 
 
 @pytest.fixture
-def small_ones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Warpgroups wherever they can work, even where they are not worth it."""
-    ranked = tiles.ranked
+def small_ones(monkeypatch: pytest.MonkeyPatch) -> list[Cut]:
+    """The cuts of products by warpgroups, which work wherever they can, worth it or not."""
+    ranked, made = tiles.ranked, list[Cut]()
 
     def forced(kind: str, size: int, extents: Any, *, grouped: bool) -> list[Cut]:
         if grouped:
-            return [Cut(WARPGROUPS[kind][-1], 1)]
+            made.append(Cut(WARPGROUPS[kind][-1], 1))
+            return made[-1:]
         return ranked(kind, size, extents, grouped=False)
 
     monkeypatch.setattr(products, "ranked", forced)
-    yield
+    return made
 
 
 def ways(dtype: DType, m: int, n: int, k: int) -> tuple[Graph, list[Any]]:
@@ -72,8 +72,7 @@ def right_operands(dtype: DType, arrays: list[Any]) -> tuple[Any, Any]:
 
 
 def text_of(graph: Graph, arch: str = ARCH) -> str:
-    backend = CudaBackend(arch=arch) if arch else BACKEND
-    return backend.emit(run(graph, pipeline(backend))).text
+    return emit(run(graph, pipeline(BACKEND)), arch).text
 
 
 def count_of(text: str) -> int:
@@ -154,19 +153,31 @@ def test_results_are_finished(width: int, splits: int) -> None:
     np.testing.assert_allclose(np.asarray(got, np.float64), right, rtol=4e-3, atol=4e-3)
 
 
-@pytest.mark.parametrize("several", [three_convolutions, two_convolutions], ids=["one", "two"])
-@pytest.mark.parametrize("geometry", GEOMETRIES)
-@pytest.mark.parametrize("kind", ["half", "tf32"])
-@pytest.mark.usefixtures("small_ones")
-def test_convolved(kind: str, geometry: str, several: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As all convolutions, with warpgroups where they can work."""
+@pytest.mark.parametrize(
+    ("geometry", "several", "count"),
+    [
+        ("plain", two_convolutions, 2),
+        ("dilated", two_convolutions, 1),
+        ("pointwise", three_convolutions, 1),
+        ("pointwise", two_convolutions, 2),
+    ],
+)
+def test_convolved(
+    geometry: str,
+    several: Any,
+    count: int,
+    small_ones: list[Cut],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is found by index is copied by threads, eight channels at a time."""
     init = EmulatedBackend.__init__
 
     def on_it(backend: EmulatedBackend, **how: Any) -> None:
         init(backend, **how, arch=ARCH)
 
     monkeypatch.setattr(EmulatedBackend, "__init__", on_it)
-    test_convolutions(kind, geometry, several)
+    check_convolutions("half", geometry, several)
+    assert len(small_ones) == count
 
 
 def test_only_what_is_worth_it() -> None:

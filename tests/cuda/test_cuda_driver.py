@@ -70,6 +70,24 @@ print(mixed, total)
     ]
 
 
+@pytest.mark.parametrize(("capability", "grouped"), [("80", False), ("90", True)])
+def test_products_are_those_of_the_device(capability: str, grouped: bool) -> None:
+    """Maps are encoded by the driver, and are of where each operand lies, again and again."""
+    program = """
+import graphc
+x = graphc.arange(512.0).reshape(512, 1) % 7 + graphc.arange(256.0) % 5
+w = graphc.arange(256.0).reshape(256, 1) % 3 - graphc.arange(768.0) % 2
+x, w = (t.to(graphc.float16).to("cuda") for t in (x, w))
+step = graphc.compile(lambda a, b: a @ b)
+right = x.to(graphc.float64) @ w.to(graphc.float64)
+for _ in range(3):
+    print(bool((step(x, w).to(graphc.float64) - right).abs().max() <= right.abs().max() / 2048))
+print("a warpgroup on tensor cores" in step.source())
+"""
+    said = in_session("-c", program, GRAPHC_TEST_CAPABILITY=capability)
+    assert said.split() == ["True"] * 3 + [str(grouped)]
+
+
 def test_what_there_is_is_told() -> None:
     said = in_session("-c", "from graphc import backends; print(backends.status()['cuda'])")
     assert said.startswith("works with CPU stand-in (sm_90), compiled for by")

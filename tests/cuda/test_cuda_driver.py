@@ -37,7 +37,8 @@ def test_the_contract_holds_through_pycuda() -> None:
 
 def test_tensors_and_trainings() -> None:
     """What a machine with a device runs as it is."""
-    said = in_session("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cuda/on_device")
+    quiet = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "auto"]
+    said = in_session(*quiet, "tests/cuda/on_device")
     assert " passed" in said
     assert "skipped" not in said
 

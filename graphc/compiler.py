@@ -53,6 +53,10 @@ class Program:
         """The backend."""
         return self.backend.name
 
+    def wait(self) -> None:
+        """Wait until all that was begun is done."""
+        getattr(self.executable, "wait", lambda: None)()
+
     def timed(self) -> Timed:
         """The program, telling how long its kernels take. Raises where the backend cannot."""
         make: Callable[[Graph, Executable], Timed] | None = getattr(self.backend, "timed", None)

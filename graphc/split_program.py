@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphc.backend import Backend, Sources, Statements, Step, Timed, TimedStep
+from graphc.backend import Backend, Executable, Sources, Statements, Step, Timed, TimedStep
 from graphc.compiler import Program, load_backend
 from graphc.device_memory import backend_of, on_host
 from graphc.ir.graph import Graph
@@ -93,7 +93,7 @@ class SplitProgram:
 
     def bind(self, state: Sequence[Any]) -> SplitStep:
         """The step over these arrays of the graph's state, which it updates in place."""
-        return SplitStep(self, state, [part.program.executable.bind for part in self.parts])
+        return SplitStep(self, state, [part.program.executable for part in self.parts])
 
     @property
     def label(self) -> str:
@@ -103,7 +103,7 @@ class SplitProgram:
     def wait(self) -> None:
         """Wait until all that was begun is done."""
         for part in self.parts:
-            getattr(part.program.executable, "wait", lambda: None)()
+            part.program.wait()
 
     def timed(self) -> Timed:
         """The program, telling how long its kernels take."""
@@ -111,18 +111,15 @@ class SplitProgram:
 
 
 class SplitStep:
-    """The pieces' steps over the arrays of the state, each bound by its own function."""
+    """The pieces' steps over the arrays of the state, each bound by what runs it."""
 
     def __init__(
-        self,
-        program: SplitProgram,
-        state: Sequence[Any],
-        binders: Sequence[Callable[[Sequence[Any]], Step]],
+        self, program: SplitProgram, state: Sequence[Any], run_by: Sequence[Executable]
     ) -> None:
         self.program, self.state = program, state
         self.steps = [
-            (part, bind([state[i] for i in part.state]))
-            for part, bind in zip(program.parts, binders, strict=True)
+            (part, executable.bind([state[i] for i in part.state]))
+            for part, executable in zip(program.parts, run_by, strict=True)
         ]
 
     def __call__(self, *inputs: Any) -> list[Any]:
@@ -143,6 +140,24 @@ class SplitStep:
         return [kept[x] if x in kept else arrays[x] for x in graph.outputs]
 
 
+class _Noting:
+    """A piece that runs as any does, and adds its times to a list."""
+
+    def __init__(self, timed: Timed, times: list[int]) -> None:
+        self.timed, self.times = timed, times
+
+    def bind(self, state: Sequence[Any]) -> Step:
+        """The step over these arrays."""
+        run = self.timed.bind(state)
+
+        def step(*inputs: Any) -> list[Any]:
+            results, times = run(*inputs)
+            self.times.extend(times)
+            return results
+
+        return step
+
+
 class SplitTimed:
     """The pieces, each telling how long its kernels take."""
 
@@ -154,21 +169,7 @@ class SplitTimed:
     def bind(self, state: Sequence[Any]) -> TimedStep:
         """The step over these arrays."""
         times: list[int] = []
-
-        def bound(part: Timed) -> Callable[[Sequence[Any]], Step]:
-            def bind(arrays: Sequence[Any]) -> Step:
-                run = part.bind(arrays)
-
-                def step(*inputs: Any) -> list[Any]:
-                    results, found = run(*inputs)
-                    times.extend(found)
-                    return results
-
-                return step
-
-            return bind
-
-        step = SplitStep(self.program, state, [bound(part) for part in self.parts])
+        step = SplitStep(self.program, state, [_Noting(part, times) for part in self.parts])
 
         def run(*inputs: Any) -> tuple[list[Any], list[int]]:
             times.clear()

@@ -132,6 +132,22 @@ def texts(rng: np.random.Generator) -> Batch:
     return tokens[:, :-1].copy(), tokens[:, 1:].copy()
 
 
+def training_step(package: Any, model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
+    """A step of a classifier's training, which returns the loss."""
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        logits = model(x)
+        loss = package.nn.functional.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]), y.reshape(-1)
+        )
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 @dataclass(frozen=True)
 class Program:
     """A model with its optimizer, and where its batches come from."""
@@ -149,18 +165,7 @@ class Program:
                 scale = 1.0 if p.dim() < 2 else float(np.prod(p.shape[1:])) ** -0.5
                 values = rng.standard_normal(tuple(p.shape)) * scale
                 p.copy_(package.tensor(values.astype("f4")))
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            logits = model(x)
-            loss = package.nn.functional.cross_entropy(
-                logits.reshape(-1, logits.shape[-1]), y.reshape(-1)
-            )
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return model, optimizer, step
+        return model, optimizer, training_step(package, model, optimizer)
 
     def batches(self, count: int) -> Iterator[Batch]:
         rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ import graphc
 from graphc import nn
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.profile import Profile
+from tests.programs import training_step
 
 
 def training() -> tuple[nn.Module, Any, Any, Any]:
@@ -18,14 +19,7 @@ def training() -> tuple[nn.Module, Any, Any, Any]:
     graphc.manual_seed(0)
     model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 4))
     optimizer = graphc.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = training_step(graphc, model, optimizer)
     return model, step, graphc.randn(32, 16), graphc.randint(0, 4, (32,))
 
 
@@ -42,7 +36,7 @@ def test_every_kernel_is_timed(backend: str) -> None:
     assert sum(row.share for row in found) == pytest.approx(1)
     assert found.step_milliseconds > 0
     linear = next(row for row in found if any(x.startswith("linear_") for x in row.kernels))
-    assert "linear, test_profile.py:" in linear.what
+    assert "linear, programs.py:" in linear.what
 
 
 @pytest.mark.parametrize("backend", ["numpy", "native"])

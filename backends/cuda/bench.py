@@ -11,7 +11,7 @@ import numpy as np
 from graphc.backends.cuda.driver import Device
 from graphc.backends.cuda.graphs import Graph
 from graphc.backends.cuda.launching import Issue, launch
-from graphc.backends.cuda.made import Launch, Made, Setting
+from graphc.backends.cuda.made import Made, Setting, passed
 from graphc.lowering.operands import Operand
 from graphc.passes.plan_memory import padded
 
@@ -121,14 +121,9 @@ class Bench:
         for nbytes in made.workspace:
             addresses.append(space)
             space += padded(nbytes)
-        calls = []
-        for x in made.launches:
-            numbers = range(len(addresses)) if x.arguments is None else x.arguments
-            given = [addresses[i] for i in numbers]
-            maps = x.maps if isinstance(x, Launch) else ()
-            mapped = [addresses[i] for i, _ in maps]
-            calls.append(launch(self.device, self.functions, x, given, mapped))
-        return calls
+        return [
+            launch(self.device, self.functions, x, *passed(x, addresses)) for x in made.launches
+        ]
 
     def _seconds(self, calls: Sequence[Issue]) -> float:
         device = self.device

@@ -48,8 +48,9 @@ def pycuda() -> Any:
 def arch(index: int) -> str:
     """The processor of a device, which need not be in use. Raises where there is none."""
     driver = pycuda()
-    if index >= driver.Device.count():
-        raise GraphcRuntimeError(f"there is no CUDA device {index}")
+    count = driver.Device.count()
+    if not 0 <= index < count:
+        raise GraphcRuntimeError(f"there is no CUDA device {index}: there are {count}")
     major, minor = driver.Device(index).compute_capability()
     return f"sm_{major}{minor}"
 
@@ -107,14 +108,11 @@ class Device:
 
     def __init__(self, index: int) -> None:
         self.driver = pycuda()
-        count = self.driver.Device.count()
-        if not 0 <= index < count:
-            raise GraphcRuntimeError(f"there is no CUDA device {index}: there are {count}")
+        self.arch = arch(index)
         self.index = index
         self.place = f"cuda:{index}"
         self.handle = self.driver.Device(index)
         self.name: str = self.handle.name()
-        self.arch = arch(index)
         self._thread = threading.get_ident()
         self._numbers = itertools.count()
         self._held: dict[int, tuple[Any, ...]] = {}

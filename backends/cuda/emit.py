@@ -13,7 +13,7 @@ from graphc.backends.cuda.finished import can_finish
 from graphc.backends.cuda.groups import groups, has_totals
 from graphc.backends.cuda.heavy import maker_of, preferred
 from graphc.backends.cuda.library import FUNCTIONS, prelude
-from graphc.backends.cuda.made import Launch, Made, Setting
+from graphc.backends.cuda.made import Launch, Made, Setting, passed
 from graphc.backends.cuda.multiplication import Multiplication
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.graph import Graph
@@ -227,12 +227,8 @@ class Emission:
 
     def _launch(self, made: Made, arguments: Sequence[Address], origin: str) -> None:
         for launch in made.launches:
-            chosen = arguments
-            if launch.arguments is not None:
-                chosen = [arguments[i] for i in launch.arguments]
-            maps = launch.maps if isinstance(launch, Launch) else ()
-            mapped = tuple(arguments[i] for i, _ in maps)
-            self.steps.append(Call(launch, tuple(chosen), origin, mapped))
+            given, mapped = passed(launch, arguments)
+            self.steps.append(Call(launch, tuple(given), origin, tuple(mapped)))
 
     def _operand(self, node: Node) -> Address:
         """Where the first element of an operand lies; numbers and ranges lie nowhere."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.backend import Sources, Statements, Step
+from graphc.backend import Sources, Step
 from graphc.backends.cuda.driver import device
-from graphc.backends.cuda.emit import Call, Interface, described
+from graphc.backends.cuda.emit import Call, Interface
 from graphc.backends.cuda.made import Launch
 from graphc.backends.cuda.shortcut import ShortWay
 from graphc.backends.cuda.step import BoundStep
@@ -28,14 +28,6 @@ class CudaExecutable:
         launches = [x.launch for x in interface.steps if isinstance(x, Call)]
         names = {x.function for x in launches if isinstance(x, Launch)}
         self.functions = self.device.functions(self, sources.text, names) if names else {}
-
-    @property
-    def statements(self) -> Statements:
-        """What each launch runs, and what it is for."""
-        return [
-            ((x.launch.function,), x.origin) if isinstance(x, Call) else (("copy",), described(x))
-            for x in self.interface.steps
-        ]
 
     def wait(self) -> None:
         """Wait until all that was begun is done."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.multiplication import Multiplication
@@ -52,6 +53,16 @@ class Launch:
     """Bytes of shared memory that are asked for at the launch."""
     maps: tuple[tuple[int, TensorMap], ...] = ()
     """Maps that the function takes before all else, each of one of the kernel's parameters."""
+
+
+T = TypeVar("T")
+
+
+def passed(launch: Launch | Multiplication, parameters: Sequence[T]) -> tuple[list[T], list[T]]:
+    """What a launch is given of the kernel's parameters, and what its tensor maps are of."""
+    numbers = range(len(parameters)) if launch.arguments is None else launch.arguments
+    maps = launch.maps if isinstance(launch, Launch) else ()
+    return [parameters[i] for i in numbers], [parameters[i] for i, _ in maps]
 
 
 @dataclass(frozen=True)

@@ -55,21 +55,24 @@ class Memory:
 
     def take(self, nbytes: int, what: str) -> Block:
         """A block of at least so many bytes, in whose context the caller is."""
-        size = rounded(nbytes)
+        wanted = rounded(nbytes)
         with self.lock:
-            if self.returned:
-                last = self.returned.pop()
-                if last[0] == size:  # as the results of one step after the other are
-                    self.allocated += nbytes - last[2]
-                    self.peak = max(self.peak, self.allocated)
-                    return Block(self, last[1], size, nbytes)
-                self.returned.append(last)
-                self.settle()
-            size, address = self._found(size) or self._fresh(nbytes, what)
+            size, address = self._latest(wanted) or self._found(wanted) or self._fresh(nbytes, what)
             self.allocated += nbytes
-            if self.allocated > self.peak:
-                self.peak = self.allocated
+            self.peak = max(self.peak, self.allocated)
             return Block(self, address, size, nbytes)
+
+    def _latest(self, wanted: int) -> tuple[int, int] | None:
+        """The block given back last, if it has that size, as results of step after step have."""
+        if not self.returned:
+            return None
+        size, address, nbytes = last = self.returned.pop()
+        if size == wanted:
+            self.allocated -= nbytes
+            return size, address
+        self.returned.append(last)
+        self.settle()
+        return None
 
     def settle(self) -> None:
         """Count what has been given back."""

@@ -121,12 +121,9 @@ class ProductKernel:
         grid = splits * product.batch * self._tiles[0] * self._tiles[1]
         cells.helpers |= self.workers.helpers(text) | self.finishing.helpers
         workers = self.workers
-        if isinstance(workers, Warpgroups):
-            cells.function(
-                text, (grid, 1, 1), (x.threads, 1, 1), shared=workers.shared, maps=workers.maps
-            )
-        else:
-            cells.function(text, (grid, 1, 1), (x.threads, 1, 1))
+        cells.function(
+            text, (grid, 1, 1), (x.threads, 1, 1), shared=workers.shared, maps=workers.maps
+        )
         if splits > 1:
             self._added()
         return cells.made()

@@ -50,7 +50,7 @@ class BoundStep:
             self.block = self.device.memory.take(size, what)
             self._fill_constants()
             self.calls = [self._issued(x) for x in self.interface.steps]
-        self.inputs = [self._at("input", i) for i in range(len(self.interface.inputs))]
+        self.inputs: list[Place] = [("input", i) for i in range(len(self.interface.inputs))]
         self._look = partial(_look, weakref.ref(self))
         self.held: dict[int, bytes] = {}
         """What the small arrays of the CPU among the state held when they were copied last."""
@@ -137,17 +137,8 @@ class BoundStep:
         if len(inputs) != len(facts.inputs):
             raise TypeError(f"the program takes {len(facts.inputs)} arrays, not {len(inputs)}")
         with self.lock, self.device:
-            copy, stream = self.device.driver.memcpy_dtod_async, self.device.stream
-            for i, array in enumerate(inputs):
-                if (
-                    array.__class__ is DeviceArray
-                    and array.on is self.device
-                    and array.layout.flags.c_contiguous
-                    and array.layout.nbytes
-                ):
-                    copy(self.inputs[i], array.address, array.layout.nbytes, stream)
-                else:
-                    self._take(("input", i), array)
+            for place, array in zip(self.inputs, inputs, strict=True):
+                self._take(place, array)
             for i in self.copied:
                 self._take_state(i)
             self._launch()
@@ -174,12 +165,12 @@ class BoundStep:
         if isinstance(array, DeviceArray):
             if array.on is not self.device:
                 array = self.device.uploaded(array.numpy())
-            if array.flags.c_contiguous:
-                if array.nbytes:
-                    move = self.device.driver.memcpy_dtod_async
-                    move(address, array.address, array.nbytes, self.device.stream)
-                return
-            self._view(place)[...] = array
+            layout = array.layout
+            if not layout.flags.c_contiguous:
+                self._view(place)[...] = array
+            elif layout.nbytes:
+                move = self.device.driver.memcpy_dtod_async
+                move(address, array.address, layout.nbytes, self.device.stream)
         else:
             self.device.staging.upload(address, np.ascontiguousarray(array))
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from graphc.backend import TimedStep
+from graphc.backend import Statements, TimedStep
+from graphc.backends.cuda.emit import Call, described
 from graphc.backends.cuda.executable import CudaExecutable
 from graphc.backends.cuda.step import BoundStep
 
@@ -15,7 +16,11 @@ class Timed:
     """A program whose launches are given one by one, with an event after each."""
 
     def __init__(self, executable: CudaExecutable) -> None:
-        self.executable, self.statements = executable, executable.statements
+        self.executable = executable
+        self.statements: Statements = [
+            ((x.launch.function,), x.origin) if isinstance(x, Call) else (("copy",), described(x))
+            for x in executable.interface.steps
+        ]
 
     def bind(self, state: Sequence[Any]) -> TimedStep:
         """The step over these arrays."""

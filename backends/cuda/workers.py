@@ -9,6 +9,7 @@ from graphc.backends.c_language.statements import Lines
 from graphc.backends.c_language.types import computed
 from graphc.backends.cuda.library import CALLED, FUNCTIONS
 from graphc.backends.cuda.loaded import Loaded
+from graphc.backends.cuda.tensor_maps import TensorMap
 from graphc.backends.cuda.tiles import Variant
 from graphc.ir.dtype import DType, bool_
 
@@ -22,6 +23,16 @@ class Workers:
     variant: Variant
     left: Loaded
     right: Loaded
+
+    @property
+    def shared(self) -> int:
+        """Bytes of shared memory that are asked for at the launch."""
+        return 0
+
+    @property
+    def maps(self) -> Mapping[str, tuple[str, TensorMap]]:
+        """The tensor maps of operands, by their names."""
+        return {}
 
     def helpers(self, text: str) -> set[str]:
         """The shared functions that a text calls."""

@@ -138,17 +138,23 @@ CHANGES: dict[str, Callable[[Trained], Any]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_change_between_two_calls(change: str, looks: Looks) -> None:
-    fast, plain = pair()
-    x, y = batch(0)
+def change_between(
+    change: str, fast: Trained, plain: Trained, given: tuple[Any, Any], looks: Looks
+) -> None:
+    """Losses before and after a change are the plain one's, and the change is looked at."""
     for trained in (fast, plain):
-        settled(trained.step, x, y)
+        settled(trained.step, *given)
         CHANGES[change](trained)
     looks()
     for _ in range(3):
-        assert fast.step(x, y).item() == pytest.approx(plain.step(x, y).item(), rel=1e-5)
+        assert fast.step(*given).item() == pytest.approx(plain.step(*given).item(), rel=1e-5)
     assert looks() >= (change != "in place")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_between_two_calls(change: str, looks: Looks) -> None:
+    fast, plain = pair()
+    change_between(change, fast, plain, batch(0), looks)
     same(fast, plain)
     if change != "gradient":
         assert all((a.grad is None) <= (b.grad is None) for a, b in parameters(fast, plain))
@@ -173,10 +179,14 @@ scale = 2.0
 
 
 def test_a_global_and_a_cell(looks: Looks) -> None:
+    global_and_cell(compiled, torch.ones(2), looks)
+
+
+def global_and_cell(compile: Callable[..., Any], x: Any, looks: Looks) -> None:
+    """What is computed of two ones follows a global and a cell as they change."""
     global scale
     shift = 1.0
-    fast = compiled(lambda x: x * scale + shift)
-    x = torch.ones(2)
+    fast = compile(lambda x: x * scale + shift)
     settled(fast, x)
     looks()
     assert fast(x).tolist() == [3, 3]

@@ -12,7 +12,16 @@ import pytest
 import graphc as torch
 from graphc import nn
 from graphc.compiled import Compiled
-from tests.compile.test_short_calls import CHANGES, Looks, Trained, looks, same, settled
+from tests.compile.test_short_calls import (
+    CHANGES,
+    Looks,
+    Trained,
+    change_between,
+    global_and_cell,
+    looks,
+    same,
+    settled,
+)
 
 __all__ = ["looks"]  # a fixture
 
@@ -63,37 +72,12 @@ def test_after_a_program_of_the_cpu(looks: Looks) -> None:
 @pytest.mark.parametrize("change", sorted(set(CHANGES) - {"gradient", "memory", "threads"}))
 def test_a_change_between_two_calls(change: str, looks: Looks) -> None:
     fast, plain = on_device(True), on_device(False)
-    x, y = batch(0)
-    for trained in (fast, plain):
-        settled(trained.step, x, y)
-        CHANGES[change](trained)
-    looks()
-    for _ in range(3):
-        assert fast.step(x, y).item() == pytest.approx(plain.step(x, y).item(), rel=1e-5)
-    assert looks() >= (change != "in place")
+    change_between(change, fast, plain, batch(0), looks)
     compared(fast, plain)
 
 
-scale = 2.0
-"""A number that a function finds among its globals."""
-
-
 def test_a_global_and_a_cell(looks: Looks) -> None:
-    global scale
-    shift = 1.0
-    fast = torch.compile(lambda x: x * scale + shift)
-    x = torch.ones(2, device="cuda")
-    settled(fast, x)
-    looks()
-    assert fast(x).tolist() == [3, 3]
-    assert looks() == 0
-    scale = 4.0
-    try:
-        assert fast(x).tolist() == [5, 5]
-        shift = 3.0
-        assert fast(x).tolist() == [7, 7]
-    finally:
-        scale = 2.0
+    global_and_cell(torch.compile, torch.ones(2, device="cuda"), looks)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from tests.programs import PROGRAMS, Program
+from tests.programs import PROGRAMS, Program, training_step
 
 ROOT = Path(__file__).parents[3]
 STEPS = 8
@@ -108,15 +108,7 @@ def test_resnet18() -> None:
         graphc.manual_seed(0)
         model = resnet18().to(place)
         optimizer = graphc.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
-
-        @graphc.compile
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
+        step = graphc.compile(training_step(graphc, model, optimizer))
         # The last batch norms see 16 numbers a channel: of fewer, float32's rounding is amplified.
         rng = np.random.default_rng(0)
         x = graphc.tensor(rng.standard_normal((4, 3, 64, 64)).astype("f4"), device=place)
@@ -191,15 +183,7 @@ def test_launches_are_timed_by_the_device() -> None:
     graphc.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 4)).cuda()
     optimizer = graphc.optim.SGD(model.parameters(), lr=0.1)
-
-    @graphc.compile
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = graphc.compile(training_step(graphc, model, optimizer))
     x, y = graphc.randn(32, 8, device="cuda"), graphc.randint(0, 4, (32,), device="cuda")
     before = model[0].weight.detach().cpu().numpy()
     found = step.profile(x, y, repeats=2)

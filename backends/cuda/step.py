@@ -50,7 +50,9 @@ class BoundStep:
             self.block = self.device.memory.take(size, what)
             self._fill_constants()
             self.calls = [self._issued(x) for x in self.interface.steps]
-        self.inputs: list[Place] = [("input", i) for i in range(len(self.interface.inputs))]
+        numbers = range(len(self.interface.inputs))
+        self.inputs = [(("input", i), self._at("input", i)) for i in numbers]
+        self.move = self.device.driver.memcpy_dtod_async
         self._look = partial(_look, weakref.ref(self))
         self.held: dict[int, bytes] = {}
         """What the small arrays of the CPU among the state held when they were copied last."""
@@ -137,8 +139,8 @@ class BoundStep:
         if len(inputs) != len(facts.inputs):
             raise TypeError(f"the program takes {len(facts.inputs)} arrays, not {len(inputs)}")
         with self.lock, self.device:
-            for place, array in zip(self.inputs, inputs, strict=True):
-                self._take(place, array)
+            for (place, address), array in zip(self.inputs, inputs, strict=True):
+                self._take(place, address, array)
             for i in self.copied:
                 self._take_state(i)
             self._launch()
@@ -159,18 +161,17 @@ class BoundStep:
         self.device.synchronize()
         return []
 
-    def _take(self, place: Place, array: Any) -> None:
-        """Copy what a run reads to where it reads it."""
-        address = self._at(*place)
+    def _take(self, place: Place, address: int, array: Any) -> None:
+        """Copy what a run reads to the place, and address, where it reads it."""
         if isinstance(array, DeviceArray):
-            if array.on is not self.device:
-                array = self.device.uploaded(array.numpy())
+            device = self.device
+            if array.on is not device:
+                array = device.uploaded(array.numpy())
             layout = array.layout
             if not layout.flags.c_contiguous:
                 self._view(place)[...] = array
             elif layout.nbytes:
-                move = self.device.driver.memcpy_dtod_async
-                move(address, array.address, layout.nbytes, self.device.stream)
+                self.move(address, array.address, layout.nbytes, device.stream)
         else:
             self.device.staging.upload(address, np.ascontiguousarray(array))
 
@@ -188,7 +189,7 @@ class BoundStep:
             if self.held.get(i) == numbers:
                 return
             self.held[i] = numbers
-        self._take(("state", i), array)
+        self._take(("state", i), self._at("state", i), array)
 
     def _give_back(self, place: Place, array: Any) -> None:
         """Write what a run has left in the place of an array into the array."""
@@ -225,7 +226,7 @@ class BoundStep:
     def _results(self) -> list[Any]:
         """The outputs in memory of their own: the small ones in one block."""
         device, begin = self.device, self.block.address + self.first
-        take, copy = device.memory.take, device.driver.memcpy_dtod_async
+        take, copy = device.memory.take, self.move
         together = None
         if self.small:
             together = take(self.small, "the outputs of a program")

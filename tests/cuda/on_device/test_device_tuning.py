@@ -151,7 +151,13 @@ def test_no_arch_is_taken() -> None:
 # -- by cuBLASLt ---------------------------------------------------------------------------------
 
 
-needs_library = pytest.mark.skipif(cublas.library() is None, reason="there is no cuBLASLt")
+@pytest.fixture
+def library() -> None:
+    if cublas.library() is None:
+        pytest.skip("there is no cuBLASLt")
+
+
+needs_library = pytest.mark.usefixtures("library")
 
 
 def take_library(monkeypatch: pytest.MonkeyPatch, number: int = 0) -> None:

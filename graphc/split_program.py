@@ -11,6 +11,7 @@ from graphc.device_memory import backend_of, on_host
 from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Node
 from graphc.pieces import Piece, Split, devices_of, split_devices
+from graphc.shortcut import Call, Shortcut
 
 
 def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram:
@@ -50,10 +51,6 @@ class _Part:
     def _stays(self, x: Node) -> bool:
         """Whether the piece can be bound to the memory of ``x``: a device's to the CPU's, too."""
         return not self.on_cpu or x.device == "cpu"
-
-    def given(self, array: Any) -> Any:
-        """An array as the program takes it."""
-        return on_host(array) if self.on_cpu else array
 
 
 class SplitProgram:
@@ -95,6 +92,16 @@ class SplitProgram:
         """The step over these arrays of the graph's state, which it updates in place."""
         return SplitStep(self, state, [part.program.executable for part in self.parts])
 
+    def shortcut(self, step: Step, call: Call) -> Shortcut | None:
+        """The short way into a step that ``bind`` gave, where one device has all that it takes."""
+        devices = {x.device for x in self.graph.inputs}
+        for part in self.parts:
+            offer = getattr(part.program.executable, "shortcut", None)
+            if offer is not None and not part.on_cpu and devices <= {part.piece.device}:
+                found: Shortcut | None = offer(step, call)
+                return found
+        return None
+
     @property
     def label(self) -> str:
         """The backends."""
@@ -116,28 +123,35 @@ class SplitStep:
     def __init__(
         self, program: SplitProgram, state: Sequence[Any], run_by: Sequence[Executable]
     ) -> None:
-        self.program, self.state = program, state
-        self.steps = [
-            (part, executable.bind([state[i] for i in part.state]))
-            for part, executable in zip(program.parts, run_by, strict=True)
-        ]
+        graph, written = program.graph, program.split.written
+        self.state = state
+        nodes = [*graph.inputs, *graph.state]
+        self.steps = []
+        """Each piece with its step and where in a run's arrays lies what it takes."""
+        for part, executable in zip(program.parts, run_by, strict=True):
+            taken = [nodes.index(x) for x in part.inputs]
+            self.steps.append((part, executable.bind([state[i] for i in part.state]), taken))
+            nodes.extend(part.piece.yields)
+        places = {node: i for i, node in enumerate(nodes)}
+        self.written = [(places[x], places[value], x.device == "cpu") for x, value in written]
+        self.outputs = [places[x] for x in graph.outputs]
+        given = {*graph.outputs, *(value for _, value in written)}
+        self.kept = [places[x] for x in given if isinstance(x.op, Input)]
+        """What is given as it was before the run."""
 
     def __call__(self, *inputs: Any) -> list[Any]:
-        graph, written = self.program.graph, self.program.split.written
-        arrays: dict[Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
-        arrays.update(zip(graph.state, self.state, strict=True))
-        given = {*graph.outputs, *(value for _, value in written)}
-        kept = {x: arrays[x].copy() for x in given if isinstance(x.op, Input)}
-        for part, step in self.steps:
+        arrays = [*inputs, *self.state]
+        kept = {i: arrays[i].copy() for i in self.kept}
+        for part, step, taken in self.steps:
+            given = [arrays[i] for i in taken]
             try:
-                results = step(*[part.given(arrays[x]) for x in part.inputs])
+                arrays += step(*map(on_host, given) if part.on_cpu else given)
             except Exception as error:
                 raise part.program.failure(error) from None
-            arrays.update(zip(part.piece.yields, results, strict=True))
-        for target, value in written:
-            place, numbers = arrays[target], kept.get(value, arrays[value])
-            place[...] = on_host(numbers) if target.device == "cpu" else numbers
-        return [kept[x] if x in kept else arrays[x] for x in graph.outputs]
+        for target, value, on_cpu in self.written:
+            numbers = kept.get(value, arrays[value])
+            arrays[target][...] = on_host(numbers) if on_cpu else numbers
+        return [kept.get(i, arrays[i]) for i in self.outputs]
 
 
 class _Noting:

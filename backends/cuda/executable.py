@@ -34,10 +34,13 @@ class CudaExecutable:
         self.device.synchronize()
 
     def shortcut(self, step: Step, call: ShortCall) -> Shortcut | None:
-        """The short way into a step that ``bind`` gave, where results stay on the device."""
-        if not self.stays or not isinstance(step, BoundStep):
+        """The short way into a step that takes arrays of the device, where results stay there.
+
+        It is one that ``bind`` gave, or of a program of which this one is a piece.
+        """
+        if not self.stays:
             return None
-        way = ShortWay(step, call)
+        way = ShortWay(step, self.device, call)
         return Shortcut(way, way.open)
 
     def bind(self, state: Sequence[Any]) -> Step:

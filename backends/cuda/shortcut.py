@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import Any
 
+from graphc.backend import Step
 from graphc.backends.cuda.arrays import DeviceArray
-from graphc.backends.cuda.step import BoundStep
+from graphc.backends.cuda.driver import Device
 from graphc.shortcut import MISSED, Call
 
 
 class ShortWay:
     """A step, called with the user's own arguments; closed until it is opened."""
 
-    def __init__(self, step: BoundStep, call: Call) -> None:
+    def __init__(self, step: Step, device: Device, call: Call) -> None:
         self.step, self.explain, self.finish = step, call.explain, call.finish
         self.changes, self.runs = call.changes, call.runs
         self.tensor: type[Any] = call.tensor
         self.watches_gradients = call.watches_gradients
-        self.device = step.device
+        self.device = device
         self.types, self.settings = call.arguments, call.settings
         self.thread = 0
         self.seen: Sequence[int] = ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphc import split_program
@@ -65,6 +65,7 @@ def run(program: Any, graph: Graph) -> list[Any]:
     return [*first, *step(*arrays), *arrays, *state]
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_pieces_compute_what_the_whole_does(graph: Graph) -> None:
     expected = run(Program(graph, find("numpy")), graph)
@@ -73,6 +74,7 @@ def test_pieces_compute_what_the_whole_does(graph: Graph) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-5)
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_each_piece_computes_on_one_device(graph: Graph) -> None:
     for piece in split_devices(graph).pieces:

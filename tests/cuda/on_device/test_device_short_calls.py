@@ -57,6 +57,38 @@ def compared(fast: Trained, plain: Trained) -> None:
     same(fast, plain)
 
 
+def test_numbers_of_a_generator_whose_state_is_on_the_cpu(looks: Looks) -> None:
+    """Their program has a piece on the CPU, too."""
+
+    def dropped(x: Any) -> Any:
+        return nn.functional.dropout(x * 2, 0.5)
+
+    x = torch.ones(64, device="cuda")
+    torch.manual_seed(5)
+    right = [dropped(x).tolist() for _ in range(8)]
+    fast = torch.compile(dropped)
+    settled(fast, x)
+    looks()
+    torch.manual_seed(5)
+    assert [fast(x).tolist() for _ in range(8)] == right
+    assert looks() <= 1  # that of the new seed
+    assert right[0] != right[1]
+
+
+def test_a_result_on_the_cpu() -> None:
+    def both(x: Any, factor: Any) -> Any:
+        return x * 2, factor + 1
+
+    fast = torch.compile(both)
+    x, factor = torch.ones(2, device="cuda"), torch.tensor([3.0, 4.0])
+    settled(fast, x, factor)
+    for number in range(3):
+        factor[0] = number
+        on_device, here = fast(x + number, factor)
+        assert on_device.tolist() == [2.0 + 2 * number] * 2
+        assert (str(here.device), here.tolist()) == ("cpu", [number + 1.0, 5.0])
+
+
 def test_after_a_program_of_the_cpu(looks: Looks) -> None:
     """The native backend's library has a way in for all compiled functions: both are short."""
     double = torch.compile(lambda x: x * 2)

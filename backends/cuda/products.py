@@ -94,7 +94,8 @@ class ProductKernel:
         splits = self.cut.splits
         if splits > 1:
             count = splits * product.batch * product.m * product.n
-            cells.space("parts", self.total, count * (8 if self.total == "double" else 4))
+            size = 4 if is_low(self.dtype) else self.dtype.itemsize
+            cells.space("parts", self.total, count * size)
         how = f"; {x.rows} x {x.columns} x {x.depth} a block, {self.workers.says}"
         how += f", in {splits} parts" if splits > 1 else ""
         how += f"; {self.cut.reason}" if self.cut.reason else ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from graphc.backends.c_language.types import computed, wrapping
+from graphc.ir.dtype import int8, int16, int32, int64, uint8
+
 
 @dataclass(frozen=True)
 class Function:
@@ -15,13 +18,22 @@ class Function:
     variables: Mapping[str, object] = field(default_factory=dict)
 
 
-INTEGERS: tuple[Mapping[str, object], ...] = tuple(
-    {"t": f"{sign}int{bits}", "c": f"{sign}int{bits}_t", "bits": bits, "signed": not sign}
-    for sign, bits in (("u", 8), ("", 8), ("", 16), ("", 32), ("", 64))
-)
-
 SMALL_ROTATIONS = ("rotation", "diagonalise", "least_singular", "singular_pair", "negligible")
 """The functions of ``small_rotations.c.j2``, which takes how they are declared."""
+
+
+def integers(*, wraps: bool) -> list[Mapping[str, object]]:
+    """The facts of functions of integers; whether the compiler lets these wrap around."""
+    return [
+        {
+            "t": x.name,
+            "c": computed(x),
+            "bits": 8 * x.itemsize,
+            "signed": x.is_signed,
+            "w": "" if wraps else wrapping(x),
+        }
+        for x in (uint8, int8, int16, int32, int64)
+    ]
 
 
 def each_type(

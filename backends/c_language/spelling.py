@@ -1,8 +1,9 @@
 """How C, and CUDA C, spell each elementwise primitive: an expression of its operands' values.
 
 ``{0}``, ``{1}``, ``{2}`` are the operands, ``{t}`` the type in the names of shared functions and
-``{c}`` the C type. Truth values are 0 or 1 in ``uint8_t``; low-precision floats are ``float`` and
-rounded after each operation, as numpy and PyTorch do.
+``{c}`` the C type; ``{w}`` makes integers wrap around where the compiler does not. Truth values are
+0 or 1 in ``uint8_t``; low-precision floats are ``float`` and rounded after each operation, as numpy
+and PyTorch do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Sequence, Set
 
 from graphc.backend import refusal
-from graphc.backends.c_language.types import computed, is_low
+from graphc.backends.c_language.types import computed, is_low, wrapping
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 
@@ -36,10 +37,10 @@ OF_TRUTHS = {
 
 OF_INTEGERS = {
     **COMPARISONS,
-    "add": "({c})({0} + {1})",
-    "sub": "({c})({0} - {1})",
-    "mul": "({c})({0} * {1})",
-    "neg": "({c})-{0}",
+    "add": "({c})({w}{0} + {1})",
+    "sub": "({c})({w}{0} - {1})",
+    "mul": "({c})({w}{0} * {1})",
+    "neg": "({c})-{w}{0}",
     "and": "({c})({0} & {1})",
     "or": "({c})({0} | {1})",
     "xor": "({c})({0} ^ {1})",
@@ -120,9 +121,11 @@ NAME = re.compile(r"[A-Za-z_]\w*(?=\()")
 
 
 def scalar(
-    backend: str, functions: Set[str], node: Node, operands: Sequence[str]
+    backend: str, functions: Set[str], node: Node, operands: Sequence[str], *, wraps: bool
 ) -> tuple[str, frozenset[str]]:
     """The C expression of a node of an elementwise primitive, and which functions it calls.
+
+    ``wraps``: whether the compiler lets signed integers wrap around.
 
     Raises where the node is no such primitive, in the name of the backend.
     """
@@ -132,7 +135,8 @@ def scalar(
     kind = node.inputs[-1].dtype
     suffix = computed(kind) if kind.is_floating_point else kind.name
     given = [x if ATOM.fullmatch(x) else f"({x})" for x in operands]
-    text = text.format(*given, t=suffix, c=computed(kind))
+    unsigned = "" if wraps else wrapping(kind)
+    text = text.format(*given, t=suffix, c=computed(kind), w=unsigned)
     if is_low(node.dtype) and node.op.name not in EXACT:
         text = f"round_{node.dtype.name}({text})"
     return text, frozenset(x for x in NAME.findall(text) if x in functions)

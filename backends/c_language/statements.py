@@ -1,11 +1,14 @@
-"""C statements that are built line by line, affine indices, and reductions step by step."""
+"""C statements that are built line by line, affine indices, and reductions step by step.
+
+``wraps``: whether the compiler lets signed integers wrap around.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.backends.c_language.types import computed, number
+from graphc.backends.c_language.types import computed, number, wrapping
 from graphc.ir.dtype import DType
 from graphc.lowering.kernel import Ramp
 
@@ -31,13 +34,14 @@ def terms(
     return " + ".join(parts).replace("+ -", "- ") or "0"
 
 
-def ramp(source: Ramp, names: Sequence[str]) -> str:
+def ramp(source: Ramp, names: Sequence[str], *, wraps: bool) -> str:
     """The expression for an element of a range."""
-    kind = computed(source.dtype)
+    unsigned = "" if wraps or source.step == 1 else wrapping(source.dtype)
+    to = unsigned or f"({computed(source.dtype)})"
     index = terms(source.strides, names)
     if source.offset:
         index = f"{source.offset} + {index}"
-    index = f"({kind})({index})"
+    index = f"{to}({index})"
     if source.step != 1:
         index = f"{number(source.dtype, source.step)} * {index}"
     return f"{number(source.dtype, source.start)} + {index}" if source.start else index
@@ -58,12 +62,13 @@ def start_of(op: str, dtype: DType) -> str:
     return lowest if op == "max" else highest
 
 
-def combined(op: str, dtype: DType, total: str, value: str) -> str:
+def combined(op: str, dtype: DType, total: str, value: str, *, wraps: bool) -> str:
     """The statement that takes a value into a total; an extreme is nan once a value is."""
+    unsigned = "" if wraps else wrapping(dtype)
     if op == "sum":
-        return f"{total} = {total} + {value};"
+        return f"{total} = {total} + {unsigned}{value};"
     if op == "prod":
-        return f"{total} = {total} * {value};"
+        return f"{total} = {total} * {unsigned}{value};"
     if op in ("any", "all"):
         return f"{total} = {total} {CLAUSE[op]} ({value} != 0);"
     sign = ">" if op == "max" else "<"

@@ -41,6 +41,15 @@ def is_low(dtype: DType) -> bool:
     return dtype.name in ("float16", "bfloat16")
 
 
+def wrapping(dtype: DType) -> str:
+    """The conversion of an operand that makes sums and products of integers wrap around.
+
+    In C the overflow of a signed type has no meaning. Narrower ones are computed as ``int``, which
+    holds all their sums and products.
+    """
+    return f"(u{computed(dtype)})" if dtype.name in ("int32", "int64") else ""
+
+
 def load(dtype: DType, place: str) -> str:
     """The value at ``place``, an expression for an element in memory."""
     return f"widen_{dtype.name}({place})" if is_low(dtype) else place

@@ -136,7 +136,7 @@ class Writer:
     def take(self, x: Reduction) -> None:
         """Take a value into a total."""
         value = self.operand(x.operand, x.value.dtype)
-        self.lines.add(combined(x.op, x.value.dtype, x.value.name, value))
+        self.lines.add(combined(x.op, x.value.dtype, x.value.name, value, wraps=False))
 
     def _define(self, value: Value, expression: str) -> None:
         self.lines.add(f"const {computed(value.dtype)} {value.name} = {expression};")
@@ -154,7 +154,7 @@ class Writer:
     def _load(self, x: Load) -> str:
         source = x.source
         if isinstance(source, Ramp):
-            return ramp(source, self.names)
+            return ramp(source, self.names, wraps=False)
         if isinstance(source, Kept):
             return self.kept[source.scratch]
         if source.parameter in self.given:

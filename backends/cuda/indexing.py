@@ -11,7 +11,7 @@ from math import prod
 
 from graphc.backends.c_language.checks import OUT_OF_RANGE, Error, out_of_bounds, outside
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, stored
+from graphc.backends.c_language.types import computed, stored, wrapping
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.backends.cuda.segments import Segments
@@ -85,9 +85,9 @@ def _combine(cells: Cells, dtype: DType, op: str, place: str, value: str) -> lis
     kind = computed(dtype)
     old, new = cells.load(dtype, place), cells.load(dtype, value)
     if op == "add":
-        text = "old | new" if dtype.name == "bool" else "old + new"
+        text = "old | new" if dtype.name == "bool" else f"old + {wrapping(dtype)}new"
     elif op == "mul":
-        text = "old & new" if dtype.name == "bool" else "old * new"
+        text = "old & new" if dtype.name == "bool" else f"old * {wrapping(dtype)}new"
     elif dtype.name == "bool":
         text = "old | new" if op == "maximum" else "old & new"
     else:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from graphc.backends.c_language.functions import (
-    INTEGERS,
     SMALL_ROTATIONS,
     Function,
     each_type,
+    integers,
     ordered,
 )
 from graphc.backends.c_language.spelling import scalar
@@ -71,7 +71,7 @@ def _all() -> Iterator[tuple[str, Function]]:
     yield from each_type(
         "math_integer.c.j2",
         "maximum minimum abs sign pow floor_divide remainder fmod gcd shift_left shift_right",
-        INTEGERS,
+        integers(wraps=False),
     )
     for names, block in ((LIBM, "unary"), (("pow", "atan2"), "binary")):
         for name in names:
@@ -110,7 +110,7 @@ def _reductions() -> Iterator[tuple[str, Function]]:
     for dtype in DTYPES:
         for op in ("sum", "prod", "max", "min", "any", "all"):
             kind = computed(dtype)
-            statement = combined(op, dtype, "x", "y")
+            statement = combined(op, dtype, "x", "y", wraps=False)
             for form in ("rows", "columns"):
                 name = f"{op}_of_{form}_{kind}"
                 facts = {"name": name, "kind": kind, "statement": statement}
@@ -122,7 +122,7 @@ FUNCTIONS = {**dict(_reductions()), **dict(_all())}
 
 def spelled(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
     """The expression of an elementwise primitive, and the shared functions that it calls."""
-    return scalar("cuda", FUNCTIONS.keys(), node, operands)
+    return scalar("cuda", FUNCTIONS.keys(), node, operands, wraps=False)
 
 
 def prelude(helpers: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, number
+from graphc.backends.c_language.types import computed, number, wrapping
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
 from graphc.ir.dtype import float64, int64
@@ -113,7 +113,8 @@ def arange(name: str, setting: Setting) -> Made:
     assert isinstance(op, Arange)
     wide = float64 if op.dtype.is_floating_point else int64
     start, step = number(wide, op.start), number(wide, op.step)
-    value = f"({computed(op.dtype)})({start} + {step} * ({computed(wide)})at)"
+    to = wrapping(wide) or f"({computed(wide)})"
+    value = f"({computed(op.dtype)})({start} + {step} * {to}at)"
     line = cells.store(op.dtype, f"out0[{terms(y.strides, ['at'])}]", value)
     cells.add(f"{op.size} numbers from {op.start} on, {op.step} apart", op.size, [line])
     return cells.made()

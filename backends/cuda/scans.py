@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed
+from graphc.backends.c_language.types import computed, wrapping
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import THREADS, Made, Maker, Setting, blocks
 from graphc.kernels_templates import render
@@ -41,11 +41,11 @@ def scan(name: str, setting: Setting) -> Made:
 
 
 def _facts(cells: Cells) -> tuple[str, str, str, int]:
-    """The C type, the sign and the start; the elements of a line."""
+    """The C type, what stands between two results, and the start; the elements of a line."""
     op, x = cells.setting.node.op, cells.setting.operands[0]
     assert isinstance(op, Scan)
     sign, start = ("+", "0") if isinstance(op, CumSum) else ("*", "1")
-    return computed(x.dtype), sign, start, x.shape[op.dim]
+    return computed(x.dtype), f"{sign} {wrapping(x.dtype)}", start, x.shape[op.dim]
 
 
 def _summary(cells: Cells) -> tuple[str, int]:
@@ -61,7 +61,7 @@ def _by_threads(cells: Cells, indices: Sequence[str], value: str, target: str) -
     kind, sign, start, size = _facts(cells)
     summary, count = _summary(cells)
     lines = [*indices, f"{kind} total = {start};", f"for (long k = 0; k < {size}; k++) {{"]
-    lines.append(f"    total = ({kind})(total {sign} {value});")
+    lines.append(f"    total = ({kind})(total {sign}{value});")
     lines.append("    " + cells.store(cells.setting.results[0].dtype, target, "total"))
     lines.append("}")
     cells.add(summary, count, lines)

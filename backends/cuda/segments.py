@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed
+from graphc.backends.c_language.types import computed, wrapping
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.ordering import Order
@@ -78,7 +78,7 @@ class Segments:
             "    const long entry = order[next];",
             "    if (spots[entry] != spot) break;",
             *("    " + x for x in coordinates(self.shape, "i", "entry")[1]),
-            f"    total = ({kind})(total + {cells.load(y.dtype, value)});",
+            f"    total = ({kind})(total + {wrapping(y.dtype)}{cells.load(y.dtype, value)});",
             "}",
             *split("(long)spot", y.shape[: self.lead], place_names, "long"),
         ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc.backends.c_language.statements import Lines
-from graphc.backends.c_language.types import computed
+from graphc.backends.c_language.types import computed, wrapping
 from graphc.backends.cuda.library import CALLED, FUNCTIONS
 from graphc.backends.cuda.loaded import Loaded
 from graphc.backends.cuda.tensor_maps import TensorMap
@@ -40,7 +40,8 @@ class Workers:
 
     def take(self, total: str, value: str) -> str:
         """The statement that takes a value into a sum; truth values are true once one is."""
-        return f"{total} |= {value};" if self.dtype is bool_ else f"{total} += {value};"
+        sign = "|=" if self.dtype is bool_ else "+="
+        return f"{total} {sign} {wrapping(self.dtype)}{value};"
 
     def _opened(self, lines: Lines, loops: Mapping[str, tuple[int, int]]) -> None:
         for name, (count, step) in loops.items():

@@ -44,7 +44,7 @@ def _needs(name: str, text: str) -> list[str]:
 
 def spelled(node: Node, operands: Sequence[str]) -> tuple[str, frozenset[str]]:
     """The C expression of an elementwise primitive, and the shared functions that it calls."""
-    return scalar("native", FUNCTIONS.keys(), node, operands)
+    return scalar("native", FUNCTIONS.keys(), node, operands, wraps=True)
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphc.backends.c_language.functions import INTEGERS, SMALL_ROTATIONS, Function, each_type
+from graphc.backends.c_language.functions import SMALL_ROTATIONS, Function, each_type, integers
 from graphc.backends.native import mathematics, radix, turning
 from graphc.backends.native.mathematics import TYPES
 
@@ -34,7 +34,7 @@ def _all() -> Iterator[tuple[str, Function]]:
     yield from each_type(
         "math_integer.c.j2",
         "maximum minimum abs sign pow floor_divide remainder fmod gcd shift_left shift_right",
-        INTEGERS,
+        integers(wraps=True),
     )
     for name in LIBM:
         for types in TYPES:

@@ -391,14 +391,14 @@ class Writer:
     def _loaded(self, x: Load) -> str:
         source = x.source
         if isinstance(source, Ramp):
-            return ramp(source, self.indices)
+            return ramp(source, self.indices, wraps=True)
         if isinstance(source, Kept):
             return self.place(source)
         self._low(source.dtype)
         return load(source.dtype, self.place(source))
 
     def _take(self, op: str, dtype: DType, total: str, value: str) -> None:
-        self.lines.add(combined(op, dtype, total, value))
+        self.lines.add(combined(op, dtype, total, value, wraps=True))
 
     def _add_up(self, x: Reduction, value: str) -> None:
         """Take a value into a total in memory."""

@@ -231,7 +231,8 @@ class Emission:
         lines.add(f"{computed(dtype)} sum = {name}[{place}];")
         if apart:
             lines.open(f"for (long part = 1; part < {self.tasks}; part++)")
-            lines.add(combined(x.op, dtype, "sum", f"{name}[part * {apart} + {place}]"))
+            value = f"{name}[part * {apart} + {place}]"
+            lines.add(combined(x.op, dtype, "sum", value, wraps=True))
             lines.close()
         target = f"{self.names[x.result.parameter]}[{terms(x.result.strides, self.writer.indices)}]"
         if is_low(dtype):

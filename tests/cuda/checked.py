@@ -15,7 +15,7 @@ from graphc.testing.programs import check, expected, run_uses, use
 from graphc.testing.table import Row, samples_of, table
 from tests.cuda.emulated import EmulatedBackend
 
-TYPES = ("float32", "float64", "float16", "bfloat16", "int64")
+TYPES = ("float32", "float64", "float16", "bfloat16", "int32", "int64")
 ORDER = 5
 """A seed of the order in which threads run."""
 

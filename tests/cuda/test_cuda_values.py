@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
+from graphc.backends import find
 from graphc.backends.cuda.decompositions import DECOMPOSITIONS
 from graphc.backends.cuda.linear_algebra import LINEAR_ALGEBRA
 from graphc.compiler import Program
-from graphc.ir.dtype import DType, bfloat16, float16, float32, float64, int64
+from graphc.ir.dtype import DType, bfloat16, float16, float32, float64, int8, int16, int32, int64
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, elementwise, make_input
 from graphc.ir.types import TensorType
+from graphc.ops import elementwise as ops
+from graphc.ops.creation import Arange
+from graphc.ops.indexing import IndexPut, IndexSum, ScatterAdd, ScatterReduce
 from graphc.ops.matmul import MatMul
-from graphc.ops.reduce import Max, Sum
+from graphc.ops.reduce import Max, Prod, Sum
+from graphc.ops.scan import CumProd, CumSum
 from graphc.testing import test_contract as contract
-from graphc.testing.operands import draw
-from graphc.testing.programs import check, expected, run_uses, use
-from graphc.testing.table import Row, samples_of, table
+from graphc.testing.operands import draw, extremes
+from graphc.testing.programs import check, expected, run, run_uses, use
+from graphc.testing.table import EXACT, Row, Sample, sample, samples_of, table
 from tests.cuda.emulated import EmulatedBackend
 
 TOGETHER = 8
@@ -42,10 +49,61 @@ def test_values(dtype: DType, rows: list[Row]) -> None:
     samples = [(row, x) for row in rows for x in samples_of(row.name, dtype.name)]
     uses = [use(x, i) for i, (_, x) in enumerate(samples)]
     found = run_uses(EmulatedBackend(), uses)
-    for (row, sample), each, results in zip(samples, uses, found, strict=True):
-        wanted = expected(row, sample, [x.dtype for x in each.results])
+    for (row, given), each, results in zip(samples, uses, found, strict=True):
+        wanted = expected(row, given, [x.dtype for x in each.results])
         for got, right in zip(results, wanted, strict=True):
-            check(sample, got, right, row.tolerance_in(dtype), signed_zeros=row.signed_zeros)
+            check(given, got, right, row.tolerance_in(dtype), signed_zeros=row.signed_zeros)
+
+
+def of_extremes(dtype: DType) -> Iterator[Sample]:
+    """Uses of ops whose numbers a type of integers does not hold."""
+    ends = extremes(dtype)
+    for two in (ops.Add(), ops.Sub(), ops.Mul(), ops.FloorDivide(), ops.Remainder(), ops.Fmod()):
+        yield sample(two, ends[:, None], ends)
+    for powers in (ops.Pow(), ops.ShiftLeft(), ops.ShiftRight()):
+        yield sample(powers, ends[:, None], ends[ends >= 0])
+    for unary in (ops.Neg(), ops.Abs(), ops.Sign()):
+        yield sample(unary, ends)
+    for size in (5, 300, 3000):
+        line = np.resize(ends, (3, size))
+        for dim in (0, 1):
+            for over in (Sum((dim,)), Prod((dim,)), CumSum(dim), CumProd(dim)):
+                yield sample(over, line)
+    yield sample(MatMul(), np.resize(ends, (5, 700)), np.resize(ends, (700, 7)))
+    places, values = np.zeros((3, 40), np.int64), np.resize(ends, (3, 40))
+    yield sample(ScatterAdd(1, (3, 4)), values, places)
+    yield sample(ScatterReduce(1, "mul"), values, values, places)
+    yield sample(IndexSum((4, 40)), values, places[:, 0])
+    yield sample(IndexPut(accumulate=True), values, values, places[:, 0])
+    yield sample(wide_range(dtype))
+
+
+def wide_range(dtype: DType) -> Arange:
+    """From the least number of a type to almost the greatest: the last is further than that."""
+    ends = np.iinfo(dtype.numpy)
+    return Arange(ends.min, ends.max // 2, 5, dtype)
+
+
+@pytest.mark.parametrize("dtype", [int8, int16, int32, int64], ids=str)
+def test_integers_wrap_around(dtype: DType) -> None:
+    """As they do in numpy, and with no overflow of a signed type, which has no meaning in C."""
+    uses = [use(x, i) for i, x in enumerate(of_extremes(dtype))]
+    wanted = run_uses(find("numpy"), uses)
+    found = run_uses(EmulatedBackend(check=True), uses)
+    for each, got, right in zip(uses, found, wanted, strict=True):
+        for a, b in zip(got, right, strict=True):
+            check(each.sample, a, b, EXACT)
+
+
+@pytest.mark.parametrize("dtype", [int8, int16, int32, int64], ids=str)
+def test_ranges_within_groups_wrap_around(dtype: DType) -> None:
+    numbers = wide_range(dtype)
+    x = make_input("x", TensorType((numbers.size,), dtype))
+    graph, arrays = Graph((x,), (x + numbers(),)), [extremes(dtype)[: numbers.size]]
+    (got,), (right,) = (
+        run(backend, graph, arrays) for backend in (EmulatedBackend(check=True), find("numpy"))
+    )
+    np.testing.assert_array_equal(got, right)
 
 
 @pytest.mark.parametrize("name", [x for x in dir(contract) if x.startswith("test_")])

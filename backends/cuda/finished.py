@@ -93,9 +93,11 @@ class Finishing(Finish):
         begin = self.made.column
         if width != run:
             writer.lines.add("#pragma unroll")
-            writer.lines.open(f"for (int u = 0; u < {run}; u += {width})")
+            # Runs begin at multiples of their length: of few columns there is one.
+            count = min(run, columns)
+            writer.lines.open(f"for (int u = 0; u < {count}; u += {width})")
             begin = f"({begin} + u)"
-            if columns % run:
+            if columns % count:
                 writer.lines.add(f"if (j + u >= {columns}) break;")
         flat = {"batch": "batch", "i": self.made.row, "j": begin}
         writer.names, decomposed = self._indices(index, flat)

@@ -78,6 +78,14 @@ class Loaded:
         return -(-self.count // self.threads)
 
     @property
+    def written(self) -> int:
+        """Copies of a thread that may be written out, each of which takes registers.
+
+        Where a thread waits for what it reads, many at once are faster; asynchronous ones are not.
+        """
+        return min(self.pieces, 8) if self.copied_bytes else self.pieces
+
+    @property
     def indices(self) -> str:
         """The declarations of the indices of what is copied."""
         line, column = ("line", "column") if self.is_deep else ("column", "line")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -26,6 +27,8 @@ from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import expand, reshape
 from graphc.passes import run
 from graphc.testing.operands import draw
+from tests.cuda.bounds import held
+from tests.cuda.compilers import needs_compiler
 from tests.cuda.emulated import EmulatedBackend
 
 BACKEND = CudaBackend(arch="sm_80")
@@ -295,3 +298,14 @@ def test_variants_compile(kind: str, arch: str) -> None:
         texts.append((text[begin:] if number else text).replace("matmul_", f"matmul_{number}_"))
     image = compilation.compile("\n".join(texts), arch)
     assert image.startswith(b"\x7fELF")
+
+
+@needs_compiler
+def test_products_of_any_width_keep_within_bounds() -> None:
+    """What is copied in pieces of one or two elements, and a result of one element."""
+    graphs = [four_ways(bfloat16, *sides)[0] for sides in product((6, 7), repeat=3)]
+    x, w = of(float32, 1, 2, 3, 3), of(float32, 1, 2, 3, 3, name="w")
+    graphs.append(Graph((x, w), (Convolution((1, 1), (0, 0), (1, 1), 1)(x, w),)))
+    inputs = tuple(node for graph in graphs for node in graph.inputs)
+    graph = Graph(inputs, tuple(node for graph in graphs for node in graph.outputs))
+    assert not [str(x) for x in held(graph, "sm_80") if x.broken()]

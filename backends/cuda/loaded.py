@@ -81,9 +81,11 @@ class Loaded:
     def written(self) -> int:
         """Copies of a thread that may be written out, each of which takes registers.
 
-        Where a thread waits for what it reads, many at once are faster; asynchronous ones are not.
+        Where a thread waits for what it reads, many at once are faster; asynchronous ones are not,
+        of which there are the more, the smaller they are.
         """
-        return min(self.pieces, 8) if self.copied_bytes else self.pieces
+        most = 4 if self.copied_bytes == SMALLEST else 8
+        return min(self.pieces, most) if self.copied_bytes else self.pieces
 
     @property
     def indices(self) -> str:

@@ -13,11 +13,12 @@ TABLES = {
     "attention": "attention attention_grad",
     "decompositions": "eigh pseudo_inverse qr svd",
     "drawing": "advance random_integer random_normal random_permutation random_uniform",
+    "extremes": "argmax argmin",
     "indexing": "check_range gather gather_nd index_put index_sum scatter scatter_add "
     "scatter_reduce",
     "linear_algebra": "cholesky determinant inverse log_determinant solve solve_triangular",
     "movement": "arange concat expand pad place reshape strided",
-    "ordering": "argmax argmin sort topk",
+    "ordering": "sort topk",
     "pooling": "avg_pool avg_pool_grad max_pool max_pool_grad",
     "scans": "cumprod cumsum",
 }

@@ -106,7 +106,7 @@ HELPERS = {"fail": "fail.cu.j2", "philox": "philox.cu.j2"}
 
 
 def _reductions() -> Iterator[tuple[str, Function]]:
-    """The functions that make one total of those of several threads."""
+    """The functions that make one total, or one place, of those of several threads."""
     for dtype in DTYPES:
         for op in ("sum", "prod", "max", "min", "any", "all"):
             kind = computed(dtype)
@@ -115,6 +115,10 @@ def _reductions() -> Iterator[tuple[str, Function]]:
                 name = f"{op}_of_{form}_{kind}"
                 facts = {"name": name, "kind": kind, "statement": statement}
                 yield name, Function("reduced.cu.j2", form, facts)
+        for op, sign in (("max", "<="), ("min", ">=")):
+            for block in ("above", "before", "place_of_rows", "place_of_columns"):
+                about = {"op": op, "kind": kind, "sign": sign}
+                yield f"{op}_{block}_{kind}", Function("reduced.cu.j2", block, about)
 
 
 FUNCTIONS = {**dict(_reductions()), **dict(_all())}

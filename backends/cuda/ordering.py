@@ -1,4 +1,4 @@
-"""Where extremes stand, sorting, and the first few in order; nan counts as the largest."""
+"""Sorting, and the first few in order; nan counts as the largest."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 
 from graphc.backends.c_language.keys import key
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, stored
+from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.library import FUNCTIONS
 from graphc.backends.cuda.made import THREADS, Made, Maker, Setting, blocks
 from graphc.kernels_templates import render_block
-from graphc.ops.reduce import ArgMax, ArgMin, ArgReduce
 from graphc.ops.sort import Sort, TopK
 
 TILE = 2048
@@ -23,33 +22,6 @@ MOST = 1024
 """Threads of a block."""
 EACH = 8
 """Elements that a thread merges."""
-
-
-def arg_reduce(name: str, setting: Setting) -> Made:
-    """Where the first extreme element stands, counted over the reduced axes; nan is extreme."""
-    op, x, y = setting.node.op, setting.operands[0], setting.results[0]
-    assert isinstance(op, ArgReduce)
-    cells = Cells(name, setting)
-    names, lines = coordinates(y.shape)
-    over = tuple(x.shape[axis] for axis in op.axes)
-    own, declared = coordinates(over, "j", "k")
-    for axis, each in zip(op.axes, own, strict=True):
-        names[axis] = each
-    kind, sign = computed(x.dtype), ">" if isinstance(op, ArgMax) else "<"
-    value = cells.load(x.dtype, f"a0[{terms(x.strides, names)}]")
-    better = f"value {sign} best"
-    if x.dtype.is_floating_point:
-        better = f"best == best && ({better} || value != value)"
-    lines += [f"{kind} best = 0;", "long where = -1;"]
-    lines.append(f"for (long k = 0; k < {prod(over)}; k++) {{")
-    lines += ["    " + line for line in declared]
-    lines += [f"    const {kind} value = {value};", f"    if (where < 0 || ({better})) {{"]
-    lines += ["        best = value;", "        where = k;", "    }", "}"]
-    result, _ = coordinates(y.shape)
-    lines.append(f"out0[{terms(y.strides, result)}] = where;")
-    summary = f"Where the first extreme of {spelled(over)} elements stands"
-    cells.add(summary, prod(y.shape), lines)
-    return cells.made()
 
 
 def ordered(name: str, setting: Setting) -> Made:
@@ -129,10 +101,5 @@ class Order:
         self.cells.function(text, (grid, 1, 1), (threads, 1, 1), suffix=suffix)
 
 
-ORDERING: dict[str, Maker] = {
-    ArgMax.name: arg_reduce,
-    ArgMin.name: arg_reduce,
-    Sort.name: ordered,
-    TopK.name: ordered,
-}
+ORDERING: dict[str, Maker] = {Sort.name: ordered, TopK.name: ordered}
 """By the op's name."""

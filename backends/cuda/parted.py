@@ -45,12 +45,15 @@ class Parted:
 
 
 def parts_of(kernel: Kernel, shape: Shape) -> int:
-    """Into how many parts each row is cut; one where there are rows enough, or short ones."""
+    """Into how many parts each row is cut."""
+    return cut(shape) if _is_plain(kernel) else 1
+
+
+def cut(shape: Shape) -> int:
+    """Into how many parts rows may be cut; one where there are rows enough, or short ones."""
     groups = blocks(shape.rows, shape.beside)
     most = shape.turns // TURNS
-    if 2 * groups > FULL or most < 2 or not _is_plain(kernel):
-        return 1
-    return min(most, FULL // groups)
+    return 1 if 2 * groups > FULL or most < 2 else min(most, FULL // groups)
 
 
 def _is_plain(kernel: Kernel) -> bool:

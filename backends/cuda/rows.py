@@ -87,7 +87,7 @@ class Rows:
         names = list(parameters.names)
         if parts > 1:
             names[partial:] = [f"({name} + blockIdx.y)" for name in names[partial:]]
-        self.writer = Writer(kernel, names, parameters.offsets, self.shape.width)
+        self.writer = self._writer(names)
         self.row_axes = [i for i, x in enumerate(kernel.axes) if not x.reduced]
         self.within = [i for i, x in enumerate(kernel.axes) if x.reduced]
         self.workspace: list[int] = []
@@ -173,8 +173,7 @@ class Rows:
         lines, shape = self.writer.lines, self.shape
         totals = [x for x in body if isinstance(x, Reduction)]
         for x in totals:
-            kind = computed(x.value.dtype)
-            lines.add(f"{kind} {x.value.name} = {start_of(x.op, x.value.dtype)};")
+            self._begin(x)
         turns, turn = blocks(shape.turns, self.parts), "turn"
         if self.parts > 1:
             turn = f"(blockIdx.y * {turns} + turn)"
@@ -200,6 +199,15 @@ class Rows:
         if shape.length % (shape.across * self.parts):
             found.append(f"q < {shape.length}")
         return found
+
+    def _writer(self, names: Sequence[str]) -> Writer:
+        """What writes actions, for parameters of these names."""
+        return Writer(self.kernel, names, self.parameters.offsets, self.shape.width)
+
+    def _begin(self, x: Reduction) -> None:
+        """Declare a total, as it begins."""
+        kind = computed(x.value.dtype)
+        self.writer.lines.add(f"{kind} {x.value.name} = {start_of(x.op, x.value.dtype)};")
 
     def _together(self, x: Reduction) -> None:
         """Make the threads' totals one, which all of them have."""

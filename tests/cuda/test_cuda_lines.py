@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from graphc.backends.cuda import BACKEND
 from graphc.compiler import pipeline
 from graphc.ir.dtype import float32
 from graphc.ir.graph import Graph
-from graphc.ir.node import make_input
+from graphc.ir.node import Node, Op, make_input
 from graphc.ir.types import TensorType
-from graphc.ops.reduce import Max, Sum
+from graphc.ops.movement import permute
+from graphc.ops.reduce import ArgMax, ArgMin, ArgReduce, Max, Sum
 from graphc.ops.scan import CumProd, CumSum
 from graphc.ops.sort import Sort, TopK
 from graphc.passes import run as optimised
@@ -94,3 +96,63 @@ def test_what_is_cut_in_parts() -> None:
     assert "_parts<<<2 x 132, 32 x 32>>>" in launches(2**20, 64)
     assert "_parts" not in launches(30000)
     assert "_parts" not in launches(2**20, 2**13)
+
+
+@dataclass(frozen=True)
+class Turned(Op):
+    """An op on the operand with its dimensions in the opposite order."""
+
+    op: Op
+
+    def __call__(self, *operands: Node) -> Node:
+        (x,) = operands
+        return self.op(permute(x, tuple(reversed(range(x.rank)))))
+
+
+def _first(x: Any, axes: tuple[int, ...], op: type[ArgReduce]) -> Any:
+    """Where numpy, which takes the first nan or else the first extreme, finds it."""
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    rows = x.transpose(*rest, *axes).reshape(*(x.shape[axis] for axis in rest), -1)
+    found = (np.argmax if op is ArgMax else np.argmin)(rows, axis=-1)
+    return found.reshape([1 if axis in axes else n for axis, n in enumerate(x.shape)])
+
+
+@pytest.mark.parametrize("op", [ArgMax, ArgMin])
+@pytest.mark.parametrize("size", [1, 2, 31, 33, 256, 257, 1024, 1025, 3001, 40001])
+def test_places_of_extremes(op: type[ArgReduce], size: int) -> None:
+    """Most elements are equal, in some rows all, and in some there are nans: the first counts."""
+    rng = np.random.default_rng(size)
+    x = rng.integers(-2, 2, (6, size)).astype(np.float32)
+    x[1] = np.inf if op is ArgMin else -np.inf
+    x[2, rng.integers(0, size, 3)] = np.nan
+    x[3] = np.nan
+    x[4] = 0.0
+    x[4, size // 2 :] = -0.0
+    x[5] = np.inf if op is ArgMin else -np.inf
+    x[5, size - 1 :] = 0
+    for axes, turned in (((1,), x), ((0,), x.T.copy()), ((0,), x), ((0, 1), x), ((0, 1), x[1:2])):
+        np.testing.assert_array_equal(same_in_all(op(axes), turned)[0], _first(turned, axes, op))
+
+
+@pytest.mark.parametrize("op", [ArgMax, ArgMin])
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.int64, np.float16, np.float64])
+def test_places_of_extremes_of_types(op: type[ArgReduce], dtype: type) -> None:
+    """The last element that is further out than all others is the type's own limit, or none is."""
+    kind = np.dtype(dtype).kind
+    x: Any = np.random.default_rng(0).integers(0, 2, (3, 20000)).astype(dtype)
+    if kind != "b":
+        limits: Any = np.finfo(dtype) if kind == "f" else np.iinfo(dtype)
+        x[1] = limits.max if op is ArgMin else limits.min
+        x[2, 19999] = limits.min if op is ArgMin else limits.max
+    for axes in ((1,), (0,), (0, 1)):
+        np.testing.assert_array_equal(same_in_all(op(axes), x)[0], _first(x, axes, op))
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 66), (3, 40, 1030), (9, 1, 6000)])
+def test_places_over_several_axes(shape: tuple[int, ...]) -> None:
+    """Counted in the order of the axes, wherever they lie in memory."""
+    x: Any = np.random.default_rng(0).integers(-3, 3, shape).astype(np.float32)
+    for axes in ((0, 1), (1, 2), (0, 2), (0, 1, 2)):
+        np.testing.assert_array_equal(same_in_all(ArgMax(axes), x)[0], _first(x, axes, ArgMax))
+        turned, op = x.transpose(2, 1, 0), Turned(ArgMin(axes))
+        np.testing.assert_array_equal(same_in_all(op, x)[0], _first(turned, axes, ArgMin))

@@ -1,7 +1,7 @@
 """Reading and writing at positions that arrays of integers give.
 
-What several threads would write to one place, one thread does, in order; what is added goes into
-order by its place before (see ``segments``).
+What several threads would write to one place is left to ``segments``; where it is little, one
+thread does it, in order.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from math import prod
 
 from graphc.backends.c_language.checks import OUT_OF_RANGE, Error, out_of_bounds, outside
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, stored, wrapping
+from graphc.backends.c_language.types import computed, is_low, stored
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.made import Made, Maker, Setting
-from graphc.backends.cuda.segments import Segments
+from graphc.backends.cuda.segments import LAST, Placed, Places, combined, placed
 from graphc.ir.dtype import DType
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.kernels_templates import render
@@ -29,6 +29,11 @@ from graphc.ops.indexing import (
     ScatterAdd,
     ScatterReduce,
 )
+
+SHORT = 8
+"""Values up to which a thread takes them all, one after the other."""
+MANY = 16384
+"""Lines that fill a device with a thread each."""
 
 
 def _checked(place: str, size: int, *, wrap: bool, otherwise: str) -> list[str]:
@@ -59,45 +64,26 @@ def gather(name: str, setting: Setting) -> Made:
     return cells.made(out_of_bounds("RuntimeError", [x.shape[op.dim]], op.dim))
 
 
-def _along(cells: Cells, dim: int, places: Operand, indexed: Operand, body: Sequence[str]) -> None:
-    """A thread for each line along a dimension of the index; ``body`` is done at ``place``."""
-    rest = (*places.shape[:dim], *places.shape[dim + 1 :])
-    names, lines = coordinates(rest)
-    names.insert(dim, "k")
-    slot = len(cells.setting.operands) - 1
-    lines.append(f"for (long k = 0; k < {places.shape[dim]}; k++) {{")
-    inside = [f"long place = a{slot}[{terms(places.strides, names)}];"]
-    inside += _checked("place", indexed.shape[dim], wrap=False, otherwise="continue;")
-    lines += ["    " + line for line in (*inside, *body)]
-    lines.append("}")
-    summary = f"Values of {spelled(places.shape)}, in order along dimension {dim}"
-    cells.add(summary, prod(rest), lines, suffix="_put")
+def _is_serial(op: str, dtype: DType, values: int, threads: int = 0) -> bool:
+    """Whether a thread takes so many values, where there would be so many threads.
+
+    It rounds after each of them, which sums are not to be.
+    """
+    if op == "add" and is_low(dtype):
+        return values == 1
+    return values <= SHORT or (op != LAST and threads >= MANY)
 
 
-def _names_along(rank: int, dim: int, place: str) -> list[str]:
-    names = [f"i{axis}" for axis in range(rank - 1)]
-    names.insert(dim, place)
-    return names
-
-
-def _combine(cells: Cells, dtype: DType, op: str, place: str, value: str) -> list[str]:
+def _taken(cells: Cells, dtype: DType, op: str, place: str, value: str) -> list[str]:
     """Statements that take a value into an element."""
+    if op == LAST:
+        return [f"{place} = {value};"]
     kind = computed(dtype)
-    old, new = cells.load(dtype, place), cells.load(dtype, value)
-    if op == "add":
-        text = "old | new" if dtype.name == "bool" else f"old + {wrapping(dtype)}new"
-    elif op == "mul":
-        text = "old & new" if dtype.name == "bool" else f"old * {wrapping(dtype)}new"
-    elif dtype.name == "bool":
-        text = "old | new" if op == "maximum" else "old & new"
-    else:
-        suffix = kind if dtype.is_floating_point else dtype.name
-        cells.helpers.add(f"{op}_{suffix}")
-        text = f"{op}_{suffix}(old, new)"
+    text = combined(cells, dtype, op, "x", "y")
     return [
         "{",
-        f"    const {kind} old = {old}, new_value = {new};",
-        "    " + cells.store(dtype, place, f"({kind})({text.replace('new', 'new_value')})"),
+        f"    const {kind} x = {cells.load(dtype, place)}, y = {cells.load(dtype, value)};",
+        "    " + cells.store(dtype, place, text),
         "}",
     ]
 
@@ -107,40 +93,60 @@ def _start(cells: Cells, source: tuple[str, Shape, int] | int, y: Operand) -> No
     cells.copy(y.dtype, y.shape, source, ("out0", y.strides, 0), suffix="_start", summary=summary)
 
 
-def scatter(name: str, setting: Setting) -> Made:
-    """The operand with values written along a dimension; the last one stays."""
-    op, (x, values, places), y = setting.node.op, setting.operands, setting.results[0]
-    assert isinstance(op, Scatter | ScatterReduce)
-    cells = Cells(name, setting)
+def _along(cells: Cells, op: str, dim: int) -> None:
+    """A thread for each line along a dimension of the index."""
+    (*_, values, places), y = cells.setting.operands, cells.setting.results[0]
+    slot = len(cells.setting.operands) - 1
+    rest = (*places.shape[:dim], *places.shape[dim + 1 :])
+    names, lines = coordinates(rest)
+    source, target = ([*names[:dim], each, *names[dim:]] for each in ("k", "place"))
+    lines.append(f"for (long k = 0; k < {places.shape[dim]}; k++) {{")
+    inside = [f"long place = a{slot}[{terms(places.strides, source)}];"]
+    inside += _checked("place", y.shape[dim], wrap=False, otherwise="continue;")
+    at, value = f"out0[{terms(y.strides, target)}]", f"a{slot - 1}[{terms(values.strides, source)}]"
+    inside += _taken(cells, y.dtype, op, at, value)
+    lines += ["    " + line for line in inside]
+    lines.append("}")
+    summary = f"Values of {spelled(places.shape)}, in order along dimension {dim}"
+    cells.add(summary, prod(rest), lines, suffix="_put")
+
+
+def _scattered(cells: Cells, op: str, dim: int, start: tuple[str, Shape, int] | int) -> Made:
+    """A start with values taken in along a dimension; they and their places come last."""
+    (*_, values, places), y = cells.setting.operands, cells.setting.results[0]
+    slot, count = len(cells.setting.operands) - 1, places.shape[dim]
+    found: Placed | None = None
+    if not _is_serial(op, y.dtype, count, prod(places.shape) // max(1, count)):
+        found = placed(op, cells, places.shape, len(y.shape), y)
     cells.fails()
-    _start(cells, ("a0", x.strides, 0), y)
-    at = f"out0[{terms(y.strides, _names_along(len(y.shape), op.dim, 'place'))}]"
-    value = f"a1[{terms(values.strides, _names_along(len(y.shape), op.dim, 'k'))}]"
-    if isinstance(op, Scatter):
-        body = [f"{at} = {value};"]
+    _start(cells, start, y)
+    if found is None:
+        _along(cells, op, dim)
     else:
-        body = _combine(cells, y.dtype, op.combine, at, value)
-    _along(cells, op.dim, places, y, body)
-    return cells.made(out_of_bounds("RuntimeError", [y.shape[op.dim]], op.dim))
+        names, _ = coordinates(places.shape)
+
+        def find(otherwise: str) -> list[str]:
+            lines = [f"long place = a{slot}[{terms(places.strides, names)}];"]
+            return lines + _checked("place", y.shape[dim], wrap=False, otherwise=otherwise)
+
+        target = [*names[:dim], "place", *names[dim + 1 :]]
+        found.add(find, target, f"a{slot - 1}[{terms(values.strides, names)}]")
+    return cells.made(out_of_bounds("RuntimeError", [y.shape[dim]], dim))
+
+
+def scatter(name: str, setting: Setting) -> Made:
+    """The operand with values written along a dimension, or taken in; the last one stays."""
+    op = setting.node.op
+    assert isinstance(op, Scatter | ScatterReduce)
+    how = LAST if isinstance(op, Scatter) else op.combine
+    return _scattered(Cells(name, setting), how, op.dim, ("a0", setting.operands[0].strides, 0))
 
 
 def scatter_add(name: str, setting: Setting) -> Made:
     """Zeros with values added along a dimension."""
-    op, (values, places), y = setting.node.op, setting.operands, setting.results[0]
+    op = setting.node.op
     assert isinstance(op, ScatterAdd)
-    cells, dim = Cells(name, setting), op.dim
-    sums = Segments(cells, places.shape, len(y.shape), y)
-    cells.fails()
-    names, _ = coordinates(places.shape)
-    target = [*names[:dim], "place", *names[dim + 1 :]]
-
-    def found(otherwise: str) -> list[str]:
-        lines = [f"long place = a1[{terms(places.strides, names)}];"]
-        return lines + _checked("place", y.shape[dim], wrap=False, otherwise=otherwise)
-
-    _start(cells, 0, y)
-    sums.add(found, target, f"a0[{terms(values.strides, names)}]")
-    return cells.made(out_of_bounds("RuntimeError", [y.shape[dim]], dim))
+    return _scattered(Cells(name, setting), "add", op.dim, 0)
 
 
 def _positions(
@@ -182,59 +188,69 @@ def gather_nd(name: str, setting: Setting) -> Made:
 
 
 def _each_position(
-    cells: Cells, indices: Sequence[Operand], first: int, y: Operand, body: Sequence[str]
-) -> None:  # fmt: skip
+    cells: Cells, shape: Shape, lead: int, y: Operand, find: Places, body: Sequence[str]
+) -> None:
     """A thread for each element of a slice, which goes through all positions in order."""
-    shape = broadcast_shapes(*(x.shape for x in indices))
-    _, lines = coordinates(y.shape[len(indices) :], "r")
-    own, declared = coordinates(shape, "i", "entry")
-    inside = [*declared]
-    inside += _positions(indices, first, shape, y.shape, own, wrap=True, otherwise="continue;")
+    _, lines = coordinates(y.shape[lead:], "r")
     lines.append(f"for (long entry = 0; entry < {prod(shape)}; entry++) {{")
-    lines += ["    " + line for line in (*inside, *body)]
+    inside = [*coordinates(shape, "i", "entry")[1], *find("continue;"), *body]
+    lines += ["    " + line for line in inside]
     lines.append("}")
     summary = f"Values at {spelled(shape)} positions of {spelled(y.shape)}, in order"
-    cells.add(summary, prod(y.shape[len(indices) :]), lines, suffix="_put")
+    cells.add(summary, prod(y.shape[lead:]), lines, suffix="_put")
+
+
+def _indexed(
+    cells: Cells, op: str, slot: int, find: Places, start: tuple[str, Shape, int] | int
+) -> None:
+    """A start with values taken in, those of an operand before the indices, where these say."""
+    (values, *indices), y = cells.setting.operands[slot:], cells.setting.results[0]
+    shape, lead = broadcast_shapes(*(x.shape for x in indices)), len(indices)
+    found: Placed | None = None
+    if not _is_serial(op, y.dtype, prod(shape)):
+        found = placed(op, cells, shape, lead, y)
+    cells.fails()
+    _start(cells, start, y)
+    names, _ = coordinates(shape)
+    target, rest = [f"place{i}" for i in range(lead)], coordinates(y.shape[lead:], "r")[0]
+    own = [*names, *rest]
+    value = f"a{slot}[{terms(spread(values, len(own)).strides, own)}]"
+    if found is None:
+        at = f"out0[{terms(y.strides, [*target, *rest])}]"
+        body = _taken(cells, y.dtype, op, at, value)
+        _each_position(cells, shape, lead, y, find, body)
+    else:
+        found.add(find, target, value)
 
 
 def index_sum(name: str, setting: Setting) -> Made:
     """Zeros with values added at positions that indices give."""
-    op, (values, *indices), y = setting.node.op, setting.operands, setting.results[0]
+    op, (_, *indices), y = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, IndexSum)
-    cells, count = Cells(name, setting), len(indices)
+    cells = Cells(name, setting)
     shape = broadcast_shapes(*(x.shape for x in indices))
-    sums = Segments(cells, shape, count, y)
-    cells.fails()
     names, _ = coordinates(shape)
-    rest = [f"r{axis}" for axis in range(len(y.shape) - count)]
 
-    def found(otherwise: str) -> list[str]:
+    def find(otherwise: str) -> list[str]:
         lines = _positions(indices, 1, shape, y.shape, names, wrap=op.wrap, otherwise=otherwise)
         return lines if op.skip is None else [*lines, f"if (place0 == {op.skip}) {otherwise}"]
 
-    _start(cells, 0, y)
-    target = [f"place{i}" for i in range(count)]
-    sums.add(found, target, f"a0[{terms(values.strides, [*names, *rest])}]")
+    _indexed(cells, "add", 0, find, 0)
     return cells.made(_errors(indices, y.shape, wrap=op.wrap))
 
 
 def index_put(name: str, setting: Setting) -> Made:
     """The operand with values written or added at positions that indices give."""
-    op, (x, values, *indices), y = setting.node.op, setting.operands, setting.results[0]
+    op, (x, _, *indices), y = setting.node.op, setting.operands, setting.results[0]
     assert isinstance(op, IndexPut)
     cells = Cells(name, setting)
-    cells.fails()
-    _start(cells, ("a0", x.strides, 0), y)
-    count = len(indices)
     shape = broadcast_shapes(*(i.shape for i in indices))
-    rest = [f"r{axis}" for axis in range(len(y.shape) - count)]
-    at = f"out0[{terms(y.strides, [f'place{i}' for i in range(count)] + rest)}]"
-    own = [f"i{i}" for i in range(len(shape))] + rest
-    value = f"a1[{terms(spread(values, len(own)).strides, own)}]"
-    body = [f"{at} = {value};"]
-    if op.accumulate:
-        body = _combine(cells, y.dtype, "add", at, value)
-    _each_position(cells, indices, 2, y, body)
+    names, _ = coordinates(shape)
+
+    def find(otherwise: str) -> list[str]:
+        return _positions(indices, 2, shape, y.shape, names, wrap=True, otherwise=otherwise)
+
+    _indexed(cells, "add" if op.accumulate else LAST, 1, find, ("a0", x.strides, 0))
     return cells.made(_errors(indices, y.shape, wrap=True))
 
 

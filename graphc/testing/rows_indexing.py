@@ -206,7 +206,10 @@ def _index_put(dtype: DType) -> Iterator[Sample]:
         again = np.array([1, 1, 1, 0])
         several = draw(dtype, 4, 5, 3, seed=2)
         kind: Kind = "kink" if accumulate else "extreme"
-        yield sample(op, x, several, again, kind=kind, unlike="" if accumulate else UNORDERED)
+        unlike = "" if accumulate else UNORDERED
+        yield sample(op, x, several, again, kind=kind, unlike=unlike)
+        pairs = np.arange(12) // 4, np.arange(12) % 3
+        yield sample(op, x, draw(dtype, 12, 3, seed=3), *pairs, kind=kind, unlike=unlike)
 
 
 def _put(op: ops.IndexPut, x: Array, values: Array, *indices: Array) -> Array:

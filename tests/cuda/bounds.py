@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import prod
 from pathlib import Path
+from string import digits
 from typing import Any
 from unittest.mock import patch
 
@@ -61,6 +62,7 @@ TABLE = {
     "product_warpgroups.cu.j2": Bounds(registers=168, shared=0),
     "rows.cu.j2": Bounds(registers=40, shared=8448),
     "scan.cu.j2": Bounds(registers=40, shared=0),
+    "segments.cu.j2": Bounds(registers=40, shared=2048),
     "sort.cu.j2": Bounds(registers=40, shared=12 * TILE),
 }
 """By the file of the template: for a new one, give what ``python -m tests.cuda.bounds`` says."""
@@ -88,8 +90,10 @@ class Watched(Emission):
             renamed = text.replace(PLACEHOLDER, name)
             self.templates.update({x: template for x in functions if f" {x}(" in renamed})
         for x in functions - self.templates.keys():  # of a part of a template
-            suffix = "}}" + x.removeprefix(name) + "("
-            self.templates[x] = next(y for y in self.parts if suffix in source_of(y))
+            own = x.removeprefix(name)
+            wanted = (f"}}}}{own}(", f"}}}}{own.rstrip(digits)}{{{{ number }}}}(")
+            found = (y for y in self.parts if any(text in source_of(y) for text in wanted))
+            self.templates[x] = next(found)
         self.rendered.clear()
         return name, named
 

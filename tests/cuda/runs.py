@@ -22,8 +22,14 @@ def run(backend: EmulatedBackend, op: Op, *arrays: Any) -> list[Any]:
 
 def same_in_all(op: Op, *arrays: Any) -> list[Any]:
     """The results, which are the same bits whatever the order of threads."""
-    first = run(PLAIN, op, *arrays)
+    return all_same((op, arrays))[0]
+
+
+def all_same(*uses: tuple[Op, tuple[Any, ...]]) -> list[list[Any]]:
+    """Those of several ops in one program."""
+    first = run_ops(*uses, order=PLAIN.order, check=PLAIN.check)
     for each in OTHERS:
-        for a, b in zip(first, run(each, op, *arrays), strict=True):
-            np.testing.assert_array_equal(a, b)
-    return first
+        for a, b in zip(first, run_ops(*uses, order=each.order, check=each.check), strict=True):
+            for x, y in zip(a, b, strict=True):
+                np.testing.assert_array_equal(x, y)
+    return [list(x) for x in first]

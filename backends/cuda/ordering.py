@@ -20,6 +20,8 @@ TOGETHER = 256
 """Elements that it puts in order at least, of several lines."""
 MOST = 1024
 """Threads of a block."""
+FEWER = 4
+"""A tile has so many times as many elements as are wanted, where it keeps no others."""
 EACH = 8
 """Elements that a thread merges."""
 
@@ -57,48 +59,77 @@ def ordered(name: str, setting: Setting) -> Made:
 
 
 class Order:
-    """Lines that are put in order: by a block, or where they are long by merges of its tiles."""
+    """Lines that are put in order: by a block, or where they are long by merges of its tiles.
+
+    Where only the first few of long lines are wanted, rounds of tiles keep those.
+    """
 
     def __init__(self, cells: Cells, **facts: Any) -> None:
-        """Facts of the template; a workspace is added where tiles are merged."""
-        size, lines, bits = facts["size"], facts["lines"], facts["bits"]
-        tile = 2
-        while tile < min(size, TILE):
-            tile *= 2
-        beside = max(1, TOGETHER // tile) if size <= tile else 1
-        self.cells, self.tiles = cells, blocks(size, tile)
-        self.passes = (self.tiles - 1).bit_length()
-        self.facts = {
-            **facts,
-            "name": cells.name,
-            "tile": tile,
-            "beside": beside,
-            "threads": max(32, min(MOST, tile * beside // 2)),
-            "tiles": self.tiles,
-            "each": EACH,
-            "passes": self.passes,
-            "merging": THREADS,
-        }
-        for number in range(2 if self.passes else 0):
-            cells.space(f"keys{number}", f"uint{bits}_t", bits // 8 * lines * size)
-            cells.space(f"places{number}", "int", 4 * lines * size)
+        """Facts of the template; a workspace is added where lines are long."""
+        self.cells, self.facts = cells, {**facts, "name": cells.name, "each": EACH}
+        size, kept = facts["size"], facts["kept"]
+        self.sizes = [size]
+        """Elements of a line in each round."""
+        if size > TILE and FEWER * _power(kept) <= TILE:
+            while self.sizes[-1] > TILE:
+                self.sizes.append(blocks(self.sizes[-1], TILE) * kept)
+        self.passes = (blocks(size, TILE) - 1).bit_length() if len(self.sizes) == 1 else 0
+        for number, held in enumerate(self.sizes[1:3] or [size] * (2 if self.passes else 0)):
+            bits, count = facts["bits"], facts["lines"] * held
+            cells.space(f"keys{number}", f"uint{bits}_t", bits // 8 * count)
+            cells.space(f"places{number}", "int", 4 * count)
 
     def add(self) -> None:
         """The functions."""
         facts = self.facts
-        self._function("tile", blocks(facts["lines"] * self.tiles, facts["beside"]), "_tiles")
+        for number in range(len(self.sizes)):
+            self._round(number)
         if not self.passes:
             return
+        merging = {**facts, "tile": TILE, "passes": self.passes, "merging": THREADS}
         parts = facts["lines"] * blocks(facts["size"], EACH)
-        self.cells.texts.append(render_block("sort.cu.j2", "merge", **facts))
+        self.cells.texts.append(render_block("sort.cu.j2", "merge", **merging))
         for number in range(self.passes):
-            self._function("pass", blocks(parts), f"_merge{number}", number)
-        self._function("store", blocks(facts["lines"] * facts["kept"]), "_store")
+            text = render_block("sort.cu.j2", "pass", **merging, number=number)
+            self._function(text, blocks(parts), THREADS, f"_merge{number}")
+        text = render_block("sort.cu.j2", "store", **merging)
+        self._function(text, blocks(facts["lines"] * facts["kept"]), THREADS, "_store")
 
-    def _function(self, block: str, grid: int, suffix: str, number: int = 0) -> None:
-        text = render_block("sort.cu.j2", block, **self.facts, number=number)
-        threads = self.facts["threads"] if block == "tile" else THREADS
+    def _round(self, number: int) -> None:
+        """A function that puts tiles of each line in order, or the first few of each."""
+        facts, size, is_last = self.facts, self.sizes[number], number == len(self.sizes) - 1
+        tile = min(TILE, _power(size))
+        tiles = blocks(size, tile)
+        beside = max(1, TOGETHER // tile) if tiles == 1 else 1
+        threads = max(32, min(MOST, tile * beside // 2))
+        own = {
+            "size": size,
+            "tile": tile,
+            "tiles": tiles,
+            "beside": beside,
+            "threads": threads,
+            "run": tile if self.passes else min(tile, _power(facts["kept"])),
+            "passes": self.passes,
+            "number": number or "",
+            "keeping": None if is_last else number % 2,
+            "again": number > 0,
+            "given": facts["indices"],
+            "place": "(int)k",
+        }
+        if number:
+            kept, element = 1 - number % 2, f"[at * {size} + k]"
+            own |= {"given": [], "key": f"keys{kept}{element}", "place": f"places{kept}{element}"}
+        text = render_block("sort.cu.j2", "tile", **{**facts, **own})
+        grid = blocks(facts["lines"] * tiles, beside)
+        self._function(text, grid, threads, f"_tiles{number or ''}")
+
+    def _function(self, text: str, grid: int, threads: int, suffix: str) -> None:
         self.cells.function(text, (grid, 1, 1), (threads, 1, 1), suffix=suffix)
+
+
+def _power(count: int) -> int:
+    """The smallest power of two that is at least so many, and two."""
+    return max(2, 1 << (count - 1).bit_length())
 
 
 ORDERING: dict[str, Maker] = {Sort.name: ordered, TopK.name: ordered}

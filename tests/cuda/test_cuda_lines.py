@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,14 @@ from graphc.backends.cuda import BACKEND
 from graphc.compiler import pipeline
 from graphc.ir.dtype import float32
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, Op, make_input
+from graphc.ir.node import Item, Node, Op, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.movement import permute
 from graphc.ops.reduce import ArgMax, ArgMin, ArgReduce, Max, Sum
 from graphc.ops.scan import CumProd, CumSum
 from graphc.ops.sort import Sort, TopK
 from graphc.passes import run as optimised
-from tests.cuda.runs import same_in_all
+from tests.cuda.runs import all_same, same_in_all
 
 
 @pytest.mark.parametrize("size", [1, 8, 9, 31, 32, 33, 129, 1024, 1025, 8193, 9000])
@@ -67,6 +68,41 @@ def test_sorting_types(dtype: type) -> None:
     x: Any = np.random.default_rng(0).integers(0, 100, (2, 5000)).astype(dtype)
     x[0, 7] = np.finfo(dtype).min if np.dtype(dtype).kind == "f" else np.iinfo(dtype).min
     np.testing.assert_array_equal(same_in_all(Sort(1), x)[1], x.argsort(1, kind="stable"))
+
+
+@pytest.mark.parametrize("size", [7, 64, 2048, 2051, 20000])
+def test_the_first_few(size: int) -> None:
+    """By rounds where lines are long and few are wanted; of equal ones the first, nan largest."""
+    rng = np.random.default_rng(size)
+    x = rng.integers(-200, 200, (2, size)).astype(np.float32)
+    x[0, rng.integers(0, size, 2)] = np.nan
+    small = np.full((2, size), -128, np.int8)
+    small[1, -3:] = 127, -127, 127
+    uses: list[tuple[Op, tuple[Any, ...]]] = []
+    for count in (1, 3, 8, 500):
+        uses += [(TopK(1, count, largest), (x,)) for largest in (False, True) if count <= size]
+        uses += [(TopK(1, count, True), (small,)) for _ in range(count <= min(size, 8))]
+    for (op, (given,)), (values, places) in zip(uses, all_same(*uses), strict=True):
+        assert isinstance(op, TopK)
+        keys = given.astype(np.float32)
+        if op.largest:
+            keys = np.where(np.isnan(keys), -np.inf, -keys)
+        wanted = keys.argsort(1, kind="stable")[:, : op.k]
+        np.testing.assert_array_equal(places, wanted)
+        np.testing.assert_array_equal(values, np.take_along_axis(given, wanted, 1))
+
+
+def test_rounds_of_the_first_few() -> None:
+    def launches(size: int, count: int) -> list[str]:
+        x = make_input("x", TensorType((3, size), float32))
+        op = TopK(1, count)
+        graph = Graph((x,), (Item(0)(op(x)),))
+        text = BACKEND.emit(optimised(graph, pipeline(BACKEND))).text
+        return re.findall(r"topk_0\S*<<<\d+", text)
+
+    assert launches(2048, 50) == ["topk_0_tiles<<<3"]
+    assert launches(2**20, 50) == ["topk_0_tiles<<<1536", "topk_0_tiles1<<<39", "topk_0_tiles2<<<3"]
+    assert "_merge" in launches(5000, 513)[1], "too many to keep them alone"
 
 
 @pytest.mark.parametrize("shape", [(1, 60000), (70001,), (2, 40004), (6000, 3), (5001, 40)])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from graphc.backends.c_language.statements import terms
-from graphc.backends.c_language.types import computed, wrapping
+from graphc.backends.c_language.types import computed, is_low, wrapping
 from graphc.backends.cuda.cells import Cells, coordinates, spelled
 from graphc.backends.cuda.indices import split
 from graphc.backends.cuda.made import THREADS, blocks
@@ -90,7 +90,7 @@ class Segments(Placed):
         cells.space("sorted", f"uint{bits}_t", bits // 8 * self.count)
         cells.space("order", "int", 4 * self.count)
         if self.chunks > 1:
-            size = max(y.dtype.itemsize, 4) if y.dtype.is_floating_point else y.dtype.itemsize
+            size = 4 if is_low(y.dtype) else y.dtype.itemsize
             cells.space("pieces", computed(y.dtype), 2 * self.chunks * self.rest * size)
         self.order = Order(
             cells,

@@ -62,6 +62,7 @@ TABLE = {
     "product_warpgroups.cu.j2": Bounds(registers=168, shared=0),
     "rows.cu.j2": Bounds(registers=40, shared=8448),
     "scan.cu.j2": Bounds(registers=40, shared=0),
+    "scan_totals.cu.j2": Bounds(registers=40, shared=256),
     "segments.cu.j2": Bounds(registers=40, shared=2048),
     "sort.cu.j2": Bounds(registers=40, shared=12 * TILE),
 }

@@ -23,6 +23,17 @@ from graphc.passes import run as optimised
 from tests.cuda.runs import all_same, same_in_all
 
 
+@dataclass(frozen=True)
+class Turned(Op):
+    """An op on the operand with its dimensions in the opposite order."""
+
+    op: Op
+
+    def __call__(self, *operands: Node) -> Node:
+        (x,) = operands
+        return self.op(permute(x, tuple(reversed(range(x.rank)))))
+
+
 @pytest.mark.parametrize("size", [1, 8, 9, 31, 32, 33, 129, 1024, 1025, 8193, 9000])
 def test_running_sums(size: int) -> None:
     x = np.random.default_rng(size).integers(-9, 9, (3, size), np.int64)
@@ -31,6 +42,24 @@ def test_running_sums(size: int) -> None:
     real = x.astype(np.float32) / 7
     wanted = real.astype(np.float64).cumsum(1)
     np.testing.assert_allclose(same_in_all(CumSum(1), real)[0], wanted, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [14336, 14337, 40960, 70001])
+def test_running_results_of_parts(size: int) -> None:
+    """Few long lines, whose parts end within them and at their ends."""
+    x: Any = np.random.default_rng(size).integers(-9, 9, (2, size), np.int64)
+    uses: list[tuple[Op, tuple[Any, ...]]] = [(CumSum(1), (x,)), (Turned(CumSum(0)), (x,))]
+    signs = np.where(x > 7, -1, 1)
+    signs[:, ::20000] = 3
+    uses += [(CumProd(1), (signs,)), (CumSum(1), ((x / 7).astype(np.float32),))]
+    uses += [(CumSum(1), (np.full((1, size), 2.0**-13, np.float16),))]
+    sums, turned, products, real, half = (x for (x,) in all_same(*uses))
+    np.testing.assert_array_equal(sums, x.cumsum(1))
+    np.testing.assert_array_equal(turned, x.T.cumsum(0))
+    np.testing.assert_array_equal(products, signs.cumprod(1))
+    np.testing.assert_allclose(real, (x / 7).cumsum(1), rtol=1e-4, atol=1e-2)
+    wanted = (np.arange(1, size + 1) * 2.0**-13).astype(np.float16)
+    np.testing.assert_array_equal(half[0], wanted)
 
 
 @pytest.mark.parametrize("size", [33, 1100])
@@ -132,17 +161,6 @@ def test_what_is_cut_in_parts() -> None:
     assert "_parts<<<2 x 132, 32 x 32>>>" in launches(2**20, 64)
     assert "_parts" not in launches(30000)
     assert "_parts" not in launches(2**20, 2**13)
-
-
-@dataclass(frozen=True)
-class Turned(Op):
-    """An op on the operand with its dimensions in the opposite order."""
-
-    op: Op
-
-    def __call__(self, *operands: Node) -> Node:
-        (x,) = operands
-        return self.op(permute(x, tuple(reversed(range(x.rank)))))
 
 
 def _first(x: Any, axes: tuple[int, ...], op: type[ArgReduce]) -> Any:

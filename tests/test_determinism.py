@@ -18,7 +18,7 @@ SEEDS = ("0", "1", "2", "12345", "random")
 CODE = """
 import sys
 import graphc
-from graphc.backends.native import recalled
+from graphc.backends import recalled
 from graphc.recording import session
 from tests.programs import PROGRAMS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from graphc.backend import Backend, Executable, Sources, Timed
 from graphc.device_memory import Accelerator
@@ -56,6 +57,15 @@ class CudaBackend:
     def on(self, index: int) -> CudaBackend:
         """The backend for the device of a number."""
         return CudaBackend(index, self.arch, is_tuned=self.is_tuned)
+
+    def recalled(self, graph: Graph, write: Callable[[], Sources]) -> Sources:
+        """What ``write`` gives for a recorded graph, or what an earlier process had for it."""
+        from graphc.backends.recalled import recalled
+
+        # What was measured may be measured anew; a class made from this one may write otherwise.
+        if self.is_tuned or type(self) is not CudaBackend:
+            return write()
+        return recalled(graph, f"cuda {self.arch or self._present()}", write)
 
     def emit(self, graph: Graph) -> Sources:
         """The program's text; it needs no compiler and no device, unless it is tuned.

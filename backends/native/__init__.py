@@ -49,18 +49,13 @@ class NativeBackend:
 
     def recalled(self, graph: Graph, write: Callable[[], Sources]) -> Sources:
         """What ``write`` gives for a recorded graph, or what an earlier process had for it."""
-        from graphc.backends.native.recalled import recalled
+        from graphc.backends.recalled import recalled
 
         # What was measured may be measured anew; a class made from this one may write otherwise.
         if self.is_tuned or type(self) is not NativeBackend:
             return write()
-        return recalled(
-            graph,
-            Threads.count,
-            self.target,
-            partial(_written, write),
-            prepares=self.prepares,
-        )
+        settings = f"{self.target} {Threads.count} {self.prepares}"
+        return recalled(graph, settings, partial(_written, write))
 
     def timed(self, graph: Graph, executable: Executable) -> Timed:
         """The program with the time noted after each statement of the step."""

@@ -17,7 +17,6 @@ import numpy as np
 from graphc import ir
 from graphc.backend import Sources
 from graphc.backends import disk
-from graphc.backends.native.targets import Target
 from graphc.ir.encoding import NotEncodable, encoded
 from graphc.ir.graph import Graph
 
@@ -27,20 +26,13 @@ PARTS = (".py", ".j2")
 """Endings of the files that decide what is written."""
 
 
-def recalled(
-    graph: Graph,
-    threads: int,
-    target: Target,
-    write: Callable[[], Sources],
-    *,
-    prepares: bool = False,
-) -> Sources:
+def recalled(graph: Graph, settings: str, write: Callable[[], Sources]) -> Sources:
     """What ``write`` gives for a recorded graph, from disk where an earlier process left it.
 
-    ``prepares``: whether the program may compute once what no step changes.
+    ``settings`` tell all that the text depends on beside the graph and graphc itself.
     """
     try:
-        key = _key(graph, f"{target} {threads} {prepares}", _state(ROOT))
+        key = _key(graph, settings, _state(ROOT))
     except (NotEncodable, OSError):
         return write()
     path = disk.folder() / f"{key}.sources"

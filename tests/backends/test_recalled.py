@@ -13,7 +13,9 @@ import pytest
 
 import graphc
 from graphc.backend import Sources
-from graphc.backends.native import NativeBackend, recalled
+from graphc.backends import recalled
+from graphc.backends.cuda import CudaBackend
+from graphc.backends.native import NativeBackend
 from graphc.backends.native.targets import TARGETS, host
 from graphc.compiler import Program
 from graphc.ir.dtype import float32, float64, int32
@@ -24,6 +26,7 @@ from graphc.ir.types import TensorType
 from graphc.ops.composite import Composite
 from graphc.testing.table import table
 from graphc.testing.texts import graphs
+from graphc.threads import Threads
 from tests.backends.native_program import run_python
 
 
@@ -68,25 +71,43 @@ def one() -> Graph:
 
 def test_a_text_is_written_once(folder: Path) -> None:
     write = Counting()
-    found = [recalled.recalled(one(), 2, host(), write) for _ in range(3)]
+    found = [recalled.recalled(one(), "", write) for _ in range(3)]
     assert found == [write.sources] * 3
     assert [x.facts for x in found] == [write.sources.facts] * 3
     assert write.count == 1
-    recalled.recalled(one(), 1, host(), write)
-    recalled.recalled(one(), 2, TARGETS["neon"], write)
-    assert write.count == 3
-    recalled.recalled(one(), 2, host(), write, prepares=True)
-    assert write.count == 4
+    recalled.recalled(one(), "of others", write)
+    assert write.count == 2
+
+
+def test_each_backend_has_texts_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Counting()
+
+    def count() -> int:
+        """How often something was written once all of them had the program."""
+        backends: list[NativeBackend | CudaBackend] = [
+            NativeBackend("native", host()),
+            NativeBackend("native", host(), prepares=True),
+            NativeBackend("native:neon", TARGETS["neon"]),
+            CudaBackend(arch="sm_80"),
+            CudaBackend(arch="sm_90"),
+        ]
+        for backend in backends:
+            backend.recalled(one(), write)
+        return write.count
+
+    assert [count(), count()] == [5, 5]
+    monkeypatch.setattr(Threads, "count", Threads.count + 1)
+    assert count() == 8
 
 
 @pytest.mark.parametrize("broken", [b"", b"short", b"x" * 100])
 def test_a_broken_file_is_written_anew(folder: Path, broken: bytes) -> None:
     write = Counting()
-    recalled.recalled(one(), 2, host(), write)
+    recalled.recalled(one(), "", write)
     (path,) = folder.glob("*.sources")
     whole = path.read_bytes()
     path.write_bytes(broken or whole[:-1])
-    assert recalled.recalled(one(), 2, host(), write) == write.sources
+    assert recalled.recalled(one(), "", write) == write.sources
     assert write.count == 2
     assert path.read_bytes() == whole
 
@@ -97,7 +118,7 @@ def test_another_state_of_graphc_writes_anew(tmp_path: Path) -> None:
     def count(text: str, when: float) -> int:
         """How often something was written once the package is like this."""
         change(tmp_path, text, when)
-        recalled.recalled(one(), 2, host(), write)
+        recalled.recalled(one(), "", write)
         return write.count
 
     assert [count("1", 1), count("1", 1), count("12", 1), count("12", 2)] == [1, 1, 2, 3]
@@ -108,24 +129,30 @@ def test_another_state_of_graphc_writes_anew(tmp_path: Path) -> None:
 
 SECOND = """
     import graphc
-    from graphc.backends.native import emit, recalled
-    from graphc.passes import fuse
-    def fail(*args):
+    from graphc.backends.MODULE import emit
+    def fail(*args, **kwargs):
         raise AssertionError("written anew")
     if FOUND:
         emit.emit = fail
     layer = graphc.nn.Linear(3, 2)
     layer.load_state_dict({"weight": graphc.ones(2, 3), "bias": graphc.zeros(2)})
-    compiled = graphc.compile(layer, backend="native")
-    print(compiled(graphc.ones(1, 3)).tolist())
-    print(len(compiled.graph.nodes), len(compiled.source))
+    compiled = graphc.compile(layer, backend="BACKEND")
+    CALL
+    print(len(compiled.graph.nodes), len(compiled.source()), len(compiled.kernels))
 """
+CALLS = {
+    "native": "print(compiled(graphc.ones(1, 3)).tolist())",
+    "cuda:sm_90": "compiled.specialize(graphc.ones(1, 3)); print(compiled.source())",
+}
 
 
-def test_a_second_process_finds_the_text() -> None:
-    first = run_python(SECOND.replace("FOUND", "False")).stdout
-    assert first.splitlines()[0] == "[[3.0, 3.0]]"
-    assert run_python(SECOND.replace("FOUND", "True")).stdout == first
+@pytest.mark.parametrize("backend", CALLS)
+def test_a_second_process_finds_the_text(backend: str) -> None:
+    code = SECOND.replace("MODULE", backend.partition(":")[0]).replace("CALL", CALLS[backend])
+    code = code.replace("BACKEND", backend)
+    first = run_python(code.replace("FOUND", "False")).stdout
+    assert first.startswith("[[3.0, 3.0]]" if backend == "native" else "#ifndef")
+    assert run_python(code.replace("FOUND", "True")).stdout == first
 
 
 class Faulty(NativeBackend):
@@ -222,17 +249,18 @@ def test_what_is_not_graphcs_own_is_not_kept(folder: Path) -> None:
             encoded(graph)
         write = Counting()
         for _ in range(2):
-            assert recalled.recalled(graph, 1, host(), write) is write.sources
+            assert recalled.recalled(graph, "", write) is write.sources
         assert write.count == 2
     assert not list(folder.glob("*.sources"))
 
 
 def test_tuned_programs_are_measured(folder: Path) -> None:
     write = Counting()
-    for _ in range(2):
-        NativeBackend("native", host(), is_tuned=True).recalled(one(), write)
-    assert write.count == 2
+    for backend in (NativeBackend("native", host(), is_tuned=True), CudaBackend(is_tuned=True)):
+        for _ in range(2):
+            backend.recalled(one(), write)
+    assert write.count == 4
     for _ in range(2):
         NativeBackend("native", host()).recalled(one(), write)
-    assert write.count == 3
+    assert write.count == 5
     assert graphc.get_num_threads() > 0

@@ -6,22 +6,19 @@ Source: the cuBLAS library's reference, "Using the cuBLASLt API", and ``cublasLt
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ctypes import byref, c_float, c_int, c_size_t, c_uint64, c_void_p, sizeof
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from graphc.backends.cuda.multiplication import Matrix, Problem
+from graphc.backends.cuda.by_library import WORKSPACE
+from graphc.backends.cuda.multiplication import Matrix, Multiplication, Problem
 from graphc.backends.cuda.wheels import files
 from graphc.errors import GraphcRuntimeError
 
 NAMES = ("libcublasLt.so.13", "libcublasLt.so.12")
 WHEELS = ("cu13/lib", "cublas/lib")
 """Where the wheels of CUDA 13 and 12 have the library, within the package ``nvidia``."""
-WORKSPACE = 32 << 20
-"""Bytes that a product may need beside its operands, at most."""
-ALIGNED = 256
-"""Bytes that the address of a workspace is a multiple of."""
 TYPES = {"float32": 0, "float16": 2, "bfloat16": 14}
 """``cudaDataType``."""
 SUMS = TYPES["float32"]
@@ -212,3 +209,14 @@ class Plan:
     def __del__(self) -> None:
         for destroy, made in self.made:
             destroy(made)
+
+
+def issue(device: Any, given: Multiplication, named: Mapping[str, int]) -> Callable[[], None]:
+    """What gives a product to the device's stream, over arguments at these addresses."""
+    found = library()
+    if found is None:
+        raise GraphcRuntimeError(
+            f"{given.function} needs cuBLASLt, which was there when it was tuned"
+        )
+    algorithm = Algorithm.from_buffer_copy(given.algorithm)
+    return partial(Plan(found, device, given.problem).run, algorithm, named, given.workspace)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graphc.backends.cuda.actions import accesses
+from graphc.backends.cuda.by_library import SUPPORTED
 from graphc.backends.cuda.finished import Finishing
-from graphc.backends.cuda.multiplication import SUPPORTED, Matrix, Problem
+from graphc.backends.cuda.multiplication import Matrix, Problem
 from graphc.backends.cuda.products import ProductKernel
 from graphc.backends.cuda.sides import flat_stride
 from graphc.ir.node import Const, Input, Node

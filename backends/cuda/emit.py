@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from graphc.backend import Kernel as Text
 from graphc.backend import Sources
+from graphc.backends.cuda.by_library import ByLibrary
 from graphc.backends.cuda.contraction import is_product, product
 from graphc.backends.cuda.finished import can_finish
 from graphc.backends.cuda.groups import groups, has_totals
 from graphc.backends.cuda.heavy import maker_of, preferred
 from graphc.backends.cuda.library import FUNCTIONS, prelude
 from graphc.backends.cuda.made import Launch, Made, Setting, passed
-from graphc.backends.cuda.multiplication import Multiplication
 from graphc.ir.dtype import DType, Scalar
 from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Node
@@ -56,7 +56,7 @@ class Address:
 class Call:
     """A launch of a function with its arguments."""
 
-    launch: Launch | Multiplication
+    launch: Launch | ByLibrary
     arguments: tuple[Address, ...]
     origin: str
     """The function and the line of the user's program that it is for."""
@@ -308,8 +308,8 @@ def described(step: Call | Copy) -> str:
         return f"{step.target.name} = {step.source.name}"
     origin = f": {step.origin.replace('*/', '* /')}" if step.origin else ""
     names = ", ".join(x.name for x in (*step.mapped, *step.arguments))
-    if isinstance(step.launch, Multiplication):
-        return f"{step.launch.function} by cublasLtMatmul({names}){origin}"
+    if isinstance(step.launch, ByLibrary):
+        return f"{step.launch.function} by {step.launch.called}({names}){origin}"
     grid, block = (" x ".join(map(str, _short(x))) for x in (step.launch.grid, step.launch.block))
     return f"{step.launch.function}<<<{grid}, {block}>>>({names}){origin}"
 

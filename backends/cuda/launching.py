@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.backends.cuda import cublas
+from graphc.backends.cuda import cublas, cudnn
+from graphc.backends.cuda.by_library import ALIGNED, ByLibrary
+from graphc.backends.cuda.correlation import Correlation
 from graphc.backends.cuda.made import Launch
 from graphc.backends.cuda.multiplication import Multiplication
-from graphc.errors import GraphcRuntimeError
 
 Issue = Callable[[], None]
 """Gives one launch or copy to the stream."""
@@ -21,7 +22,7 @@ Issue = Callable[[], None]
 def launch(
     device: Any,
     functions: Mapping[str, Any],
-    given: Launch | Multiplication,
+    given: Launch | ByLibrary,
     addresses: Sequence[int],
     mapped: Sequence[int] = (),
 ) -> Issue:
@@ -29,8 +30,8 @@ def launch(
 
     ``mapped`` are the addresses of what its tensor maps are of.
     """
-    if isinstance(given, Multiplication):
-        return _multiplication(device, given, addresses)
+    if isinstance(given, ByLibrary):
+        return _by_library(device, given, addresses)
     if not prod(given.grid):
         return _nothing
     function = functions[given.function]
@@ -44,20 +45,15 @@ def launch(
     )
 
 
-def _multiplication(device: Any, given: Multiplication, addresses: Sequence[int]) -> Issue:
-    found = cublas.library()
-    if found is None:
-        raise GraphcRuntimeError(
-            f"{given.function} needs cuBLASLt, which was there when it was tuned"
-        )
-    names = ["left", "right", "result"]
-    names += ["bias"] * given.problem.bias + ["workspace"] * bool(given.workspace)
+def _by_library(device: Any, given: ByLibrary, addresses: Sequence[int]) -> Issue:
+    names = [*given.names, *["workspace"] * bool(given.workspace)]
     named = dict(zip(names, addresses, strict=True))
     if given.workspace:
-        named["workspace"] = -(-named["workspace"] // cublas.ALIGNED) * cublas.ALIGNED
-    algorithm = cublas.Algorithm.from_buffer_copy(given.algorithm)
-    plan = cublas.Plan(found, device, given.problem)
-    return partial(plan.run, algorithm, named, given.workspace)
+        named["workspace"] = -(-named["workspace"] // ALIGNED) * ALIGNED
+    if isinstance(given, Multiplication):
+        return cublas.issue(device, given, named)
+    assert isinstance(given, Correlation)
+    return cudnn.issue(device, given, named)
 
 
 def copy(device: Any, target: int, source: int, nbytes: int) -> Issue:

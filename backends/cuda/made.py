@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from graphc.backends.c_language.types import stored
-from graphc.backends.cuda.multiplication import Multiplication
+from graphc.backends.cuda.by_library import ByLibrary
 from graphc.backends.cuda.tensor_maps import TensorMap
 from graphc.ir.node import Node
 from graphc.lowering.operands import Operand
@@ -58,7 +58,7 @@ class Launch:
 T = TypeVar("T")
 
 
-def passed(launch: Launch | Multiplication, parameters: Sequence[T]) -> tuple[list[T], list[T]]:
+def passed(launch: Launch | ByLibrary, parameters: Sequence[T]) -> tuple[list[T], list[T]]:
     """What a launch is given of the kernel's parameters, and what its tensor maps are of."""
     numbers = range(len(parameters)) if launch.arguments is None else launch.arguments
     maps = launch.maps if isinstance(launch, Launch) else ()
@@ -75,7 +75,7 @@ class Made:
     """
 
     text: str
-    launches: tuple[Launch | Multiplication, ...]
+    launches: tuple[Launch | ByLibrary, ...]
     workspace: tuple[int, ...] = ()
     """Bytes of each workspace, which begins at a multiple of 64 and holds anything at first."""
     errors: tuple[tuple[str, str], ...] = ()

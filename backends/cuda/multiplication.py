@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.ir.dtype import DType, bfloat16, float16, float32
+from graphc.backends.cuda.by_library import ByLibrary
+from graphc.ir.dtype import DType
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,19 @@ class Problem:
         return f"in {kind}, added up in float32"
 
 
-SUPPORTED = (bfloat16, float16, float32)
-"""The element types that cuBLASLt is asked for."""
-
-
 @dataclass(frozen=True)
-class Multiplication:
-    """A launch: a product by cuBLASLt."""
+class Multiplication(ByLibrary):
+    """A launch: a product by cuBLASLt, of the left and the right operand to the result."""
 
-    function: str
-    """What the text calls it."""
     problem: Problem
     algorithm: bytes
     """As the library describes it; another version does not understand it."""
-    workspace: int
-    """Bytes that it needs."""
-    arguments: tuple[int, ...]
-    """Which of the kernel's parameters are the left and the right operand and the result, then the
-    bias and the workspace, where there are such."""
+    library = "cuBLASLt"
+
+    @property
+    def called(self) -> str:
+        return "cublasLtMatmul"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("left", "right", "result", *["bias"] * self.problem.bias)

@@ -17,17 +17,15 @@ from math import prod
 from typing import Any
 
 from graphc.backends import disk, tuned
-from graphc.backends.cuda import cublas
 from graphc.backends.cuda.bench import Bench
 from graphc.backends.cuda.compilation import compile
 from graphc.backends.cuda.contraction import product, product_kernel
-from graphc.backends.cuda.cublas_forms import Form, form_of
 from graphc.backends.cuda.driver import Device
 from graphc.backends.cuda.library import prelude
 from graphc.backends.cuda.made import Launch, Made, Setting
 from graphc.backends.cuda.memory import OutOfMemory
-from graphc.backends.cuda.multiplied import algorithms, multiplied
 from graphc.backends.cuda.products import ProductKernel
+from graphc.backends.cuda.rivals import Form, Rival, rivals
 from graphc.backends.cuda.tiles import Cut
 from graphc.lowering.kernel import Ramp
 
@@ -52,11 +50,28 @@ class Candidate:
     """The kernel of a name, whose comment has a reason."""
 
 
+@dataclass(frozen=True)
+class Rivalling:
+    """A library, with what it has for a kernel."""
+
+    library: Rival
+    kernel: ProductKernel
+    form: Form
+
+    def candidate(self, choice: tuned.Choice) -> Candidate:
+        """One of the library's ways."""
+        return Candidate(choice, partial(self.library.made, self.kernel, self.form, choice))
+
+    def candidates(self) -> list[Candidate]:
+        """Those that the library would take first."""
+        return [self.candidate(choice) for choice in self.library.choices(self.form)]
+
+
 class Tuner:
     """What one program's products were measured to be best computed by, on a device."""
 
     def __init__(self, device: Device) -> None:
-        self.device, self.library = device, cublas.usable(device)
+        self.device, self.rivals = device, rivals(device)
         self.deadline = time.monotonic() + SECONDS
 
     def product(
@@ -68,15 +83,15 @@ class Tuner:
         if kernel is None or prod(kernel.extents) < WORK:
             return product(name, setting, ramps, aliased=aliased)
         estimated = kernel.made()
-        # The library is not known to read a bias before it writes over it.
-        form = None if aliased or self.library is None else form_of(kernel)
-        key = self._key(kernel, estimated, form)
+        # A library is not known to read a bias before it writes over it.
+        rival = None if aliased else self._rival(kernel)
+        key = self._key(kernel, estimated, rival)
         cuts = _cuts(make, kernel)
-        found = self._recalled(key, cuts, kernel, form)
+        found = self._recalled(key, cuts, rival)
         if found is None:
             if time.monotonic() > self.deadline:
                 return estimated
-            found = self._measured(setting, cuts, self._multiplied(kernel, form))
+            found = self._measured(setting, cuts, rival)
             if found is None:
                 return estimated
             best, reason = found
@@ -84,34 +99,31 @@ class Tuner:
         best, reason = found
         return best.make(name, reason)
 
-    def _key(self, kernel: ProductKernel, estimated: Made, form: Form | None) -> str:
+    def _rival(self, kernel: ProductKernel) -> Rivalling | None:
+        """The library that has such a kernel, if one has."""
+        for rival in self.rivals:
+            form = rival.form_of(kernel)
+            if form is not None:
+                return Rivalling(rival, kernel, form)
+        return None
+
+    def _key(self, kernel: ProductKernel, estimated: Made, rival: Rivalling | None) -> str:
         """What a choice is kept by: the device, and all that the kernel does, by its text."""
         device = self.device
         version = device.driver.get_driver_version()
-        library = "no cuBLASLt" if self.library is None else f"cuBLASLt {self.library.version}"
+        library = "no library" if rival is None else rival.library.says
         where = f"{device.name}; {device.arch}; driver {version}; {library}"
-        what = disk.key_of([estimated.text, repr(form)])[:16]
+        what = disk.key_of([estimated.text, repr(rival and rival.form)])[:16]
         return f"{where}; {kernel.product.summary}; {what}"
 
-    def _multiplied(self, kernel: ProductKernel, form: Form | None) -> list[Candidate]:
-        """What the library has for a product."""
-        if form is None or self.library is None:
-            return []
-        choices = algorithms(self.device, self.library, form)
-        return [self._by_library(kernel, form, choice) for choice in choices]
-
-    def _by_library(self, kernel: ProductKernel, form: Form, choice: tuned.Choice) -> Candidate:
-        assert self.library is not None
-        return Candidate(choice, partial(multiplied, kernel, form, self.library.version, choice))
-
     def _recalled(
-        self, key: str, cuts: Sequence[Candidate], kernel: ProductKernel, form: Form | None
+        self, key: str, cuts: Sequence[Candidate], rival: Rivalling | None
     ) -> tuple[Candidate, str] | None:
         """The candidate that was kept, and why; None where there is none such any more."""
         known = dict(tuned.known().get(key, {}))
         reason = str(known.pop("reason", ""))
         if "algorithm" in known:
-            return None if form is None else (self._by_library(kernel, form, known), reason)
+            return None if rival is None else (rival.candidate(known), reason)
         for x in cuts:
             # JSON has lists where there were tuples.
             if json.dumps(x.kept) == json.dumps(known):
@@ -119,16 +131,17 @@ class Tuner:
         return None
 
     def _measured(
-        self, setting: Setting, cuts: Sequence[Candidate], others: Sequence[Candidate]
+        self, setting: Setting, cuts: Sequence[Candidate], rival: Rivalling | None
     ) -> tuple[Candidate, str] | None:
         """The fastest, and why; None where memory does not suffice to find out."""
         # Different cuts of a short inner dimension may be the same kernel.
         distinct = {x.make(NAME, ""): x for x in reversed(cuts)}
         chosen = list(reversed(distinct.items()))[:COUNT]
         count = f"{len(chosen)} cuts"
-        if others:
+        others = [] if rival is None else rival.candidates()
+        if rival is not None and others:
             chosen += [(x.make(NAME, ""), x) for x in others]
-            count += f" and {len(others)} of cuBLASLt's algorithms"
+            count += f" and {len(others)} of {rival.library.name}'s algorithms"
         kernels = [_renamed(made, f"{NAME}_{i}") for i, (made, _) in enumerate(chosen)]
         functions = self._compiled(kernels)
         try:

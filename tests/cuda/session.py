@@ -39,16 +39,18 @@ def packages(found: Path) -> Path:
 
 
 def programs(found: Path) -> Path:
-    """A folder with the driver and cuBLASLt, by the names that are looked for, and a compiler."""
+    """A folder with the driver and libraries, by the names that are looked for, and a compiler."""
     here = Path(__file__).resolve().parents[2]
-    driver, cublas, cache = toolkit.driver(found), toolkit.cublas(found), disk.folder()
+    made = {"libcuda.so.1": toolkit.driver(found)}
+    made |= {x.soname: toolkit.stand_in(x, found) for x in (toolkit.CUBLAS, toolkit.CUDNN)}
+    cache = disk.folder()
     text = NVCC.format(path=here, python=sys.executable, cache=cache)
-    folder = cache / f"cuda-session-{disk.key_of([str(driver), str(cublas), text])[:16]}"
+    folder = cache / f"cuda-session-{disk.key_of([*map(str, made.values()), text])[:16]}"
     if not folder.exists():
         place = disk.building()
         try:
-            (place / "libcuda.so.1").symlink_to(driver)
-            (place / "libcublasLt.so.13").symlink_to(cublas)
+            for name, library in made.items():
+                (place / name).symlink_to(library)
             (place / "nvcc").write_text(text, encoding="utf-8")
             (place / "nvcc").chmod(0o755)
             take_over(place, folder)

@@ -16,8 +16,10 @@ from tests.cuda import toolkit
 from tests.cuda.translation import COMPILER
 
 ROOT = toolkit.root()
-STAND_IN = Path(__file__).resolve().parent / "cublas"
-HEADERS = {"declared": STAND_IN / "declared", "nvidia": ROOT and toolkit.cublas_header(ROOT)}
+HEADERS = {
+    "declared": toolkit.CUBLAS.declared,
+    "nvidia": ROOT and toolkit.header_of(toolkit.CUBLAS, ROOT),
+}
 pytestmark = pytest.mark.skipif(ROOT is None, reason="there is no CUDA toolkit")
 
 
@@ -80,7 +82,7 @@ def test_the_header_says_the_same(which: str, tmp_path: Path) -> None:
     (tmp_path / "header.cpp").write_text("\n".join([*lines, ""]))
     include = [f"-I{header}", f"-I{ROOT}/include"]
     # That the stand-in compiles says that its functions are the header's.
-    for source in (tmp_path / "header.cpp", STAND_IN / "cublas.cpp"):
+    for source in (tmp_path / "header.cpp", toolkit.CUBLAS.own / "cublas.cpp"):
         command = [COMPILER, "-std=gnu++17", "-fsyntax-only", *include, str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

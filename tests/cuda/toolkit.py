@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,9 +18,32 @@ from tests.cuda.translation import COMPILER, compile_in, digest, take_over
 
 DRIVER = Path(__file__).resolve().parent / "driver"
 PYCUDA = "2026.1"
-HEADER = "cublasLt.h"
-CUBLAS = ("cu13/include", "cublas/include")
-"""Where the wheels of CUDA 13 and 12 have it, within the package ``nvidia``."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library of NVIDIA's that there is a stand-in for, on the stand-in driver."""
+
+    folder: str
+    """Of the stand-in, beside this file, which declares there what it provides."""
+    header: str
+    soname: str
+    wheels: tuple[str, ...]
+    """Where wheels have the header, within the package ``nvidia``."""
+
+    @property
+    def own(self) -> Path:
+        """The stand-in's folder."""
+        return Path(__file__).resolve().parent / self.folder
+
+    @property
+    def declared(self) -> Path:
+        """The folder of the stand-in's own header."""
+        return self.own / "declared"
+
+
+CUBLAS = Library("cublas", "cublasLt.h", "libcublasLt.so.13", ("cu13/include", "cublas/include"))
+CUDNN = Library("cudnn", "cudnn.h", "libcudnn.so.9", ("cudnn/include",))
 SETTINGS = """CUDA_ROOT = {root!r}
 CUDA_ENABLE_CURAND = False
 CXXFLAGS = ['-O1', '-g0', '-w']
@@ -85,30 +109,29 @@ def driver(toolkit: Path) -> Path:
     return kept(key, make)
 
 
-def cublas_header(toolkit: Path) -> Path | None:
-    """The folder of ``cublasLt.h``: of the toolkit, or of a wheel, or where a variable says."""
+def header_of(library: Library, toolkit: Path) -> Path | None:
+    """The folder of a library's header: of the toolkit, or of a wheel, or where a variable says."""
     spec = find_spec("nvidia")
     wheels = [Path(x) for x in (spec and spec.submodule_search_locations) or ()]
-    places = [toolkit / "include", *(x / part for x in wheels for part in CUBLAS)]
-    said = os.environ.get("GRAPHC_TEST_CUBLAS")
-    return next(
-        (x for x in [*([Path(said)] if said else []), *places] if (x / HEADER).exists()), None
-    )
+    places = [toolkit / "include", *(x / part for x in wheels for part in library.wheels)]
+    said = os.environ.get(f"GRAPHC_TEST_{library.folder.upper()}")
+    found = [*([Path(said)] if said else []), *places]
+    return next((x for x in found if (x / library.header).exists()), None)
 
 
-def cublas(toolkit: Path) -> Path:
-    """A ``libcublasLt.so.13`` on that driver."""
-    below, own = driver(toolkit), Path(__file__).resolve().parent / "cublas"
-    header = cublas_header(toolkit) or own / "declared"
+def stand_in(library: Library, toolkit: Path) -> Path:
+    """A library of that name on that driver."""
+    below, source = driver(toolkit), library.own / f"{library.folder}.cpp"
+    header = header_of(library, toolkit) or library.declared
     include = [f"-I{header}", f"-I{toolkit / 'include'}"]
-    texts = [(own / "cublas.cpp").read_text(encoding="utf-8"), (header / HEADER).read_text()]
-    key = disk.key_of([str(below), *include, *texts])
+    read = (source, header / library.header, *sorted(DRIVER.glob("*.h")))
+    key = disk.key_of([str(below), *include, *(x.read_text(encoding="utf-8") for x in read)])
 
     def make(folder: Path) -> Path:
         flags = ["-std=gnu++17", "-O2", "-fPIC", "-shared", "-w", *include]
-        link = [str(below), "-o", "libcublasLt.so", "-Wl,-soname,libcublasLt.so.13"]
-        compile_in(folder, [COMPILER, *flags, str(own / "cublas.cpp"), *link])
-        return folder / "libcublasLt.so"
+        link = [str(below), "-o", "library.so", f"-Wl,-soname,{library.soname}"]
+        compile_in(folder, [COMPILER, *flags, str(source), *link])
+        return folder / "library.so"
 
     return kept(key, make)
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "../driver/floats.h"
 #include "../driver/issue.h"
 
 namespace {
@@ -46,36 +47,10 @@ cublasStatus_t put(T &field, const void *value, size_t size) {
     return CUBLAS_STATUS_SUCCESS;
 }
 bool is_known(int type) { return type == CUDA_R_32F || type == CUDA_R_16F || type == CUDA_R_16BF; }
-size_t size_of(int type) { return type == CUDA_R_32F ? 4 : 2; }
-
-float widened(int type, const char *at) {
-    if (type == CUDA_R_32F) return *(const float *)at;
-    const uint16_t bits = *(const uint16_t *)at;
-    if (type == CUDA_R_16F) return (float)*(const _Float16 *)at;
-    const uint32_t wide = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &wide, 4);
-    return x;
+driver::Float kind(int type) {
+    return type == CUDA_R_32F ? driver::SINGLE : type == CUDA_R_16F ? driver::HALF : driver::BFLOAT;
 }
-// To the nearest float that has so many bits less.
-float rounded(float x, int bits) {
-    uint32_t n;
-    memcpy(&n, &x, 4);
-    n += (1u << (bits - 1)) - 1 + (n >> bits & 1);
-    n = n >> bits << bits;
-    memcpy(&x, &n, 4);
-    return x;
-}
-void narrowed(int type, char *at, float x) {
-    if (type == CUDA_R_32F) {
-        *(float *)at = x;
-    } else if (type == CUDA_R_16F) {
-        *(_Float16 *)at = (_Float16)x;
-    } else {
-        const float near = rounded(x, 16);
-        memcpy(at, (const char *)&near + 2, 2);
-    }
-}
+size_t size_of(int type) { return driver::size_of(kind(type)); }
 
 // The problem that descriptors are of, or what is wrong with them.
 const char *found(Problem &p, const Description *how, const Layout *a, const Layout *b, const Layout *c, const Layout *d) {
@@ -106,7 +81,7 @@ bool there(const Layout &x, const void *at) {
 }
 float finished(const Problem &p, float sum, uint64_t row) {
     const int how = p.how.epilogue;
-    if (how & CUBLASLT_EPILOGUE_BIAS) sum += widened(p.d.type, (const char *)p.how.bias + row * size_of(p.d.type));
+    if (how & CUBLASLT_EPILOGUE_BIAS) sum += driver::widened(kind(p.d.type), (const char *)p.how.bias + row * size_of(p.d.type));
     if (how & CUBLASLT_EPILOGUE_RELU) sum = sum > 0 ? sum : 0;
     if (how & CUBLASLT_EPILOGUE_GELU) sum *= 0.5f * (1 + tanhf(0.7978845608f * (sum + 0.044715f * sum * sum * sum)));
     return sum;
@@ -115,8 +90,8 @@ std::vector<float> gathered(const Layout &x, const char *at, int batch, bool tf3
     std::vector<float> all(x.rows * x.columns);
     for (uint64_t j = 0; j < x.columns; ++j)
         for (uint64_t i = 0; i < x.rows; ++i) {
-            const float v = widened(x.type, at + (batch * x.apart + (int64_t)j * x.line + (int64_t)i) * size_of(x.type));
-            all[j * x.rows + i] = tf32 ? rounded(v, 13) : v;
+            const float v = driver::widened(kind(x.type), at + (batch * x.apart + (int64_t)j * x.line + (int64_t)i) * size_of(x.type));
+            all[j * x.rows + i] = tf32 ? driver::rounded(v, 13) : v;
         }
     return all;
 }
@@ -131,7 +106,7 @@ void multiply(const Problem &p, const char *a, const char *b, char *d) {
                     sum += x[p.how.turned[0] ? i * p.a.rows + k : k * p.a.rows + i] *
                            y[p.how.turned[1] ? k * p.b.rows + j : j * p.b.rows + k];
                 const int64_t at = batch * p.d.apart + (int64_t)j * p.d.line + (int64_t)i;
-                narrowed(p.d.type, d + at * size_of(p.d.type), finished(p, sum, i));
+                driver::narrowed(kind(p.d.type), d + at * size_of(p.d.type), finished(p, sum, i));
             }
     }
 }

@@ -238,6 +238,8 @@ class Trace:
 
     def variable(self, tensor: Tensor, x: Node) -> Node:
         """A leaf of differentiation with the value of ``x``, standing for ``tensor``."""
+        if x.requires_grad:
+            x = Detach()(x)  # Its memory was written to through ``data``: nothing comes before it.
         key = ("variable", next(self.numbers), x)
         node = self.memo.get(key)
         if node is None:

@@ -12,6 +12,26 @@ x.data.add_(1)
 x
 
 x = torch.ones(3, requires_grad=True)
+for i in range(3):
+    x.grad = None
+    (x ** 2).sum().backward()
+    x.data.mul_(0.5)
+(x, x.grad, x.is_leaf)
+
+x = torch.ones(3, requires_grad=True)
+x.detach()[0] = 5
+x.data.add_(1)
+x.data.clamp_(max=4)
+(x ** 2).sum().backward()
+(x, x.grad, x.is_leaf)
+
+x = torch.ones(3, requires_grad=True)
+y = (x ** 2).sum()
+x.data.mul_(2)
+((x * 3).sum() + 0 * y.detach()).backward()
+(x, x.grad)
+
+x = torch.ones(3, requires_grad=True)
 d = x.detach()
 d.add_(1)
 (x, d)

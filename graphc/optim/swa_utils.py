@@ -12,8 +12,8 @@ from graphc.autograd import no_grad
 from graphc.errors import GraphcValueError
 from graphc.from_data import tensor
 from graphc.ir.dtype import int64
+from graphc.nn.modules.batchnorm import _BatchNorm
 from graphc.nn.modules.module import Module
-from graphc.nn.modules.normalization import _BatchNorm
 from graphc.optim.lr_scheduler.scheduler import LRScheduler, Rates, per_group
 from graphc.optim.optimizer import Optimizer
 from graphc.tensor import Tensor

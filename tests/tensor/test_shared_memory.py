@@ -31,6 +31,25 @@ x.data.mul_(2)
 ((x * 3).sum() + 0 * y.detach()).backward()
 (x, x.grad)
 
+x, z = torch.ones(2, 2, requires_grad=True), torch.ones(2, requires_grad=True)
+held = x.detach().numpy()
+(torch.ones(2).mul_(3) * x).sum().item()
+y = (z * 2).sum()
+x.detach().fill_(7)
+with torch.no_grad():
+    x.view(-1)[0] = 5
+    x[1].mul_(2)
+(x, held.tolist(), y)
+
+x, z = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+seen = []
+for i in range(4):
+    (x * z).sum().backward()
+    seen.append(x.detach().numpy())
+    with torch.no_grad():
+        x.sub_(x.grad)
+(x, [array.tolist() for array in seen])
+
 x = torch.ones(3, requires_grad=True)
 d = x.detach()
 d.add_(1)

@@ -67,3 +67,17 @@ def test_a_prefix_is_taken_off_a_state() -> None:
         return list(state), state._metadata, plain
 
     both(program)
+
+
+def test_a_model_for_several_devices_is_the_model_where_there_are_none() -> None:
+    def program(m: Any) -> Any:
+        net = m.nn.DataParallel(m.nn.Linear(2, 1), device_ids=[0])
+        with m.no_grad():
+            for p in net.parameters():
+                p.fill_(0.5)
+        loss = net(m.ones(3, 2)).sum()
+        loss.backward()
+        names = list(net.state_dict())
+        return loss.item(), names, net.device_ids, net.module.bias.grad.tolist(), repr(net)
+
+    both(program)

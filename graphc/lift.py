@@ -204,7 +204,7 @@ def _wrap_all(result: Any, trace: Trace, function: Function, base: Tensor | None
 
 def _link(tensor: Tensor, source: Tensor, node: Node, function: Function) -> None:
     """Make ``tensor`` a view of what ``source`` views, if the nodes between are views."""
-    start = source._node
+    start = session.trace.node_of(source)  # Of memory that is held outside, no tensor keeps it.
     chain: list[Any] = []
     x = node
     while x is not start:

@@ -109,7 +109,7 @@ class Trace:
         self.gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         """While capturing: tensors whose ``grad`` was set, with what it was before."""
         self.differentiating = False
-        """Whether gradients are being recorded, so that the trace must go on."""
+        """Whether gradients or a step are being recorded, so that the trace must go on."""
         self.alike: Callable[[Node], Node] = unchanged
         """What stands for a node that the user's code is shown while gradients are recorded."""
         self.has_custom = False
@@ -127,6 +127,15 @@ class Trace:
 
     def remember(self, tensor: Tensor) -> None:
         """Note what ``tensor`` is, before it changes or stands for something here."""
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Within, the trace goes on even where numbers are asked for or somebody sees a write."""
+        before, self.differentiating = self.differentiating, True
+        try:
+            yield
+        finally:
+            self.differentiating = before
 
     def touch(self, tensor: Tensor) -> None:
         """Note a write to ``tensor``."""
@@ -238,6 +247,8 @@ class Trace:
 
     def variable(self, tensor: Tensor, x: Node) -> Node:
         """A leaf of differentiation with the value of ``x``, standing for ``tensor``."""
+        if x.requires_grad:
+            x = Detach()(x)  # Its memory was written to through ``data``: nothing comes before it.
         key = ("variable", next(self.numbers), x)
         node = self.memo.get(key)
         if node is None:

@@ -176,8 +176,10 @@ class Specialization:
         if found is None:
             found = trace.memo[self, given] = _told(captured, given)
         outputs, updates = found
-        for target, node in zip(captured.updated, updates, strict=True):
-            (tensors[target] if isinstance(target, int) else target)._assign(node)
+        written = [tensors[x] if isinstance(x, int) else x for x in captured.updated]
+        with trace.kept_open():
+            for target, node in zip(written, updates, strict=True):
+                target._assign(node)
         results: dict[int, Tensor] = {}
 
         def change(x: Any, _: str) -> Any:
@@ -193,7 +195,11 @@ class Specialization:
             place.set(mapped(change, value))
         if captured.effects:
             bump_epoch()
-        return mapped(change, captured.results)
+        answer = mapped(change, captured.results)
+        if not trace.differentiating:
+            for target in written:
+                target._settle()
+        return answer
 
 
 def _changes(state: Sequence[Storage]) -> tuple[tuple[int, int] | None, ...] | None:

@@ -69,7 +69,7 @@ def backward(
     else:
         targets = _targets(trace, nodes)
     leaves = tuple(node for node, _ in targets)
-    with _kept_open(trace):
+    with trace.kept_open():
         results = _differentiate(trace, nodes, given, leaves, retain_graph, create_graph)
         for (_, tensor), node in zip(targets, results, strict=True):
             if node is not None and tensor is not None:
@@ -77,16 +77,6 @@ def backward(
     for _, tensor in targets:
         if tensor is not None and tensor._grad is not None:
             tensor._grad._settle()
-
-
-@contextmanager
-def _kept_open(trace: Trace) -> Iterator[None]:
-    """Within, the trace goes on even where a hook asks for numbers."""
-    before, trace.differentiating = trace.differentiating, True
-    try:
-        yield
-    finally:
-        trace.differentiating = before
 
 
 def _paired(outputs: Any, grad_outputs: Any) -> tuple[list[Tensor], list[Tensor | None]]:
@@ -305,7 +295,7 @@ def grad(
     leaves = tuple(trace.node_of(t) for t in inputs)
     if not all(leaf.requires_grad for leaf in leaves):
         raise GraphcRuntimeError("One of the differentiated Tensors does not require grad")
-    with _kept_open(trace):
+    with trace.kept_open():
         found = _differentiate(trace, nodes, given, leaves, retain_graph, create_graph)
     results: list[Tensor | None] = []
     for place, (tensor, node) in enumerate(zip(inputs, found, strict=True)):

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from graphc.nn import functional, init, modules, parameter, utils
+from graphc.nn import functional, init, modules, parallel, parameter, utils
 from graphc.nn.modules import *  # noqa: F403  (the layers, listed in modules.__all__)
+from graphc.nn.parallel import DataParallel
 from graphc.nn.parameter import Buffer, Parameter
 
-__all__ = [*modules.__all__, "Buffer", "Parameter", "functional", "init", "parameter", "utils"]
+__all__ = [
+    *modules.__all__,
+    "Buffer",
+    "DataParallel",
+    "Parameter",
+    "functional",
+    "init",
+    "parallel",
+    "parameter",
+    "utils",
+]

@@ -115,10 +115,21 @@ class RecordedOptimizer(Optimizer):
                 loss = closure()
         trace = session.trace
         trace.depends_on(self)
-        with grad_mode(False):
+        with grad_mode(False), trace.kept_open():
             for group in self.param_groups:
                 self._step_group(trace, group)
+        if not trace.differentiating:
+            self._settle()
         return loss
+
+    def _settle(self) -> None:
+        """Do the step now if somebody looks at what it writes who does not know of the trace."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p._settle()
+                for held in self.state.get(p, {}).values():
+                    if isinstance(held, Tensor):
+                        held._settle()
 
     def begin(self) -> None:
         """Make the state that a step would begin with, where it is not there yet."""

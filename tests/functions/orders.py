@@ -176,7 +176,45 @@ STEPS = numbers([1.0, 2.0, 2.0, 5.0])
 ROWS = numbers([[0.0, 1.0, 3.0], [1.0, 1.0, 2.0]])
 SOUGHT = numbers([[0.0, 1.0], [2.0, 9.0]])
 
+SHARES = numbers([0.0, 0.3, 0.5, 1.0])
+QUANTILES = [
+    call(f64(5), 0.3),
+    call(f64(2, 5), 0.5, 1),
+    call(f64(2, 5), 1, 0),
+    call(f64(2, 3, 4), 0.25, 1, True),
+    call(f64(2, 3, 4), 0.25, keepdim=True),
+    call(f64(2, 3, 4), q=0.25, dim=-3),
+    *(
+        call(f32(2, 6), SHARES, 1, interpolation=mode)
+        for mode in ("linear", "lower", "higher", "midpoint", "nearest", "middle")
+    ),
+    call(f32(2, 3, 4), SHARES, 1, True),
+    call(f32(2, 3, 4), SHARES, keepdim=True),
+    call(f32(2, 3), numbers(0.6), 0),
+    call(f32(2, 3), f32(0), 1),
+    call(f32(), 0.5),
+    call(f32(), SHARES, 0),
+    call(f32(), 0.5, -1, True),
+    call(f32(4, 1), SHARES.fixed, 1),
+    call(HOLES, 0.4, 1),
+    call(HOLES, SHARES, 0),
+    call(numbers([[nan, nan], [1.0, nan]]).fixed, 0.5, 1),
+    call(TIES.fixed, SHARES.fixed, 1),
+    call(f32(3), 1.5),
+    call(f32(3), numbers([0.5, 1.5])),
+    call(f32(3), numbers([-0.1])),
+    call(f32(3), numbers([[0.5]])),
+    call(f32(3), numbers([0.5], "float64")),
+    call(f32(3), 0.5, 1),
+    call(f32(0), 0.5),
+    call(f32(3, 0), 0.5, 0),
+    call(f16(3), 0.5),
+    call(i64(3), 0.5),
+]
+
 ORDERING: dict[str, list[Call]] = {
+    "quantile": QUANTILES,
+    "nanquantile": QUANTILES,
     "sort": SORTED,
     "argsort": [*each(f64(5), f64(2, 3), i64(4), ENDS, f32()), *SORTED[11:]],
     "msort": each(f64(3, 2), f64(4), i64(4), f32(0), f32(), HOLES),

@@ -12,6 +12,45 @@ x.data.add_(1)
 x
 
 x = torch.ones(3, requires_grad=True)
+for i in range(3):
+    x.grad = None
+    (x ** 2).sum().backward()
+    x.data.mul_(0.5)
+(x, x.grad, x.is_leaf)
+
+x = torch.ones(3, requires_grad=True)
+x.detach()[0] = 5
+x.data.add_(1)
+x.data.clamp_(max=4)
+(x ** 2).sum().backward()
+(x, x.grad, x.is_leaf)
+
+x = torch.ones(3, requires_grad=True)
+y = (x ** 2).sum()
+x.data.mul_(2)
+((x * 3).sum() + 0 * y.detach()).backward()
+(x, x.grad)
+
+x, z = torch.ones(2, 2, requires_grad=True), torch.ones(2, requires_grad=True)
+held = x.detach().numpy()
+(torch.ones(2).mul_(3) * x).sum().item()
+y = (z * 2).sum()
+x.detach().fill_(7)
+with torch.no_grad():
+    x.view(-1)[0] = 5
+    x[1].mul_(2)
+(x, held.tolist(), y)
+
+x, z = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+seen = []
+for i in range(4):
+    (x * z).sum().backward()
+    seen.append(x.detach().numpy())
+    with torch.no_grad():
+        x.sub_(x.grad)
+(x, [array.tolist() for array in seen])
+
+x = torch.ones(3, requires_grad=True)
 d = x.detach()
 d.add_(1)
 (x, d)

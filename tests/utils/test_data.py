@@ -363,6 +363,12 @@ PARALLEL: dict[str, Callable[[Any], Any]] = {
         m, repr, counting(m.utils.data), batch_size=2, drop_last=True
     ),
     "own collation": lambda m: in_workers(m, repr, squares(m.utils.data), collate_fn=list),
+    "computed in a worker": lambda m: in_workers(
+        m, repr, tensors(m), batch_size=3, collate_fn=lambda rows: m.stack([x for x, _ in rows]) + 1
+    ),
+    "asked for by computed numbers": lambda m: in_workers(
+        m, repr, tensors(m), sampler=m.arange(4) * 2, collate_fn=lambda rows: rows[0][0]
+    ),
     "time enough": lambda m: in_workers(m, repr, squares(m.utils.data), timeout=60),
 }
 

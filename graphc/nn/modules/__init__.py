@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.nn.modules import utils as utils
 from graphc.nn.modules.activation import (
     CELU,
     ELU,
@@ -33,6 +34,7 @@ from graphc.nn.modules.activation import (
     Threshold,
 )
 from graphc.nn.modules.attention import MultiheadAttention
+from graphc.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from graphc.nn.modules.container import ModuleDict, ModuleList, Sequential
 from graphc.nn.modules.conv import (
     Conv1d,
@@ -51,6 +53,7 @@ from graphc.nn.modules.dropout import (
     Dropout3d,
     FeatureAlphaDropout,
 )
+from graphc.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from graphc.nn.modules.linear import Bilinear, Identity, Linear
 from graphc.nn.modules.loss import (
     BCELoss,
@@ -75,18 +78,7 @@ from graphc.nn.modules.loss import (
     TripletMarginWithDistanceLoss,
 )
 from graphc.nn.modules.module import Module
-from graphc.nn.modules.normalization import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
-    LayerNorm,
-    LocalResponseNorm,
-    RMSNorm,
-)
+from graphc.nn.modules.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from graphc.nn.modules.padding import (
     CircularPad1d,
     CircularPad2d,

@@ -18,7 +18,7 @@ Extents = int | tuple[int, ...]
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _Convolution(Module):
+class _ConvNd(Module):
     """What convolutions of any rank, transposed or not, have in common."""
 
     rank: ClassVar[int]
@@ -106,7 +106,7 @@ def _check_padding(padding: Any, stride: tuple[int, ...]) -> None:
         raise GraphcValueError("padding='same' is not supported for strided convolutions")
 
 
-class _Conv(_Convolution):
+class _Conv(_ConvNd):
     def __init__(
         self,
         in_channels: int,
@@ -181,7 +181,7 @@ class Conv3d(_Conv):
     rank = 3
 
 
-class _ConvTranspose(_Convolution):
+class _ConvTransposeNd(_ConvNd):
     def __init__(
         self,
         in_channels: int,
@@ -262,19 +262,19 @@ class _ConvTranspose(_Convolution):
         return tuple(n - low for n, low in zip(output, smallest, strict=True))
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """The transpose of ``Conv1d``."""
 
     rank = 1
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """The transpose of ``Conv2d``."""
 
     rank = 2
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """The transpose of ``Conv3d``."""
 
     rank = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import cycle
 from queue import Empty
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,8 @@ class Workers:
         if indices is MISSING:
             return
         worker = next(i for i in self.turns if self.active[i])
-        self.requests[worker].put((self.asked, indices))
+        # Pickled here: the queue does it in a thread of its own, where no tensor can be computed.
+        self.requests[worker].put((self.asked, pickle.dumps(indices)))
         self.owners[self.asked] = worker
         self.asked += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 from dataclasses import dataclass
 from queue import Empty
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc.random import manual_seed
+from graphc.running import close
 from graphc.threads import set_num_threads
 from graphc.utils.data.fetch import Fetch, Source
 
@@ -149,7 +151,7 @@ def _answer(job: Job, fetch: Fetch | Failure) -> None:
             fetch, ended = job.source.fetcher(), False
         elif not (job.done.is_set() or ended):
             number, indices = request
-            answer = _fetched(job, fetch, indices)
+            answer = _fetched(job, fetch, pickle.loads(indices))
             ended = isinstance(answer, Ended)
             job.results.put((number, answer))
 
@@ -158,7 +160,9 @@ def _fetched(job: Job, fetch: Fetch | Failure, indices: Any) -> Any:
     if isinstance(fetch, Failure):
         return fetch
     try:
-        return fetch(indices)
+        answer = fetch(indices)
+        close()  # The queue sends from a thread of its own, where nothing can be computed.
+        return answer
     except StopIteration as error:
         return Ended(job.worker) if job.source.iterable else _failure(error, job.worker)
     except Exception as error:

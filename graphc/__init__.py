@@ -24,6 +24,7 @@ from graphc import (
     window_functions,
 )
 from graphc import cuda as cuda
+from graphc import func as func
 from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim
@@ -49,6 +50,7 @@ from graphc.compiled import compile
 from graphc.device import Device, device
 from graphc.errors import GraphcError
 from graphc.from_data import tensor
+from graphc.func import vmap
 from graphc.ir.dtype import (
     DType,
     bfloat16,

@@ -52,6 +52,7 @@ FORBIDDEN = {
         "graphc.optim",
         "graphc.passes",
     ),
+    "graphc.func": ("graphc.compiler", "graphc.lowering", "graphc.optim", "graphc.passes"),
     "graphc.nn": ("graphc.compiler", "graphc.lowering", "graphc.optim", "graphc.passes"),
     "graphc.optim": ("graphc.compiler", "graphc.lowering", "graphc.passes"),
     "graphc.utils": ("graphc.compiler", "graphc.lowering", "graphc.passes"),

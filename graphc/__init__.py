@@ -30,6 +30,7 @@ from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
 from graphc import serialization as serialization
+from graphc import special as special
 from graphc import utils as utils
 from graphc.amp import (
     autocast,

@@ -24,6 +24,7 @@ from graphc import (
     window_functions,
 )
 from graphc import cuda as cuda
+from graphc import distributions as distributions
 from graphc import func as func
 from graphc import linalg as linalg
 from graphc import nn as nn

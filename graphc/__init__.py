@@ -24,6 +24,7 @@ from graphc import (
     window_functions,
 )
 from graphc import cuda as cuda
+from graphc import distributed as distributed
 from graphc import distributions as distributions
 from graphc import func as func
 from graphc import linalg as linalg
@@ -34,12 +35,14 @@ from graphc import serialization as serialization
 from graphc import special as special
 from graphc import utils as utils
 from graphc.amp import (
+    GradScaler,
     autocast,
     get_autocast_dtype,
     is_autocast_enabled,
     set_autocast_dtype,
     set_autocast_enabled,
 )
+from graphc.autograd.anomaly import set_anomaly_enabled
 from graphc.autograd.grad_mode import (
     enable_grad,
     inference_mode,
@@ -71,6 +74,7 @@ from graphc.layout import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    memory_format,
     preserve_format,
     strided,
 )

@@ -32,6 +32,7 @@ from graphc.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from graphc.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from graphc.nn.modules.attention import MultiheadAttention
 from graphc.nn.modules.container import ModuleDict, ModuleList, Sequential
 from graphc.nn.modules.conv import (
@@ -158,6 +159,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",

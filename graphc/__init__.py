@@ -24,19 +24,25 @@ from graphc import (
     window_functions,
 )
 from graphc import cuda as cuda
+from graphc import distributed as distributed
+from graphc import distributions as distributions
+from graphc import func as func
 from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim
 from graphc import random as random
 from graphc import serialization as serialization
+from graphc import special as special
 from graphc import utils as utils
 from graphc.amp import (
+    GradScaler,
     autocast,
     get_autocast_dtype,
     is_autocast_enabled,
     set_autocast_dtype,
     set_autocast_enabled,
 )
+from graphc.autograd.anomaly import set_anomaly_enabled
 from graphc.autograd.grad_mode import (
     enable_grad,
     inference_mode,
@@ -49,6 +55,7 @@ from graphc.compiled import compile
 from graphc.device import Device, device
 from graphc.errors import GraphcError
 from graphc.from_data import tensor
+from graphc.func import vmap
 from graphc.ir.dtype import (
     DType,
     bfloat16,
@@ -67,6 +74,7 @@ from graphc.layout import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    memory_format,
     preserve_format,
     strided,
 )

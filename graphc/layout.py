@@ -20,3 +20,4 @@ contiguous_format = Layout("contiguous_format")
 preserve_format = Layout("preserve_format")
 channels_last = Layout("channels_last")
 channels_last_3d = Layout("channels_last_3d")
+memory_format = Layout

@@ -299,16 +299,20 @@ def multinomial(
     weights = converted(input.detach(), wide(input.dtype))
     rows = weights if weights.ndim == 2 else weights.unsqueeze(0)
     if replacement:
-        totals = rows.cumsum(-1)
-        shape = (rows.shape[0], num_samples)
-        noise = uniform(shape, rows.dtype, generator, input._place)
-        wanted = (noise * totals[:, -1:]).unsqueeze(-1)
-        chosen = (totals.unsqueeze(1) <= wanted).sum(-1)
+        chosen = chosen_again(rows, num_samples, generator)
     else:
         shape = tuple(rows.shape)
         race = rows / exponential(shape, rows.dtype, 1.0, generator, input._place)
         chosen = race.topk(num_samples, -1)[1]
     return _made(chosen if input.ndim == 2 else chosen.squeeze(0), out)
+
+
+def chosen_again(rows: Tensor, count: int, generator: Generator | None) -> Tensor:
+    """``count`` indices of each row, drawn with its weights, each from the whole row."""
+    totals = rows.cumsum(-1)
+    noise = uniform((rows.shape[0], count), wide(rows.dtype), generator, rows._place)
+    wanted = (noise * totals[:, -1:]).unsqueeze(-1)
+    return (totals.unsqueeze(1) <= wanted).sum(-1)  # type: ignore[no-any-return]
 
 
 def _check_weights(input: Tensor, num_samples: int, replacement: bool) -> None:

@@ -52,6 +52,13 @@ FORBIDDEN = {
         "graphc.optim",
         "graphc.passes",
     ),
+    "graphc.distributions": (
+        "graphc.compiler",
+        "graphc.lowering",
+        "graphc.optim",
+        "graphc.passes",
+    ),
+    "graphc.func": ("graphc.compiler", "graphc.lowering", "graphc.optim", "graphc.passes"),
     "graphc.nn": ("graphc.compiler", "graphc.lowering", "graphc.optim", "graphc.passes"),
     "graphc.optim": ("graphc.compiler", "graphc.lowering", "graphc.passes"),
     "graphc.utils": ("graphc.compiler", "graphc.lowering", "graphc.passes"),

@@ -22,12 +22,17 @@ class Watching:
     for_nan = True
 
 
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Watch backward passes, or no longer."""
+    Watching.enabled, Watching.for_nan = mode, check_nan
+
+
 class set_detect_anomaly:
     """Watch backward passes, or no longer: at once and, as a context, until its end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self.before = Watching.enabled, Watching.for_nan
-        Watching.enabled, Watching.for_nan = mode, check_nan
+        set_anomaly_enabled(mode, check_nan)
 
     def __enter__(self) -> None:
         pass

@@ -121,7 +121,8 @@ def _log_add(x: Node, y: Node) -> Node:
     with grad_mode(False):
         value = elementwise("logaddexp", x, y)
     empty = elementwise("eq", value, float("-inf"))
-    of_x, of_y = (where(empty, 0.0, elementwise("exp", operand - value)) for operand in (x, y))
+    gap = where(empty, 0.0, x - y)
+    of_x, of_y = (where(empty, 0.0, elementwise("sigmoid", z)) for z in (gap, -gap))
     return sloped(value, x, of_x, y, of_y)
 
 

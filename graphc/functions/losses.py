@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError, GraphcValueError
+from graphc.functions.arithmetic import sub
 from graphc.functions.neural import at_least
 from graphc.functions.operands import C_NAMES, not_implemented
 from graphc.functions.precision import LOW, require_floating, widened
@@ -297,7 +298,12 @@ def logistic_losses(
     name = "binary_cross_entropy_with_logits"
     refuse_gradient(name, weight=weight, pos_weight=pos_weight)
     require_floating("log_sigmoid_cpu", input)
-    dtype = common_dtype((input, target))
+    if not target.dtype.is_floating_point:
+        sub(target, target)  # which refuses booleans by itself
+        raise GraphcRuntimeError(
+            f"result type {C_NAMES[input.dtype.name]} can't be cast to the desired output type "
+            f"{C_NAMES[target.dtype.name]}"
+        )
     x, t = widened(input), widened(target)
     factor: Node | float = 1.0
     if pos_weight is not None:
@@ -305,7 +311,7 @@ def logistic_losses(
     losses = (1.0 - t) * x - log_sigmoid(x) * factor
     if weight is not None:
         losses = losses * weight
-    return finished(losses, reduction, dtype)
+    return finished(losses, reduction, target.dtype)
 
 
 @function(method=False, namespace=False, functional=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
@@ -14,6 +17,28 @@ from graphc.random import draw
 from graphc.size import Size
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
+
+
+class SDPBackend(Enum):
+    """PyTorch's kernels of attention."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(
+    backends: SDPBackend | Sequence[SDPBackend], set_priority: bool = False
+) -> Iterator[None]:
+    """Nothing changes within: each backend here has one way to compute attention."""
+    given = [backends] if isinstance(backends, SDPBackend) else list(backends)
+    if not all(isinstance(x, SDPBackend) for x in given):
+        raise AssertionError("Backend must be an instance of SDPBackend or a list of them")
+    yield
 
 
 def canonical_mask(

@@ -37,14 +37,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def fold_constants(graph: Graph) -> Graph:
     """The graph with each op on numbers alone replaced by its result, in the op's own type."""
+    return graph.rebuild(lambda node, operands: folded(reuse(node, operands)))
 
-    def step(node: Node, operands: tuple[Node, ...]) -> Node:
-        node = reuse(node, operands)
-        function = FUNCTIONS.get(node.op.name)
-        if function is None or not all(isinstance(x.op, Const) for x in operands):
-            return node
-        with np.errstate(all="ignore"):
-            numbers = [x.dtype.numpy.type(x.op.value) for x in operands if isinstance(x.op, Const)]
-            return const(function(*numbers).item(), node.dtype)
 
-    return graph.rebuild(step)
+def folded(node: Node) -> Node:
+    """The result of an op on numbers alone; any other node as it is."""
+    function = FUNCTIONS.get(node.op.name)
+    if function is None or not all(isinstance(x.op, Const) for x in node.inputs):
+        return node
+    with np.errstate(all="ignore"):
+        numbers = [x.dtype.numpy.type(x.op.value) for x in node.inputs if isinstance(x.op, Const)]
+        return const(function(*numbers).item(), node.dtype)

@@ -77,11 +77,19 @@ def _join_lone_reductions(graph: Graph, grouping: Grouping) -> None:
 
 
 def _edges(graph: Graph, grouping: Grouping) -> Iterator[tuple[Node, Node]]:
-    """Producers and consumers that could share a kernel, each pair once."""
+    """Producers and consumers that could share a kernel, each pair once.
+
+    What follows from numbers alone has no axes that the space of a group could have, and stays.
+    """
+    settled: set[Node] = set()
     for consumer in graph.nodes:
-        if is_fusible(consumer):
+        if consumer.inputs and all(
+            isinstance(x.op, Const) or x in settled for x in consumer.inputs
+        ):
+            settled.add(consumer)
+        elif is_fusible(consumer):
             for producer in dict.fromkeys(grouping.reads[consumer]):
-                if is_fusible(producer):
+                if is_fusible(producer) and producer not in settled:
                     yield producer, consumer
 
 

@@ -9,6 +9,7 @@ from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, Permute, Reshape, expand, permute, reshape
 from graphc.ops.random import Advance, Draw
 from graphc.ops.reduce import All, Any, Max, Min, Prod, Reduce, Sum
+from graphc.passes.fold_constants import folded
 from graphc.passes.pieces import joined
 from graphc.passes.rewrite import rewrite, rule
 
@@ -132,7 +133,7 @@ def _of_one_number(node: Node) -> Node | None:
     numbers = [uniform(x) for x in node.inputs]
     if node.shape == () or any(n is None for n in numbers):
         return None
-    return expand(node.op(*[n for n in numbers if n is not None]), node.shape)
+    return expand(folded(node.op(*[n for n in numbers if n is not None])), node.shape)
 
 
 def _cast(node: Node) -> Node | None:

@@ -1,4 +1,4 @@
-"""What surrounds a training: sources of data. Each part is imported when it is first asked for."""
+"""What surrounds a training, each part imported when it is first asked for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphc.utils import data
+    from graphc.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
 
 
 def __getattr__(name: str) -> Any:

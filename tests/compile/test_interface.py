@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +141,28 @@ def test_a_compiled_module_saves_and_loads() -> None:
     assert not np.allclose(fast(x).detach().numpy(), other(x).detach().numpy())
     other.load_state_dict(fast.state_dict())
     np.testing.assert_array_equal(fast(x).detach().numpy(), other(x).detach().numpy())
+
+
+def test_a_module_compiles_itself() -> None:
+    module = network()
+    x, _ = batch()
+    before, names, called = module(x), list(module.state_dict()), []
+    module.compile(mode="max-autotune")
+    module.register_forward_hook(lambda *given: called.append(given))
+    assert isinstance(module.forward, Compiled)
+    assert torch.allclose(module(x), before)
+    assert len(called) == 1
+    assert list(module.state_dict()) == names
+    module(x).sum().backward()
+    assert all(p.grad is not None for p in module.parameters())
+    module._forward_hooks.clear()
+    for copied in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert not isinstance(copied.forward, Compiled)
+        with torch.no_grad():
+            for p in copied.parameters():
+                p.zero_()
+        assert not copied(x).any()
+    assert torch.allclose(module(x), before)
 
 
 def test_a_compiled_module_runs_its_hooks() -> None:

@@ -95,6 +95,10 @@ DISTANCES: dict[str, list[Call]] = {
         call(bf16(3), bf16(3)),
         call(X, SHARES, reduction="most"),
         call(i64(3), i64(3)),
+        call(f64(3), f32(3)),
+        call(f32(3), f16(3)),
+        call(f32(3), i64(3)),
+        call(f32(3), b(3)),
     ],
     "kl_div": [
         *reduced(X, SHARES),

@@ -307,3 +307,15 @@ def test_a_shallow_copy_shares_its_parameters() -> None:
     other = copy.copy(net)
     assert other.weight is net.weight
     assert other.training
+
+
+def test_empty_memory() -> None:
+    def program(package: Any) -> Any:
+        module = package.nn.BatchNorm1d(3).double()
+        assert module.to_empty(device="cpu") is module
+        return [
+            (name, tuple(x.shape), str(x.dtype), x.requires_grad)
+            for name, x in module.state_dict(keep_vars=True).items()
+        ]
+
+    both(program)

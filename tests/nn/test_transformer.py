@@ -456,3 +456,19 @@ def test_warnings_are_pytorchs() -> None:
         layer = m.nn.TransformerEncoderLayer(4, 2, 4)
         with pytest.warns(UserWarning, match="self_attn.batch_first was not True"):
             m.nn.TransformerEncoder(layer, 1)
+
+
+@pytest.mark.parametrize("package", [graphc, torch])
+def test_a_kernel_of_attention_can_be_asked_for(package: Any) -> None:
+    from torch.nn import attention as theirs
+
+    from graphc.nn import attention as mine
+
+    names = mine if package is graphc else theirs
+    x = package.ones(1, 1, 2, 4)
+    for wanted in (names.SDPBackend.MATH, [names.SDPBackend.MATH]):
+        with names.sdpa_kernel(wanted):
+            found = package.nn.functional.scaled_dot_product_attention(x, x, x)
+        assert found.tolist() == x.tolist()
+    with pytest.raises(AssertionError), names.sdpa_kernel("math"):
+        pass

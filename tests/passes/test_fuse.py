@@ -6,7 +6,7 @@ from textwrap import dedent
 
 from graphc.ir.dtype import float32
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, elementwise, make_input
+from graphc.ir.node import Node, const, elementwise, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.matmul import MatMul
 from graphc.ops.movement import Expand, Flip, reshape
@@ -53,6 +53,13 @@ def test_softmax_is_one_row_kernel() -> None:
     (kernel,) = fused(Graph((x,), (e / Sum((1,))(e),)))
     assert kernel.reduced == (1,)
     assert len(kernel.body.outputs) == 1
+
+
+def test_what_follows_from_numbers_joins_no_rows() -> None:
+    x = given("x", 8)
+    number = Expand((8,))(elementwise("tanh", const(0.3, float32)))
+    kernels = fused(Graph((x,), (elementwise("exp", x - mean(x, (0,))) * number,)))
+    assert sorted((kernel.space, kernel.reduced) for kernel in kernels) == [((), ()), ((8,), (0,))]
 
 
 def test_rows_without_their_reduced_axis_join_too() -> None:

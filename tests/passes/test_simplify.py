@@ -76,6 +76,14 @@ def test_equal_nodes_are_one() -> None:
     assert body(graph) == ["%1: f32[2, 3] = exp(%x)", "%2: f32[2, 3] = add(%1, %1)", "return %2"]
 
 
+def test_an_op_of_numbers_that_were_broadcast_is_a_number() -> None:
+    halves = Expand((2, 3))(const(0.125, float32)) * 0.5
+    assert body(simplify(Graph((X,), (X + halves,)))) == [
+        "%1: f32[2, 3] = add(%x, 0.0625)",
+        "return %1",
+    ]
+
+
 def test_gradients_of_parts_are_put_side_by_side() -> None:
     """What is zero but for a part each is not added up."""
     x = make_input("x", TensorType((2, 6), float32))

@@ -33,6 +33,7 @@ from graphc.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
+from graphc.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from graphc.nn.modules.attention import MultiheadAttention
 from graphc.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from graphc.nn.modules.container import ModuleDict, ModuleList, Sequential
@@ -150,6 +151,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",

@@ -247,6 +247,20 @@ class Module(Members, Hooked, Movable):
         ]
         return sorted(name for name in names if not name[0].isdigit())
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Have ``forward`` run as a program from now on; the settings are ``graphc.compile``'s."""
+        from graphc.compiled import compile  # it stands above
+
+        own = type(self).forward.__get__(self)
+        object.__setattr__(self, "forward", compile(own, *args, **kwargs))
+        self._forward_compiled = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        values = dict(self.__dict__)
+        if values.pop("_forward_compiled", False):
+            del values["forward"]  # a program is neither saved nor copied
+        return values
+
     def __setstate__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
 

@@ -42,6 +42,10 @@ class Movable:
         self._changed()
         return self
 
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Parameters and buffers in new memory on ``device``, whatever is in it."""
+        return self._apply(lambda t: t.detach().new_empty(t.shape, device=device), recurse)
+
     def _cast(self, dtype: DType) -> Self:
         return self._apply(lambda t: converted(t, dtype) if t.dtype.is_floating_point else t)
 

@@ -179,21 +179,27 @@ class Trace:
 
     def _adopt(self, tensor: Tensor) -> Node:
         if tensor._trace is not None:
-            node = retold(self, tensor)
-            tensor._trace = self
-        elif tensor._spent:
+            return self._adopt_history(tensor)
+        if tensor._spent:
             return self._after_backward(tensor)
-        elif tensor._storage is None:
-            raise tensor._unrealized()
-        else:
-            node = self.leaf(
-                tensor._storage, tensor if tensor._requires_grad else None, self.label(tensor)
-            )
         storage = tensor._storage
-        if self.capturing or storage is None or not storage.exposed:
+        if storage is None:
+            raise tensor._unrealized()
+        variable = tensor if tensor._requires_grad else None
+        node = self.leaf(storage, variable, self.label(tensor))
+        if self.capturing or not storage.exposed:
             with _adopting:
                 tensor._serial = self.serial
                 tensor._node = node
+        return node
+
+    def _adopt_history(self, tensor: Tensor) -> Node:
+        """A result that was computed before: it follows from its leaves, whoever sees its memory."""
+        node = retold(self, tensor)
+        with _adopting:
+            tensor._trace = self
+            tensor._serial = self.serial
+            tensor._node = node
         return node
 
     def _after_backward(self, tensor: Tensor) -> Node:

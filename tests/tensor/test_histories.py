@@ -6,11 +6,13 @@ import gc
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphc
 from graphc.recording import session
 from tests.tensor.programs import blocks, check, named
+from tests.torch_peer import torch
 
 PROGRAMS = blocks("""
 x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -252,3 +254,23 @@ def test_a_step_with_a_function_of_the_users_is_compiled_once() -> None:
     counts = _programs_after(step)
     assert counts[-1] == counts[-3]
     assert calls == [1] * 6
+
+
+def test_numbers_held_by_numpy_leave_the_history() -> None:
+    """Of a result, of a view of it, and of a loss; each is read again afterwards."""
+    found = []
+    for package in (graphc, torch):
+        x = package.tensor([0.5, -1.0, 2.0], dtype=package.float64, requires_grad=True)
+        y = (x * 2).exp()
+        held = y.detach().numpy()
+        first = y[:1]
+        also_held = first.detach().numpy()
+        loss = (y * y.detach()).sum() + first.sum()
+        value = loss.detach().numpy()
+        loss.backward(retain_graph=True)
+        (again,) = package.autograd.grad(y.detach() @ y + y.view(3, 1).sum(), x)
+        found += [
+            [x.grad.tolist(), again.tolist(), held.tolist(), also_held.tolist(), float(value)]
+        ]
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)

@@ -52,6 +52,12 @@ def _is_bool(x: Operand) -> bool:
 def sub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Node:
     """input - alpha · other"""
     check_operands("sub", input, other)
+    refuse_truths(input, other)
+    return elementwise("sub", input, _scaled(input, other, alpha))
+
+
+def refuse_truths(input: Operand, other: Operand) -> None:
+    """Raise where truth values would be subtracted."""
     if _is_bool(input) and _is_bool(other):
         raise GraphcRuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
@@ -62,7 +68,6 @@ def sub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Node:
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
             "trying to invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return elementwise("sub", input, _scaled(input, other, alpha))
 
 
 @function(method=False, literal=True, grad_name=numbered("Rsub", tensor=0, number=1))

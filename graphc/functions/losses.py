@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError, GraphcValueError
-from graphc.functions.arithmetic import sub
+from graphc.functions.arithmetic import refuse_truths
 from graphc.functions.neural import at_least
 from graphc.functions.operands import C_NAMES, not_implemented
 from graphc.functions.precision import LOW, require_floating, widened
@@ -299,7 +299,7 @@ def logistic_losses(
     refuse_gradient(name, weight=weight, pos_weight=pos_weight)
     require_floating("log_sigmoid_cpu", input)
     if not target.dtype.is_floating_point:
-        sub(target, target)  # which refuses booleans by itself
+        refuse_truths(target, target)
         raise GraphcRuntimeError(
             f"result type {C_NAMES[input.dtype.name]} can't be cast to the desired output type "
             f"{C_NAMES[target.dtype.name]}"

@@ -194,7 +194,7 @@ class Trace:
         return node
 
     def _adopt_history(self, tensor: Tensor) -> Node:
-        """A result that was computed before: it follows from its leaves, whoever sees its memory."""
+        """A result computed before: it follows from its leaves, whoever sees its memory."""
         node = retold(self, tensor)
         with _adopting:
             tensor._trace = self

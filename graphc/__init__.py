@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import e, inf, nan, pi
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphc import amp as amp
 from graphc import autograd as autograd
@@ -25,8 +26,6 @@ from graphc import (
 )
 from graphc import cuda as cuda
 from graphc import distributed as distributed
-from graphc import distributions as distributions
-from graphc import func as func
 from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim
@@ -55,7 +54,6 @@ from graphc.compiled import compile
 from graphc.device import Device, device
 from graphc.errors import GraphcError
 from graphc.from_data import tensor
-from graphc.func import vmap
 from graphc.ir.dtype import (
     DType,
     bfloat16,
@@ -111,6 +109,11 @@ globals().update(
     }
 )
 
-if TYPE_CHECKING:
-    # The functions of the tables (graphc.ops.function) and the types named as Python's own.
-    def __getattr__(name: str) -> Any: ...
+
+def __getattr__(name: str) -> Any:
+    """What few programs need is imported when it is first asked for."""
+    if name in ("distributions", "func"):
+        return import_module(f"graphc.{name}")
+    if name == "vmap":
+        return import_module("graphc.func").vmap
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from graphc.distributions import constraints
-from graphc.distributions.constraints import Constraints
-from graphc.distributions.distribution import Distribution
-from graphc.distributions.utils import broadcast_all, derived, logits_to_probs, probs_to_logits
+from graphc.distributions.families import OfEvent
+from graphc.distributions.utils import broadcast_all
 from graphc.factories import arange
 from graphc.sampling import bernoulli
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 
 
-class Bernoulli(Distribution):
+class Bernoulli(OfEvent):
     """1 with the probability ``probs``, whose logarithmic odds are ``logits``; else 0."""
 
     has_enumerate_support = True
-    arg_constraints: ClassVar[Constraints] = {
-        "probs": constraints.unit_interval,
-        "logits": constraints.real,
-    }
     support = constraints.boolean
-
-    def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        (given,) = broadcast_all(logits if probs is None else probs)
-        if probs is None:
-            self.logits = given
-        else:
-            self.probs = given
-        super().__init__(given.shape, validate_args=validate_args)
-
-    @derived
-    def probs(self) -> Tensor:
-        """The probabilities of 1."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @derived
-    def logits(self) -> Tensor:
-        """ln p - ln(1 - p)"""
-        return probs_to_logits(self.probs, is_binary=True)
 
     @property
     def param_shape(self) -> Any:
@@ -78,5 +51,4 @@ class Bernoulli(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Any:
         values = arange(2, dtype=self.probs.dtype, device=self.probs.device)
-        values = values.view(-1, *(1,) * len(self._batch_shape))
-        return values.expand(-1, *self._batch_shape) if expand else values
+        return self._for_each(values, expand)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, ClassVar
 
 from graphc.distributions import constraints
@@ -74,11 +75,8 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         rows = self.probs.detach().reshape(-1, self._num_events)
-        shape = self._extended_shape(sample_shape)
-        count = 1
-        for n in sample_shape:
-            count *= n
-        return chosen_again(rows, count, None).t().reshape(shape)  # type: ignore[no-any-return]
+        chosen = chosen_again(rows, prod(sample_shape), None)
+        return chosen.t().reshape(self._extended_shape(sample_shape))  # type: ignore[no-any-return]
 
     def log_prob(self, value: Any) -> Any:
         self._validate_sample(value)
@@ -90,6 +88,4 @@ class Categorical(Distribution):
         return -(self.logits.clamp(min=least) * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        values = arange(self._num_events, device=self.probs.device)
-        values = values.view(-1, *(1,) * len(self._batch_shape))
-        return values.expand(-1, *self._batch_shape) if expand else values
+        return self._for_each(arange(self._num_events, device=self.probs.device), expand)

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from math import inf, log, nan, pi
-from typing import Any, ClassVar
+from typing import Any
 
-from graphc.distributions import constraints
-from graphc.distributions.constraints import Constraints
-from graphc.distributions.distribution import Distribution
-from graphc.distributions.utils import broadcast_all
+from graphc.distributions.families import LocationScale
 from graphc.factories import full_like
 from graphc.sampling import uniform
 from graphc.tensor import Tensor
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """1 / (π · scale · (1 + ((x - loc) / scale)²)), which has no mean."""
-
-    has_rsample = True
-    arg_constraints: ClassVar[Constraints] = {
-        "loc": constraints.real,
-        "scale": constraints.positive,
-    }
-    support = constraints.real
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
         return full_like(self.loc, nan)
-
-    @property
-    def mode(self) -> Any:
-        return self.loc
 
     @property
     def variance(self) -> Any:

@@ -44,15 +44,13 @@ class Distribution:
 
     def _check_parameter(self, name: str, constraint: Constraint) -> None:
         value = getattr(self, name)
-        if isinstance(value, Tensor) and is_known(value):
-            with no_grad():
-                valid = bool(constraint.check(value).all())
-            if not valid:
-                raise ValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape "
-                    f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
-                    f"{constraint!r}, but found invalid values:\n{value}"
-                )
+        known = isinstance(value, Tensor) and is_known(value)
+        if known and not _all_satisfy(value, constraint):
+            raise ValueError(
+                f"Expected parameter {name} ({type(value).__name__} of shape "
+                f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
+                f"{constraint!r}, but found invalid values:\n{value}"
+            )
 
     def _validate_sample(self, value: Any) -> None:
         if not self._validate_args:
@@ -79,9 +77,7 @@ class Distribution:
         bounds = [x for x in self.__dict__.values() if isinstance(x, Tensor)]
         if support is None or not all(is_known(x) for x in (value, *bounds)):
             return
-        with no_grad():
-            valid = bool(support.check(value).all())
-        if not valid:
+        if not _all_satisfy(value, support):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
                 f"to be within the support ({support!r}) of the distribution {self!r}, but found "
@@ -172,6 +168,11 @@ class Distribution:
         """All values that there are."""
         raise NotImplementedError
 
+    def _for_each(self, values: Any, expand: bool) -> Any:
+        """Values along a first dimension, for each of the batch."""
+        values = values.view(-1, *(1,) * len(self._batch_shape))
+        return values.expand(-1, *self._batch_shape) if expand else values
+
     def _extended_shape(self, sample_shape: Any = ()) -> tuple[int, ...]:
         return (*sample_shape, *self._batch_shape, *self._event_shape)
 
@@ -181,3 +182,8 @@ class Distribution:
         }
         shown = ", ".join(f"{k}: {x if x.numel() == 1 else x.size()}" for k, x in given.items())
         return f"{type(self).__name__}({shown})"
+
+
+def _all_satisfy(value: Tensor, constraint: Constraint) -> bool:
+    with no_grad():
+        return bool(constraint.check(value).all())

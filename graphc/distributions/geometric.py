@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from graphc.autograd.grad_mode import no_grad
 from graphc.distributions import constraints
-from graphc.distributions.constraints import Constraints
-from graphc.distributions.distribution import Distribution
-from graphc.distributions.utils import broadcast_all, derived, logits_to_probs, probs_to_logits
+from graphc.distributions.families import OfEvent
+from graphc.distributions.utils import broadcast_all
 from graphc.sampling import exponential
 from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 
 
-class Geometric(Distribution):
+class Geometric(OfEvent):
     """How often something of probability ``probs`` fails before it first succeeds."""
 
-    arg_constraints: ClassVar[Constraints] = {
-        "probs": constraints.unit_interval,
-        "logits": constraints.real,
-    }
     support = constraints.nonnegative_integer
-
-    def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        (given,) = broadcast_all(logits if probs is None else probs)
-        if probs is None:
-            self.logits = given
-        else:
-            self.probs = given
-        super().__init__(given.shape, validate_args=validate_args)
-
-    @derived
-    def probs(self) -> Tensor:
-        """The probabilities of success."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @derived
-    def logits(self) -> Tensor:
-        """ln p - ln(1 - p)"""
-        return probs_to_logits(self.probs, is_binary=True)
 
     @property
     def mean(self) -> Any:

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from math import pi, sqrt
-from typing import Any, ClassVar
+from typing import Any
 
-from graphc.distributions import constraints
-from graphc.distributions.constraints import Constraints
-from graphc.distributions.distribution import Distribution
-from graphc.distributions.utils import broadcast_all
+from graphc.distributions.families import LocationScale
 from graphc.sampling import exponential
 from graphc.tensor import Tensor
 
 EULER = 0.577215664901532860606512090082402431
 
 
-class Gumbel(Distribution):
+class Gumbel(LocationScale):
     """exp(-(z + exp(-z))) / scale, where z = (x - loc) / scale"""
-
-    has_rsample = True
-    arg_constraints: ClassVar[Constraints] = {
-        "loc": constraints.real,
-        "scale": constraints.positive,
-    }
-    support = constraints.real
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
         return self.loc + self.scale * EULER
-
-    @property
-    def mode(self) -> Any:
-        return self.loc
 
     @property
     def stddev(self) -> Any:

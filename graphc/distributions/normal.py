@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from math import log, pi, sqrt
-from typing import Any, ClassVar
+from typing import Any
 
-from graphc.distributions import constraints
-from graphc.distributions.constraints import Constraints
-from graphc.distributions.distribution import Distribution
-from graphc.distributions.utils import broadcast_all
+from graphc.distributions.families import LocationScale
 from graphc.sampling import standard_normal
 from graphc.tensor import Tensor
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """exp(-(x - μ)² / 2σ²) / √(2πσ²), of mean ``loc`` and standard deviation ``scale``"""
-
-    has_rsample = True
-    arg_constraints: ClassVar[Constraints] = {
-        "loc": constraints.real,
-        "scale": constraints.positive,
-    }
-    support = constraints.real
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Any:
-        return self.loc
-
-    @property
-    def mode(self) -> Any:
-        return self.loc
 
     @property
     def stddev(self) -> Any:

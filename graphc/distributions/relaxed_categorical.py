@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from math import lgamma
-from typing import Any, ClassVar, Self
+from typing import Any
 
 from graphc.distributions import constraints
-from graphc.distributions.categorical import Categorical
-from graphc.distributions.constraints import Constraints
-from graphc.distributions.distribution import Distribution
+from graphc.distributions.families import OfColumns
 from graphc.distributions.utils import broadcast_all
 from graphc.sampling import exponential
 from graphc.tensor import Tensor
 
 
-class RelaxedOneHotCategorical(Distribution):
+class RelaxedOneHotCategorical(OfColumns):
     """softmax((logits + g) / temperature) of numbers g of Gumbel's distribution"""
 
     has_rsample = True
-    arg_constraints: ClassVar[Constraints] = {
-        "probs": constraints.simplex,
-        "logits": constraints.real_vector,
-    }
     support = constraints.simplex
 
     def __init__(
@@ -32,22 +26,7 @@ class RelaxedOneHotCategorical(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         self.temperature = temperature
-        self._categorical = Categorical(probs, logits, validate_args)
-        batch = self._categorical.batch_shape
-        super().__init__(batch, self._categorical.param_shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        return self._copied(batch_shape, _categorical=self._categorical.expand(batch_shape))
-
-    @property
-    def probs(self) -> Any:
-        """The probabilities of the columns."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Any:
-        """Their logarithms."""
-        return self._categorical.logits
+        super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape, logits = self._extended_shape(sample_shape), self.logits

@@ -5,8 +5,8 @@ That needs no library: one is loaded where such a launch was measured, or is to 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from graphc.ir.dtype import bfloat16, float16, float32
 
@@ -21,7 +21,7 @@ COUNT = 4
 
 
 @dataclass(frozen=True)
-class ByLibrary:
+class ByLibrary(ABC):
     """A launch by a library."""
 
     function: str
@@ -30,15 +30,13 @@ class ByLibrary:
     """Bytes that it needs."""
     arguments: tuple[int, ...]
     """Which of the kernel's parameters it takes, and last the workspace, where there is one."""
-    library: ClassVar[str]
-    """What the library is called."""
 
     @property
+    @abstractmethod
     def called(self) -> str:
         """The library's function."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """What the arguments are called, without the workspace."""
-        raise NotImplementedError

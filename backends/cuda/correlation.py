@@ -67,7 +67,6 @@ class Correlation(ByLibrary):
     """One of the library's enumeration for its kind."""
     math: int
     """``cudnnMathType_t``: what multiplies."""
-    library = "cuDNN"
 
     @property
     def called(self) -> str:

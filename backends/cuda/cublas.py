@@ -12,9 +12,8 @@ from functools import cache, partial
 from typing import Any
 
 from graphc.backends.cuda.by_library import WORKSPACE
+from graphc.backends.cuda.external import Descriptors, External, find, needed
 from graphc.backends.cuda.multiplication import Matrix, Multiplication, Problem
-from graphc.backends.cuda.wheels import files
-from graphc.errors import GraphcRuntimeError
 
 NAMES = ("libcublasLt.so.13", "libcublasLt.so.12")
 WHEELS = ("cu13/lib", "cublas/lib")
@@ -70,67 +69,32 @@ def epilogue(x: Problem) -> int:
     return found | WITH_BIAS if x.activation else WITH_BIAS
 
 
-class Library:
+class Library(External):
     """The library as it was loaded."""
 
+    name, prefix, tells = "cuBLASLt", "cublasLt", "GetStatusString"
+
     def __init__(self, loaded: Any) -> None:
-        self.loaded = loaded
-        loaded.cublasLtGetVersion.restype = c_size_t
-        loaded.cublasLtGetStatusString.restype = ctypes.c_char_p
-        number = loaded.cublasLtGetVersion()
-        self.version = f"{number // 10000}.{number // 100 % 100}.{number % 100}"
+        super().__init__(loaded)
         loaded.cublasLtMatrixLayoutCreate.argtypes = [
             c_void_p, c_int, c_uint64, c_uint64, ctypes.c_int64,
         ]  # fmt: skip
         loaded.cublasLtMatmul.argtypes = [*[c_void_p] * 14, c_size_t, c_void_p]
-        self.handles: dict[int, c_void_p] = {}
-
-    def check(self, status: int) -> None:
-        """Raise what a function returns that is no success."""
-        if status:
-            text = self.loaded.cublasLtGetStatusString(status)
-            raise GraphcRuntimeError(f"cuBLASLt: {(text or b'').decode()}")
-
-    def handle(self, device: Any) -> c_void_p:
-        """The library's state for a device, in whose context the caller is."""
-        if device.index not in self.handles:
-            made = c_void_p()
-            self.check(self.loaded.cublasLtCreate(byref(made)))
-            self.handles[device.index] = made
-        return self.handles[device.index]
 
 
 @cache
 def library() -> Library | None:
-    """The library, where it can be loaded: that of the process, as PyTorch's, or by its name."""
-    for path in (*NAMES, *(x for name in NAMES for x in files(WHEELS, name))):
-        try:
-            return Library(ctypes.CDLL(path))
-        except OSError:
-            continue
-    return None
+    """The library, where it can be loaded."""
+    return find(Library, NAMES, WHEELS)
 
 
-def usable(device: Any) -> Library | None:
-    """The library, where it works with a device: one may be too new for the driver."""
-    found = library()
-    try:
-        if found is not None:
-            with device:
-                found.handle(device)
-    except GraphcRuntimeError:
-        return None
-    return found
-
-
-class Plan:
+class Plan(Descriptors):
     """A problem as the library has it described, on a device in whose context the caller is."""
 
-    def __init__(self, found: Library, device: Any, x: Problem) -> None:
-        self.made: list[tuple[Any, c_void_p]] = []
-        """What is to be destroyed, and by which function."""
-        self.library, self.device, self.problem = found, device, x
-        self.handle = found.handle(device)
+    def __init__(self, library: Library, device: Any, x: Problem) -> None:
+        super().__init__(library)
+        self.device, self.problem = device, x
+        self.handle = library.handle(device)
         compute = COMPUTE_TF32 if x.tf32 else COMPUTE
         self.description = self._new("MatmulDesc", c_int(compute), c_int(SUMS))
         # Its columns are our rows: the right operand comes first.
@@ -141,10 +105,7 @@ class Plan:
         self.one, self.zero = c_float(1), c_float(0)
 
     def _new(self, kind: str, *arguments: Any) -> c_void_p:
-        made, loaded = c_void_p(), self.library.loaded
-        self.library.check(getattr(loaded, f"cublasLt{kind}Create")(byref(made), *arguments))
-        self.made.append((getattr(loaded, f"cublasLt{kind}Destroy"), made))
-        return made
+        return self.new(f"{kind}Create", f"{kind}Destroy", *arguments)
 
     def _set(self, kind: str, which: c_void_p, number: int, value: Any) -> None:
         put = getattr(self.library.loaded, f"cublasLt{kind}SetAttribute")
@@ -206,17 +167,9 @@ class Plan:
             )
         )  # fmt: skip
 
-    def __del__(self) -> None:
-        for destroy, made in self.made:
-            destroy(made)
-
 
 def issue(device: Any, given: Multiplication, named: Mapping[str, int]) -> Callable[[], None]:
     """What gives a product to the device's stream, over arguments at these addresses."""
-    found = library()
-    if found is None:
-        raise GraphcRuntimeError(
-            f"{given.function} needs cuBLASLt, which was there when it was tuned"
-        )
+    plan = Plan(needed(library(), Library.name, given.function), device, given.problem)
     algorithm = Algorithm.from_buffer_copy(given.algorithm)
-    return partial(Plan(found, device, given.problem).run, algorithm, named, given.workspace)
+    return partial(plan.run, algorithm, named, given.workspace)

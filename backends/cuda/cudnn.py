@@ -14,8 +14,7 @@ from typing import Any
 
 from graphc.backends.cuda.by_library import WORKSPACE
 from graphc.backends.cuda.correlation import CALLED, ORDER, Correlation, Images, Kind, Problem
-from graphc.backends.cuda.wheels import files
-from graphc.errors import GraphcRuntimeError
+from graphc.backends.cuda.external import Descriptors, External, find, needed
 from graphc.ir.dtype import float32
 
 NAME = "libcudnn.so.9"
@@ -61,67 +60,32 @@ class Found(ctypes.Structure):
     ]
 
 
-class Library:
+class Library(External):
     """The library as it was loaded."""
 
+    name, prefix, tells = "cuDNN", "cudnn", "GetErrorString"
+
     def __init__(self, loaded: Any) -> None:
-        self.loaded = loaded
-        loaded.cudnnGetVersion.restype = c_size_t
-        loaded.cudnnGetErrorString.restype = ctypes.c_char_p
-        number = loaded.cudnnGetVersion()
-        self.version = f"{number // 10000}.{number // 100 % 100}.{number % 100}"
+        super().__init__(loaded)
         for name in CALLED.values():
             getattr(loaded, name).argtypes = [
                 *[c_void_p] * 7, c_int, c_void_p, c_size_t, *[c_void_p] * 3,
             ]  # fmt: skip
-        self.handles: dict[int, c_void_p] = {}
-
-    def check(self, status: int) -> None:
-        """Raise what a function returns that is no success."""
-        if status:
-            text = self.loaded.cudnnGetErrorString(status)
-            raise GraphcRuntimeError(f"cuDNN: {(text or b'').decode()}")
-
-    def handle(self, device: Any) -> c_void_p:
-        """The library's state for a device, in whose context the caller is."""
-        if device.index not in self.handles:
-            made = c_void_p()
-            self.check(self.loaded.cudnnCreate(byref(made)))
-            self.handles[device.index] = made
-        return self.handles[device.index]
 
 
 @cache
 def library() -> Library | None:
-    """The library, where it can be loaded: that of the process, as PyTorch's, or by its name."""
-    for path in (NAME, *files(WHEELS, NAME)):
-        try:
-            return Library(ctypes.CDLL(path))
-        except OSError:
-            continue
-    return None
+    """The library, where it can be loaded."""
+    return find(Library, (NAME,), WHEELS)
 
 
-def usable(device: Any) -> Library | None:
-    """The library, where it works with a device: one may be too new for the driver."""
-    found = library()
-    try:
-        if found is not None:
-            with device:
-                found.handle(device)
-    except GraphcRuntimeError:
-        return None
-    return found
-
-
-class Plan:
+class Plan(Descriptors):
     """A problem as the library has it described, on a device in whose context the caller is."""
 
-    def __init__(self, found: Library, device: Any, x: Problem) -> None:
-        self.made: list[tuple[Any, c_void_p]] = []
-        """What is to be destroyed, and by which function."""
-        self.library, self.device, self.problem = found, device, x
-        self.handle = found.handle(device)
+    def __init__(self, library: Library, device: Any, x: Problem) -> None:
+        super().__init__(library)
+        self.device, self.problem = device, x
+        self.handle = library.handle(device)
         layout = CHANNELS_LAST if x.channels_last else CHANNELS_FIRST
         weight = self._new("Filter")
         self._set("FilterNd", weight, TYPES[x.dtype.name], layout, len(x.w), _integers(x.w))
@@ -129,14 +93,11 @@ class Plan:
         self.how = self._new("Convolution")
         moves = (_integers(n) for n in (x.padding, x.stride, x.dilation))
         self._set("ConvolutionNd", self.how, len(x.stride), *moves, CORRELATION, SUMS)
-        found.check(found.loaded.cudnnSetConvolutionGroupCount(self.how, x.groups))
+        library.check(library.loaded.cudnnSetConvolutionGroupCount(self.how, x.groups))
         self.one, self.zero = c_float(1), c_float(0)
 
     def _new(self, kind: str) -> c_void_p:
-        made, loaded = c_void_p(), self.library.loaded
-        self.library.check(getattr(loaded, f"cudnnCreate{kind}Descriptor")(byref(made)))
-        self.made.append((getattr(loaded, f"cudnnDestroy{kind}Descriptor"), made))
-        return made
+        return self.new(f"Create{kind}Descriptor", f"Destroy{kind}Descriptor")
 
     def _set(self, kind: str, which: c_void_p, *values: Any) -> None:
         put = getattr(self.library.loaded, f"cudnnSet{kind}Descriptor")
@@ -177,20 +138,16 @@ class Plan:
 
     def run(self, algorithm: int, addresses: Mapping[str, int], workspace: int) -> None:
         """Give the convolution to the device's stream."""
-        found, kind = self.library, self.problem.kind
+        library, kind = self.library, self.problem.kind
         stream = c_void_p(self.device.stream.handle)
-        found.check(found.loaded.cudnnSetStream(self.handle, stream))
+        library.check(library.loaded.cudnnSetStream(self.handle, stream))
         (a, b, result) = ((self.described[x], addresses[x]) for x in ORDER[kind])
-        found.check(
-            getattr(found.loaded, CALLED[kind])(
+        library.check(
+            getattr(library.loaded, CALLED[kind])(
                 self.handle, byref(self.one), *a, *b, self.how, algorithm,
                 addresses.get("workspace"), workspace, byref(self.zero), *result,
             )
         )  # fmt: skip
-
-    def __del__(self) -> None:
-        for destroy, made in self.made:
-            destroy(made)
 
 
 def _integers(values: tuple[int, ...]) -> Any:
@@ -199,9 +156,6 @@ def _integers(values: tuple[int, ...]) -> Any:
 
 def issue(device: Any, given: Correlation, named: Mapping[str, int]) -> Callable[[], None]:
     """What gives a convolution to the device's stream, over arguments at these addresses."""
-    found = library()
-    if found is None:
-        raise GraphcRuntimeError(f"{given.function} needs cuDNN, which was there when it was tuned")
-    plan = Plan(found, device, given.problem)
+    plan = Plan(needed(library(), Library.name, given.function), device, given.problem)
     plan.multiply_by(given.math)
     return partial(plan.run, given.algorithm, named, given.workspace)

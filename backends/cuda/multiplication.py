@@ -57,7 +57,6 @@ class Multiplication(ByLibrary):
     problem: Problem
     algorithm: bytes
     """As the library describes it; another version does not understand it."""
-    library = "cuBLASLt"
 
     @property
     def called(self) -> str:

@@ -10,6 +10,7 @@ from graphc.backends.cuda import cublas, cublas_forms, cudnn, cudnn_forms
 from graphc.backends.cuda.by_library import ALIGNED, COUNT, ByLibrary
 from graphc.backends.cuda.correlation import Correlation
 from graphc.backends.cuda.driver import Device
+from graphc.backends.cuda.external import usable
 from graphc.backends.cuda.made import Made
 from graphc.backends.cuda.multiplication import Multiplication
 from graphc.backends.cuda.products import ProductKernel
@@ -54,7 +55,8 @@ class Rival:
 def rivals(device: Device) -> list[Rival]:
     """The libraries that work with a device."""
     found = []
-    products, convolutions = cublas.usable(device), cudnn.usable(device)
+    products = usable(cublas.library(), device)
+    convolutions = usable(cudnn.library(), device)
     if products is not None:
         found.append(_of_products(device, products))
     if convolutions is not None:
@@ -76,7 +78,7 @@ def _of_products(device: Device, library: cublas.Library) -> Rival:
         algorithm = bytes.fromhex(choice["algorithm"])
         return Multiplication(name, choice["workspace"], arguments, form.problem, algorithm)
 
-    return Rival("cuBLASLt", library.version, cublas_forms.form_of, choices, launch)
+    return Rival(library.name, library.version, cublas_forms.form_of, choices, launch)
 
 
 def _of_convolutions(device: Device, library: cudnn.Library) -> Rival:
@@ -91,4 +93,4 @@ def _of_convolutions(device: Device, library: cudnn.Library) -> Rival:
         facts = form.problem, choice["algorithm"], choice["math"]
         return Correlation(name, choice["workspace"], arguments, *facts)
 
-    return Rival("cuDNN", library.version, cudnn_forms.form_of, choices, launch)
+    return Rival(library.name, library.version, cudnn_forms.form_of, choices, launch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from ctypes import c_int, sizeof
 from itertools import product
 from pathlib import Path
@@ -13,7 +12,6 @@ from graphc.backends.cuda import cublas
 from graphc.backends.cuda.multiplication import Matrix, Problem
 from graphc.ir.dtype import float32
 from tests.cuda import toolkit
-from tests.cuda.translation import COMPILER
 
 ROOT = toolkit.root()
 HEADERS = {
@@ -75,14 +73,5 @@ def test_the_header_says_the_same(which: str, tmp_path: Path) -> None:
     header = HEADERS[which]
     if header is None:
         pytest.skip("there is no cublasLt.h: a wheel of nvidia-cublas has one")
-    lines = [
-        "#include <cublasLt.h>",
-        *(f'static_assert({k} == {v}, "{k}");' for k, v in {**numbers(), **layout()}.items()),
-    ]
-    (tmp_path / "header.cpp").write_text("\n".join([*lines, ""]))
-    include = [f"-I{header}", f"-I{ROOT}/include"]
-    # That the stand-in compiles says that its functions are the header's.
-    for source in (tmp_path / "header.cpp", toolkit.CUBLAS.own / "cublas.cpp"):
-        command = [COMPILER, "-std=gnu++17", "-fsyntax-only", *include, str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    facts = (f"{k} == {v}" for k, v in {**numbers(), **layout()}.items())
+    toolkit.check_header(toolkit.CUBLAS, header, facts, tmp_path)

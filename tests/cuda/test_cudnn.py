@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from ctypes import c_int, sizeof
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from graphc.backends.cuda import cudnn
 from tests.cuda import toolkit
-from tests.cuda.translation import COMPILER
 
 ROOT = toolkit.root()
 FOUND = ROOT and toolkit.header_of(toolkit.CUDNN, ROOT)
@@ -68,12 +66,4 @@ def layout() -> dict[str, int]:
 def test_the_header_says_the_same(header: Path, tmp_path: Path) -> None:
     counts = (f"CUDNN_CONVOLUTION_{kind}_ALGO_COUNT <= {cudnn.ALL}" for kind in KINDS.values())
     equal = (f"{name} == {value}" for name, value in {**numbers(), **layout()}.items())
-    lines = ["#include <cudnn.h>", "#include <stddef.h>"]
-    lines += [f'static_assert({x}, "{x}");' for x in (*equal, *counts)]
-    (tmp_path / "header.cpp").write_text("\n".join([*lines, ""]))
-    include = [f"-I{header}", f"-I{ROOT}/include"]
-    # That the stand-in compiles says that its functions are the header's.
-    for source in (tmp_path / "header.cpp", toolkit.CUDNN.own / "cudnn.cpp"):
-        command = [COMPILER, "-std=gnu++17", "-fsyntax-only", "-w", *include, str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    toolkit.check_header(toolkit.CUDNN, header, (*equal, *counts), tmp_path)

@@ -119,6 +119,17 @@ def header_of(library: Library, toolkit: Path) -> Path | None:
     return next((x for x in found if (x / library.header).exists()), None)
 
 
+def check_header(library: Library, header: Path, facts: Iterable[str], folder: Path) -> None:
+    """Raise unless these hold with a library's header, and the stand-in's functions are its own."""
+    lines = [f"#include <{library.header}>", "#include <stddef.h>"]
+    lines += [f'static_assert({x}, "{x}");' for x in facts]
+    (folder / "header.cpp").write_text("\n".join([*lines, ""]))
+    include = [f"-I{header}", f"-I{root()}/include"]
+    for source in (folder / "header.cpp", library.own / f"{library.folder}.cpp"):
+        flags = ["-std=gnu++17", "-fsyntax-only", "-w", *include]
+        compile_in(folder, [COMPILER, *flags, str(source)])
+
+
 def stand_in(library: Library, toolkit: Path) -> Path:
     """A library of that name on that driver."""
     below, source = driver(toolkit), library.own / f"{library.folder}.cpp"

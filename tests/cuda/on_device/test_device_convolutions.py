@@ -11,8 +11,9 @@ import pytest
 import graphc
 import graphc.nn.functional as F
 from graphc import nn
-from graphc.backends.cuda import bench, cudnn, tuning
+from graphc.backends.cuda import cudnn, tuning
 from graphc.backends.cuda.correlation import Correlation
+from tests.cuda.on_device import rivals
 from tests.cuda.on_device.test_device_tuning import few, near, normal, nothing_is_known
 
 __all__ = ["few", "nothing_is_known"]  # fixtures
@@ -28,18 +29,7 @@ needs_library = pytest.mark.usefixtures("library")
 
 
 def take_library(monkeypatch: pytest.MonkeyPatch, number: int = 0) -> None:
-    """Let one of the library's algorithms have been the fastest, wherever there is one."""
-    monkeypatch.setattr(tuning, "COUNT", 1)
-    measure = bench.Bench.times
-
-    def times(self: bench.Bench) -> list[float]:
-        found = measure(self)
-        others = [i for i, x in enumerate(self.kernels) if isinstance(x.launches[0], Correlation)]
-        if others:
-            found[others[number % len(others)]] = 1e-9
-        return found
-
-    monkeypatch.setattr(bench.Bench, "times", times)
+    rivals.take(Correlation, monkeypatch, number)
 
 
 def chosen(step: Any) -> int:

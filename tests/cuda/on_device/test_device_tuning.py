@@ -16,6 +16,7 @@ from graphc.backends import tuned
 from graphc.backends.cuda import bench, cublas, tuning
 from graphc.backends.cuda.multiplication import Multiplication
 from graphc.errors import GraphcRuntimeError
+from tests.cuda.on_device import rivals
 
 
 @pytest.fixture(autouse=True)
@@ -161,20 +162,7 @@ needs_library = pytest.mark.usefixtures("library")
 
 
 def take_library(monkeypatch: pytest.MonkeyPatch, number: int = 0) -> None:
-    """Let one of the library's algorithms have been the fastest, wherever there is one."""
-    monkeypatch.setattr(tuning, "COUNT", 1)
-    measure = bench.Bench.times
-
-    def times(self: bench.Bench) -> list[float]:
-        found = measure(self)
-        others = [
-            i for i, x in enumerate(self.kernels) if isinstance(x.launches[0], Multiplication)
-        ]
-        if others:
-            found[others[number % len(others)]] = 1e-9
-        return found
-
-    monkeypatch.setattr(bench.Bench, "times", times)
+    rivals.take(Multiplication, monkeypatch, number)
 
 
 def chosen(step: Any) -> int:

@@ -67,9 +67,9 @@ class Tile:
         """Those of a copy."""
         return self.loaded.elements
 
-    def at(self, line: str, column: str) -> str:
-        """An element."""
-        return f"{self.name}[{self.loaded.at(line, column)}]"
+    def at(self, line: str, column: str, step: int = 0, times: str = "") -> str:
+        """An element, ``step * times`` lines further on."""
+        return f"{self.name}[{self.loaded.place(line, column, step, times)}]"
 
 
 @dataclass(frozen=True)

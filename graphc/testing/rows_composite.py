@@ -13,7 +13,7 @@ from graphc.ir.dtype import DType, bool_, float32
 from graphc.ops.composite import COMPOSITES, Composite
 from graphc.ops.random import RandomUniform
 from graphc.testing.operands import VIEWS, Array, Operand, draw
-from graphc.testing.rows_random import STATES, uniform
+from graphc.testing.rows_random import STATE_LAYOUTS, STATES, uniform
 from graphc.testing.table import FLOATS, HALVES, Row, Sample, Tolerance, sample
 
 WEIGHED = Tolerance("exponentials, a quotient and two products of some tens of numbers", 32, 64)
@@ -77,10 +77,8 @@ def _dropping_cases(dtype: DType) -> Iterator[Case]:
     seen[:, 0] = True
     for mask in (seen, draw(dtype, 2, 4, 5, seed=4)):
         yield (True,) * 5, DROPPING, [*_heads(dtype, 2), mask, states[2]], OWN
-    for dropout in (0.0, 1.0):
-        options = {**DROPPING, "dropout": dropout, "offset": 0}
-        yield DRAWING, options, [*_heads(dtype), states[3]], OWN
-    for layout in VIEWS:
+    yield DRAWING, {**DROPPING, "dropout": 1.0}, [*_heads(dtype), states[3]], OWN
+    for layout in STATE_LAYOUTS:
         yield DRAWING, DROPPING, [*_heads(dtype, 2), states[1]], {**OWN, "layout": layout}
 
 

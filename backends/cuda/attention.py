@@ -158,7 +158,7 @@ class Attending:
             lines.append(
                 f"[[maybe_unused]] const {self.index} at_{parameter} = {terms(strides, names)};"
             )
-        return lines + (self.drawn.begun if self.drawn else [])
+        return lines + ([self.drawn.begun] if self.drawn else [])
 
     @property
     def stays(self) -> str:

@@ -124,14 +124,20 @@ class Drawn:
         return self.lines * self.pitch
 
     @property
-    def begun(self) -> list[str]:
-        """The declarations of the generator's state and of the part."""
-        start = f"{self.state}[{self.how.step}]"
-        start += f" + {self.how.offset}" if self.how.offset else ""
-        return [
-            f"const uint64_t seed = (uint64_t){self.state}[0], start = (uint64_t){start};",
-            f"unsigned char *const drawn = bytes + {self.nbytes} * warp;",
-        ]
+    def begun(self) -> str:
+        """The declaration of the part."""
+        return f"unsigned char *const drawn = bytes + {self.nbytes} * warp;"
+
+    @property
+    def seed(self) -> str:
+        """The generator's, which is read where it is used: a register less is held."""
+        return f"(uint64_t){self.state}[0]"
+
+    @property
+    def start(self) -> str:
+        """The draw's first counter."""
+        offset = f" + {self.how.offset}" if self.how.offset else ""
+        return f"(uint64_t){self.state}[{self.how.step}]{offset}"
 
     def at(self, line: str, key: str, query: str) -> str:
         """The byte of a line and a key, given the number of the query."""

@@ -69,7 +69,7 @@ class Tile:
 
     def at(self, line: str, column: str, step: int = 0, times: str = "") -> str:
         """An element, ``step * times`` lines further on."""
-        return f"{self.name}[{self.loaded.place(line, column, step, times)}]"
+        return self.loaded.element(self.name, line, column, step, times)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ logarithms, and has a launch for queries and one for keys and values, so that no
 order of blocks.
 
 Limits. All is bound by arithmetic: 4 multiplications with additions for each query, key and column
-of a head forward, 14 backward. On tensor cores warps of 16 rows read the other tiles of shared
-memory once for 16 rows, which bounds them to 60 % of what ``mma.sync`` does; 50 % should be reached
-forward and 40 % backward. Thread by thread (float32 and float64, which must be exact) the limit is
-that of float32's arithmetic, of which shared memory lets 50 % be reached.
+of a head forward, 14 backward. On tensor cores warps read the other tiles of shared memory once for
+32 rows, which takes 70 to 90 % of the time of ``mma.sync``; where there are few rows, and for the
+gradients of keys, once for 16, which bounds them to 70 % of it. 65 % should be reached forward and
+50 % backward. Thread by thread (float32 and float64, which must be exact) the limit is that of
+float32's arithmetic, of which shared memory lets 50 % be reached.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from graphc.backends.cuda.library import CALLED, FUNCTIONS
 from graphc.backends.cuda.loaded import Loaded
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
 from graphc.backends.cuda.sides import Found, Side, index_type, width_of
+from graphc.backends.cuda.tiles import PROCESSORS
 from graphc.ir.dtype import bool_, float32
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
@@ -77,13 +79,16 @@ class Attending:
         self.line = padded(columns, self.dtype)
         tf32 = bool(options.get("tf32")) and self.dtype is float32
         backward = op.key != "attention"
-        self.sizes = sizes(self.line, self.dtype, backward=backward, tf32=tf32)
+        many = self.heads * blocks(self.queries, 128) >= 2 * PROCESSORS
+        of = {"backward": backward, "of_keys": self.of_keys, "tf32": tf32}
+        self.sizes = sizes(self.line, self.dtype, **of, many=many)
         maker = form_of(self.dtype, tf32=tf32)
         wide = whole(columns, maker(self.dtype, 0, 0).piece)
         self.part = PART // max(4, self.dtype.itemsize) if self.of_keys else wide
         """Columns of the gradients that a block has."""
         self.parts = blocks(wide, self.part)
-        self.form = maker(self.dtype, self.sizes.others, min(wide, self.part))
+        columns = min(wide, self.part)
+        self.form = maker(self.dtype, self.sizes.others, columns, self.sizes.tall)
         self.index = index_type(*setting.operands, *setting.results)
         self.own = [self._tile(n, slot, own=True) for n, slot in own.items()]
         self.others = [self._tile(n, slot, own=False) for n, slot in others.items()]
@@ -101,8 +106,8 @@ class Attending:
 
     @property
     def threads(self) -> int:
-        """A warp for 16 rows."""
-        return 2 * self.sizes.own
+        """Those of a block."""
+        return self.sizes.threads
 
     resident = 2
 
@@ -169,11 +174,32 @@ class Attending:
         return self.drawn.at(self.form.row, self.form.column, "row")
 
     @property
+    def is_scaled(self) -> bool:
+        """Whether scores are scaled before all else: numbers are added, or their order changes."""
+        numbers = self.masked and self.setting.operands[3].dtype is not bool_
+        return numbers or self.scale <= 0
+
+    @property
+    def meeting(self) -> str:
+        """The condition of steps that have scores which must not be seen, or "" where all may."""
+        if self.masked or self.is_scaled:
+            return ""
+        own, others = self.sizes.own, self.sizes.others
+        found = []
+        if self.columns % others:
+            found.append(f"step == {self.columns // others}")
+        if self.causal and self.of_keys:
+            found.append(f"{others} * step < first_row + {own - 1}")
+        elif self.causal:
+            found.append(f"{others} * step + {others - 1} > first_row")
+        return " || ".join(found)
+
+    @property
     def masking(self) -> list[str]:
         """What is done to a score ``x`` that must not be seen."""
         query, key = ("column", "row") if self.of_keys else ("row", "column")
         lowest = f"x = -{self.infinity};"
-        lines = []
+        lines = [f"x *= {self.number(self.scale * log2(e))};"] if self.is_scaled else []
         if self.columns % self.sizes.others:
             lines.append(f"if (column >= {self.columns}) {lowest}")
         if self.causal:
@@ -221,10 +247,11 @@ class Attending:
         how, others = Dropping.of(op, self.setting.operands), self.sizes.others
         if how is None:
             return None
-        state, own, step = f"a{3 + self.masked}", "first_row + 16 * warp", f"{others} * step"
+        high, state, step = self.form.high, f"a{3 + self.masked}", f"{others} * step"
+        own = f"first_row + {high} * warp"
         if self.of_keys:
-            return Drawn(how, state, others, 16, self.queries, step, own)
-        return Drawn(how, state, 16, others, self.queries, own, step)
+            return Drawn(how, state, others, high, self.queries, step, own)
+        return Drawn(how, state, high, others, self.queries, own, step)
 
     def _parameters(self) -> list[tuple[str, Operand, int]]:
         """All matrices and lines, each with the number of its dimensions after those of heads."""
@@ -276,9 +303,10 @@ class Attending:
             template,
             x=self,
             form=self.form,
-            scale=self.number(self.scale * log2(e)),
+            scale=self.number(1.0 if self.is_scaled else self.scale * log2(e)),
             masking=self.masking,
             drop=self.drawn,
+            meeting=self.meeting,
             rows=self.rows,
             whole=self.number(self.scale),
             part=f"{self.part} * part + " if self.parts > 1 else "",

@@ -39,14 +39,29 @@ class Sizes:
     """Rows that it keeps."""
     others: int
     """Rows that it goes through at a time."""
+    tall: int = 1
+    """How many times 16 rows a warp has."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of a block."""
+        return 2 * self.own // self.tall
 
 
-def sizes(line: int, dtype: DType, *, backward: bool, tf32: bool) -> Sizes:
-    """The tiles for lines of so many elements, as shared memory and registers have room for."""
+def sizes(
+    line: int, dtype: DType, *, backward: bool, of_keys: bool, tf32: bool, many: bool
+) -> Sizes:
+    """The tiles for lines of so many elements, as shared memory and registers have room for.
+
+    Where there are ``many`` rows, warps have more of them, for which they read others once.
+    Gradients of keys are those of values too, which leave no room for that.
+    """
     nbytes = line * dtype.itemsize
     if is_low(dtype):
         others = 64 if nbytes <= 128 else 32 if nbytes <= 256 else 16
-        return Sizes(64, others if backward else min(64, 2 * others))
+        others = others if backward else min(64, 2 * others)
+        has_more = many and nbytes <= 256 and not of_keys
+        return Sizes(128, others, tall=2) if has_more else Sizes(64, others)
     own = 64 if nbytes <= 512 else 32 if nbytes <= 1024 else 16
     fewest = 16 if tf32 else 8
     return Sizes(own, 32 if nbytes <= 256 else 16 if nbytes <= 512 else fewest)
@@ -70,7 +85,7 @@ class Tile:
 
     def at(self, line: str, column: str, step: int = 0, times: str = "") -> str:
         """An element, ``step * times`` lines further on."""
-        return f"{self.name}[{self.loaded.place(line, column, step, times)}]"
+        return self.loaded.element(self.name, line, column, step, times)
 
 
 @dataclass(frozen=True)
@@ -157,6 +172,13 @@ class Form:
     """Columns of scores."""
     wide: int
     """Columns of totals."""
+    tall: int = 1
+    """How many times 16 rows a warp has."""
+
+    @property
+    def high(self) -> int:
+        """Rows of a warp."""
+        return 16 * self.tall
 
     @property
     def kind(self) -> str:
@@ -171,10 +193,10 @@ class Form:
 
 @dataclass(frozen=True)
 class OnTensorCores(Form):
-    """As ``mma.sync`` lays results out: two rows for a thread, pairs of columns."""
+    """As ``mma.sync`` lays results out: two rows of 16 for a thread, pairs of columns."""
 
     template = "_attention_mma.cu.j2"
-    rows, across = 2, 4
+    across = 4
     row = "lane / 4 + 8 * h"
     column = "c / 2 * 8 + lane % 4 * 2 + c % 2"
     total_column = column
@@ -182,6 +204,16 @@ class OnTensorCores(Form):
     piece = 16
     run = 2
     """Columns of totals side by side."""
+
+    @property
+    def rows(self) -> int:
+        """Those of a thread."""
+        return 2 * self.tall
+
+    @property
+    def unroll(self) -> int:
+        """How often the loop over columns is written out, which takes registers."""
+        return 4 // self.tall**2
 
     @property
     def count(self) -> int:
@@ -195,15 +227,15 @@ class OnTensorCores(Form):
 
     def scores(self, name: str) -> str:
         """The declaration of scores."""
-        return f"float {name}[{self.others // 8}][4]"
+        return f"float {name}[{self.tall}][{self.others // 8}][4]"
 
     def totals(self, name: str) -> str:
         """That of totals."""
-        return f"float {name}[{self.wide // 8}][4]"
+        return f"float {name}[{self.tall}][{self.wide // 8}][4]"
 
     def element(self, name: str, c: str = "c") -> str:
         """Element c of row h."""
-        return f"{name}[({c}) / 2][2 * h + ({c}) % 2]"
+        return f"{name}[h / 2][({c}) / 2][h % 2 * 2 + ({c}) % 2]"
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ class CudaPlacement(Placement):
     def _overwrites(self, kernel: Node, result: int, slot: int) -> bool:
         if not super()._overwrites(kernel, result, slot):
             return False
-        return not has_totals(self.lowered[kernel])
+        lowered = self.lowered[kernel]
+        return not (has_totals(lowered) or lowered.scratch)
 
 
 def emit(graph: Graph, arch: str = "", tuner: Tuner | None = None) -> Sources:

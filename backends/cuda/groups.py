@@ -9,7 +9,7 @@ from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.elements import elements
 from graphc.backends.cuda.made import Launch, Made, Setting, parameters_of
 from graphc.backends.cuda.parted import parted, parts_of
-from graphc.backends.cuda.rows import Rows, shape_of
+from graphc.backends.cuda.rows import DEAR, Rows, has_room, shape_of
 from graphc.backends.cuda.totals import is_total, parts
 from graphc.ir.node import Node
 from graphc.lowering.kernel import Kernel, Ramp
@@ -22,8 +22,11 @@ class Group:
 
     def __init__(self, name: str, setting: Setting, ramps: Sequence[Ramp | None], *, aliased: bool):
         self.name, self.setting = name, setting
-        self.kernel = lowered_node(setting.node, setting.operands, ramps, setting.results)
+        given = (setting.node, setting.operands, ramps, setting.results)
+        self.kernel = lowered_node(*given)
         self.parameters = parameters_of(setting, aliased=aliased)
+        if self.kernel.scratch and not has_room(self.kernel, self.parameters.offsets):
+            self.kernel = lowered_node(*given, keep=DEAR)
         self.workspace: list[int] = []
         self.texts: list[str] = []
         self.launches: list[Launch] = []

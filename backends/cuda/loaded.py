@@ -141,14 +141,20 @@ class Loaded:
         """The place of an element in the tile."""
         return f"swizzled<{', '.join(map(str, self.swizzle))}>({line}, {column})"
 
-    def place(self, row: str, k: str, step: int = 0, times: str = "") -> str:
-        """The same of an element by its row or column and its place in the inner dimension.
+    def place(self, row: str, k: str) -> str:
+        """The same of an element by its row or column and its place in the inner dimension."""
+        return self.at(row, k) if self.is_deep else self.at(k, row)
 
-        It is ``step * times`` rows further on. Where pieces lie there as they do in ``row``, that
-        is added to the place, which compilers do not find out.
+    def element(self, tile: str, row: str, k: str, step: int = 0, times: str = "") -> str:
+        """The element of a tile that is ``step * times`` rows further on.
+
+        Where pieces lie there as they do in ``row``, that is apart from the place, so that it
+        becomes a constant of the instruction that reads: compilers do not find it out.
         """
         line, every, ways, piece = self.swizzle
+        if not step:
+            return f"{tile}[{self.place(row, k)}]"
         if step % (every * ways if self.is_deep else ways * piece):
-            return self.place(f"{row} + {step} * {times}", k)
-        place = self.at(row, k) if self.is_deep else self.at(k, row)
-        return f"{place} + {step * line if self.is_deep else step} * {times}" if step else place
+            return f"{tile}[{self.place(f'{row} + {step} * {times}', k)}]"
+        apart = step * line if self.is_deep else step
+        return f"({tile} + {self.place(row, k)})[{apart} * {times}]"

@@ -20,6 +20,9 @@ REGISTERS = 32
 """Values of a row that a thread keeps in registers; beyond, they go to memory of its own."""
 MOST = 1024
 """Threads of a block."""
+DEAR = 64
+"""What it must cost to compute a value again where it would be kept in memory: that takes as long
+as so many additions."""
 
 
 def is_column(kernel: Kernel) -> bool:
@@ -78,6 +81,12 @@ def _keeping(across: int, pieces: int, values: int) -> int:
     while blocks(pieces, wider) * values > REGISTERS and wider < MOST:
         wider *= 2
     return wider if blocks(pieces, wider) * values <= REGISTERS else across
+
+
+def has_room(kernel: Kernel, offsets: Sequence[int]) -> bool:
+    """Whether threads have registers for what rows keep."""
+    shape = shape_of(kernel, offsets)
+    return shape.turns * shape.width * len(kernel.scratch) <= REGISTERS
 
 
 class Rows:

@@ -56,10 +56,14 @@ class _Splitter:
     def __init__(self, kernel: Kernel, parameters: int) -> None:
         self.kernel, self.parameters = kernel, parameters
         self.defined: dict[str, Action] = {}
+        self.of_rows: set[str] = set()
+        """Values that take a row's elements: totals do not compute them again for each element."""
         for sweep in kernel.sweeps:
             for x in (*sweep.row, *sweep.body):
                 if isinstance(x, Load | Step | Reduction) and not _is_reread(x):
                     self.defined.setdefault(x.value.name, x)
+                    if self._is_of_row(x):
+                        self.of_rows.add(x.value.name)
         self.spilled: list[Value] = []
         strides, step = [0] * len(kernel.axes), 1
         for axis in reversed(range(len(kernel.axes))):
@@ -130,13 +134,19 @@ class _Splitter:
                 continue
             wanted[value.name] = None
             action = self.defined[value.name]
-            if isinstance(action, Step):
+            if isinstance(action, Step) and value.name not in self.of_rows:
                 stack += action.operands
         return [self._alone(y) for name, y in self.defined.items() if name in wanted]
 
+    def _is_of_row(self, x: Action) -> bool:
+        """Whether an action makes a value of a row that takes the row's elements."""
+        if isinstance(x, Step) and x.value.is_row:
+            return any(isinstance(y, Value) and y.name in self.of_rows for y in x.operands)
+        return isinstance(x, Reduction)
+
     def _alone(self, x: Action) -> Action:
         """An action of the kernel in one that knows no rows of it."""
-        if isinstance(x, Reduction):
+        if isinstance(x, Step | Reduction) and x.value.name in self.of_rows:
             if x.value not in self.spilled:
                 self.spilled.append(x.value)
             return Load(x.value, self._spill(self.spilled.index(x.value), x.value))

@@ -15,13 +15,16 @@ from graphc.ir.node import Node, cast, elementwise
 from graphc.ops.function import function
 from graphc.ops.movement import Pad, Slice, reshape
 from graphc.ops.reduce import mean
+from graphc.ops.sloped import sloped
 
 
 def centered(x: Node, axes: tuple[int, ...]) -> tuple[Node, Node, Node]:
     """x less its mean over ``axes``, that mean, and the variance (over n)."""
     average = mean(x, axes)
     difference = x - average
-    return difference, average, mean(difference * difference, axes)
+    # It does not change with the mean, and a gradient that goes by that would be added up for it.
+    square = sloped(difference * difference, x, difference * 2.0)
+    return difference, average, mean(square, axes)
 
 
 def affine(x: Node, weight: Node | None, bias: Node | None) -> Node:

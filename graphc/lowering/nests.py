@@ -33,7 +33,7 @@ from graphc.passes.costs import cost
 from graphc.passes.fuse import Fused
 
 KEEP = 6
-"""The cost above which a value is kept for a later sweep rather than computed again."""
+"""The cost above which a value is kept for a later sweep rather than computed again, by default."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,15 @@ def lowered(
     sources: Sequence[Source],
     results: Sequence[Shape],
     roles: Sequence[Sequence[int]] = (),
+    keep: int = KEEP,
 ) -> Kernel:
     """The kernel of a fused group: operands come from ``sources``, results have these strides.
 
     All strides are over the group's space, and zero where the extent is one. Where ``roles``
     are given, the axes of the space stay in their order, and those of one apart from others'.
+    What costs more than ``keep`` is kept for later sweeps rather than computed again.
     """
-    return nested(op, sources, results, roles)[0]
+    return nested(op, sources, results, roles, keep)[0]
 
 
 def nested(
@@ -116,6 +118,7 @@ def nested(
     sources: Sequence[Source],
     results: Sequence[Shape],
     roles: Sequence[Sequence[int]] = (),
+    keep: int = KEEP,
 ) -> tuple[Kernel, Nest]:
     """The kernel of a fused group, and what its axes are."""
     op = _with_reciprocals(op)
@@ -125,7 +128,7 @@ def nested(
     groups = [*roles, *(x.op.axes for x in reduces if isinstance(x.op, Reduce))]
     given = [axis for role in roles for axis in role]
     nest = arranged(op.space, op.reduced, groups, [strides[i] for i in largest], given)
-    return _Builder(op, nest, sources, results).kernel(), nest
+    return _Builder(op, nest, sources, results, keep).kernel(), nest
 
 
 def _with_reciprocals(op: Fused) -> Fused:
@@ -158,9 +161,14 @@ class _Builder:
     """The state of one lowering."""
 
     def __init__(
-        self, op: Fused, nest: Nest, sources: Sequence[Source], results: Sequence[Shape]
+        self,
+        op: Fused,
+        nest: Nest,
+        sources: Sequence[Source],
+        results: Sequence[Shape],
+        keep: int,
     ) -> None:
-        self.op, self.nest, self.body = op, nest, op.body
+        self.op, self.nest, self.body, self.keep = op, nest, op.body, keep
         self.sources = dict(zip(op.body.inputs, map(self._moved, sources), strict=True))
         count = len(op.body.inputs)
         self.targets: dict[Node, list[Access]] = {}
@@ -288,7 +296,7 @@ class _Builder:
         targets = [x for x in self.targets.get(node, ()) if x.dtype.itemsize > 2]
         if targets:
             self.kept[node] = targets[0]
-        elif self._cone(node) > KEEP:
+        elif self._cone(node) > self.keep:
             self.kept[node] = Kept(len(self.scratch))
             self.scratch.append(node.dtype)
         else:

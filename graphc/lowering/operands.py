@@ -9,7 +9,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Const, Node
 from graphc.ir.types import Shape
 from graphc.lowering.kernel import Access, Kernel, Load, Ramp, Source, Store
-from graphc.lowering.nests import lowered
+from graphc.lowering.nests import KEEP, lowered
 from graphc.lowering.views import View
 from graphc.ops.creation import Arange
 from graphc.passes.fuse import Fused
@@ -40,8 +40,9 @@ def lowered_node(
     operands: Sequence[Operand],
     ramps: Sequence[Ramp | None],
     results: Sequence[Operand],
+    keep: int = KEEP,
 ) -> Kernel:
-    """The loops of a fused node."""
+    """The loops of a fused node, which keep values that cost more than ``keep``."""
     op = node.op
     assert isinstance(op, Fused)
     sources: list[Source] = []
@@ -49,7 +50,7 @@ def lowered_node(
         fixed = number_of(x)
         access = Access(slot, single(operand), operand.dtype)
         sources.append(fixed.value if fixed is not None else ramp or access)
-    return lowered(op, sources, [single(x) for x in results])
+    return lowered(op, sources, [single(x) for x in results], keep=keep)
 
 
 def single(operand: Operand) -> tuple[int, ...]:

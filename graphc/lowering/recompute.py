@@ -88,16 +88,18 @@ def _change(graph: Graph, node: Node, can_finish: Callable[[Node], bool]) -> Cha
     for member in op.body.computed:
         if member in free:
             sources = _sources(op, member, kept)
-            # One array is read in the place of another, never two.
-            if sources and member not in sources and _wide(op, sources) <= 1:
+            if sources and member not in sources and _replaces(op, sources, member):
                 instead[member] = sources
             else:
                 kept.add(member)
     passing = _passing(graph, node, can_finish)
     needed = dict.fromkeys(x for sources in instead.values() for x in sources)
     stored = [x for x in needed if x not in results and (x.inputs or x in passing)]
-    if _wide(op, stored) >= len(instead) or _adds_loads(op, instead, free):
+    if _bytes(op, stored) >= _bytes(op, instead) or _adds_loads(op, instead, free):
         return None
+    if not any(x.shape == op.space and x.inputs for x in (*kept, *stored)):
+        # No element is left to be computed of a product's, so that stores its result itself.
+        stored = [x for x in stored if x not in passing]
     return Change(instead, tuple(stored))
 
 
@@ -106,17 +108,27 @@ def _wide(op: Fused, nodes: Iterable[Node]) -> int:
     return sum(x.shape == op.space for x in nodes)
 
 
+def _bytes(op: Fused, nodes: Iterable[Node]) -> int:
+    """What those take for an element of the space."""
+    return sum(x.dtype.itemsize for x in nodes if x.shape == op.space)
+
+
+def _replaces(op: Fused, sources: tuple[Node, ...], member: Node) -> bool:
+    """Whether readers may read these: one array for another, or several of no more bytes."""
+    return _wide(op, sources) <= 1 or _bytes(op, sources) <= _bytes(op, [member])
+
+
 def _adds_loads(
     op: Fused, instead: dict[Node, tuple[Node, ...]], free: dict[Node, list[Node]]
 ) -> bool:
-    """Whether some reader would read more arrays than before."""
+    """Whether some reader would read more arrays and more bytes than before."""
     before: dict[Node, set[Node]] = {}
     for member in instead:
         for reader in free[member]:
             before.setdefault(reader, set()).add(member)
     for members in before.values():
         after = {x for m in members for x in instead[m] if x.shape == op.space}
-        if len(after) > len(members):
+        if len(after) > len(members) and _bytes(op, after) > _bytes(op, members):
             return True
     return False
 

@@ -11,6 +11,7 @@ import pytest
 
 from graphc.autodiff import gradients
 from graphc.backends.cuda import BACKEND, compilation
+from graphc.backends.cuda import attention as kernels
 from graphc.compiler import Program, pipeline
 from graphc.functions.attention import attention
 from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int64
@@ -33,7 +34,7 @@ ERROR = {"float16": 2e-3, "bfloat16": 1.5e-2, "float32": 4e-6, "float64": 1e-14}
 def attended(
     dtype: DType, lead: Shape, sizes: Shape, *, causal: bool = False, mask: DType | None = None,
     mask_shape: Shape | None = None, turned: bool = False, tf32: bool = False,
-    dropout: float = 0.0,
+    dropout: float = 0.0, scale: float | None = None,
 ) -> Graph:  # fmt: skip
     """The results and gradients for queries, keys, columns of both, and columns of values.
 
@@ -61,7 +62,7 @@ def attended(
         [] if mask is None else [make_input("m", TensorType(mask_shape or (queries, keys), mask))]
     )
     with grad_mode(True):
-        scale = 1 / sqrt(columns)
+        scale = 1 / sqrt(columns) if scale is None else scale
         m = masks[0] if masks else None
         options = {"causal": causal, "scale": scale, "dropout": dropout, "tf32": tf32}
         state = make_input("state", TensorType(STATE.shape, int64)) if dropout else None
@@ -72,13 +73,20 @@ def attended(
     return Graph((q[0], k[0], v[0], *masks, dy, *drawing), (*found, *flows))
 
 
-def reference(arrays: list[Any], *, causal: bool, turned: bool, dropout: float = 0.0) -> list[Any]:
+def reference(
+    arrays: list[Any],
+    *,
+    causal: bool,
+    turned: bool,
+    dropout: float = 0.0,
+    scale: float | None = None,
+) -> list[Any]:
     """The same in float64, by whole matrices."""
     wide = [x if x.dtype == bool else np.asarray(x, np.float64) for x in arrays]
     q, k, v, *mask, dy = wide
     if turned:
         q, k, v = (x.swapaxes(1, 2) for x in (q, k, v))
-    scale = 1 / sqrt(q.shape[-1])
+    scale = 1 / sqrt(q.shape[-1]) if scale is None else scale
     scores = q @ k.swapaxes(-1, -2) * scale
     if causal:
         scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
@@ -109,6 +117,7 @@ def compare(
     turned: bool = False,
     tf32: bool = False,
     dropout: float = 0.0,
+    scale: float | None = None,
     **how: Any,
 ) -> list[Any]:
     """The results, which must be near the reference's."""
@@ -120,7 +129,7 @@ def compare(
     found = program.executable.bind([])(*arrays, *([STATE] if dropout else []))
     assert ("tensor cores in tf32" in program.sources.text) is tf32
     error = ERROR["float16" if tf32 else graph.inputs[0].dtype.name]  # of as many bits
-    wanted = reference(arrays, causal=causal, turned=turned, dropout=dropout)
+    wanted = reference(arrays, causal=causal, turned=turned, dropout=dropout, scale=scale)
     for got, right in zip(found, wanted, strict=True):
         difference = np.abs(np.asarray(got, np.float64) - right)
         assert difference.max() <= error * max(1.0, np.abs(right).max())
@@ -143,6 +152,25 @@ TYPES = [bfloat16, float16, float32, float64]
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_attention(dtype: DType, sizes: Shape, causal: bool) -> None:
     compare(attended(dtype, (2,), sizes, causal=causal), causal=causal)
+
+
+@pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
+@pytest.mark.parametrize("sizes", [*SIZES, (150, 200, 64, 64)], ids=str)
+def test_warps_of_many_rows(sizes: Shape, causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warps have 32 rows where that leaves enough blocks for a device."""
+    monkeypatch.setattr(kernels, "PROCESSORS", 0)
+    graph = attended(bfloat16, (2,), sizes, causal=causal)
+    text = BACKEND.emit(run(graph, pipeline(BACKEND))).text
+    assert "128 rows a block" in text
+    first = compare(graph, causal=causal, check=True)
+    for a, b in zip(first, compare(graph, causal=causal, order=7), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("scale", [-0.5, 0.0, 1.5])
+def test_scales(scale: float) -> None:
+    """Of one that is not positive the largest score is not that of the largest product."""
+    compare(attended(float32, (2,), (45, 70, 32, 32), scale=scale), scale=scale)
 
 
 @pytest.mark.parametrize("sizes", [(40, 36, 200, 256), (20, 70, 256, 30)], ids=str)

@@ -143,3 +143,18 @@ def test_cheap_values_are_not_stored_for_the_backward_pass() -> None:
     after = recompute(graph, can_finish)
     after.verify()
     assert sum(len(x.types) for x in after.nodes if x.op.name == "fused") < before
+
+
+def test_a_product_is_stored_in_its_own_type_where_several_groups_widen_it() -> None:
+    """A conversion to more bytes is done by each reader, and no kernel only copies."""
+
+    def spread(x: graphc.Tensor, w: graphc.Tensor) -> Any:
+        wide = (x @ w).float()
+        return ((wide - wide.mean(0)) ** 2).mean(0)
+
+    x, w = (graphc.randn(64, 64).to(graphc.bfloat16) for _ in range(2))
+    graph: Graph = graphc.compile(spread, x, w, backend="numpy").graph
+    after = finish_products(recompute(graph, can_finish), can_finish)
+    after.verify()
+    wide = [x for x in after.nodes if x.shape == (64, 64) and x.inputs]
+    assert [(x.op.name, x.dtype.name) for x in wide] == [("matmul", "bfloat16")]

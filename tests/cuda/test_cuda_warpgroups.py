@@ -158,8 +158,8 @@ def test_results_are_finished(width: int, splits: int) -> None:
     [
         ("plain", two_convolutions, 2),
         ("dilated", two_convolutions, 1),
-        ("pointwise", three_convolutions, 1),
-        ("pointwise", two_convolutions, 2),
+        ("pointwise", three_convolutions, 3),
+        ("pointwise", two_convolutions, 4),
     ],
 )
 def test_convolved(
@@ -169,7 +169,10 @@ def test_convolved(
     small_ones: list[Cut],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is found by index is copied by threads, eight channels at a time."""
+    """What is found by index is copied by threads, eight channels at a time.
+
+    Pointwise ones are found by strides, all three.
+    """
     init = EmulatedBackend.__init__
 
     def on_it(backend: EmulatedBackend, **how: Any) -> None:

@@ -100,7 +100,7 @@ def test_variants(kind: str, variant: Variant, beyond: int) -> None:
 def test_order_of_threads_does_not_matter(dtype: DType, splits: int) -> None:
     """Nor does a check of every access find anything, with or without parts, with odd borders."""
     kind = "tf32" if dtype is float32 else "half"
-    variant = WARPGROUPS[kind][3]
+    variant = WARPGROUPS[kind][4]
     x, w = of(dtype, 131, 9 * variant.depth - 8), of(dtype, 67, 9 * variant.depth - 8)
     graph = Graph((x, w), (MatMul(tf32=kind == "tf32")(x, transposed(w)),))
     arrays = [draw(dtype, *x.shape), draw(dtype, *w.shape, seed=1)]

@@ -101,6 +101,12 @@ class Grouped:
         base = self.base(letter, step)
         return affine(self.index, base, apart, self.size, *sides, batch=step)
 
+    def at_pixels(self, step: int, taps: Side, pixels: Side, kernel: Shape) -> Found:
+        """The operand of a pointwise convolution, which is found by strides as well."""
+        strides = self.over_taps(self.x.strides[1], (0,) * len(kernel))
+        over_pixels = (self.x.strides[0], *self.x.strides[2:])
+        return self.affine("x", self.offset, step, (taps, strides), (pixels, over_pixels))
+
     def by_index(
         self, letter: str, step: int, pixels: Side, taps: Side, at: str, lines: list[str]
     ) -> Found:
@@ -195,9 +201,7 @@ def convolution(cells: Cells, y: Operand) -> Product:
     )
     step = inputs * x.strides[1]
     if _is_pointwise(op, kernel):
-        strides = made.over_taps(x.strides[1], (0,) * len(kernel))
-        over_pixels = (x.strides[0], *x.strides[2:])
-        of_x = made.affine("x", made.offset, step, (taps, strides), (pixels, over_pixels))
+        of_x = made.at_pixels(step, taps, pixels, kernel)
     else:
         of_x = made.by_index("x", step, pixels, taps, "x", _input(op, x, made.index))
     summary = f"{spelled(x.shape)} convolved with {spelled(w.shape)}"
@@ -217,9 +221,11 @@ def convolution_input_grad(cells: Cells, dx: Operand) -> Product:
     of_w = made.affine(
         "w", offset, outputs * w.strides[0], (channels, (w.strides[1],)), (taps, over_taps)
     )
-    of_dy = made.by_index(
-        "x", outputs * dy.strides[1], pixels, taps, "o", _output(op, dy, made.index)
-    )
+    step = outputs * dy.strides[1]
+    if _is_pointwise(op, kernel):
+        of_dy = made.at_pixels(step, taps, pixels, kernel)
+    else:
+        of_dy = made.by_index("x", step, pixels, taps, "o", _output(op, dy, made.index))
     summary = f"What flows from {spelled(dy.shape)} to {spelled(dx.shape)}"
     return made.set(result, (parameter, of_w), of_dy, summary)
 
@@ -236,7 +242,11 @@ def convolution_weight_grad(cells: Cells, dw: Operand) -> Product:
     of_dy = made.affine(
         "y", made.offsets[1], step, (channels, (dy.strides[1],)), (pixels, over_pixels)
     )
-    of_x = made.by_index("x", inputs * x.strides[1], pixels, taps, "x", _input(op, x, made.index))
+    step = inputs * x.strides[1]
+    if _is_pointwise(op, kernel):
+        of_x = made.at_pixels(step, taps, pixels, kernel)
+    else:
+        of_x = made.by_index("x", step, pixels, taps, "x", _input(op, x, made.index))
     count, columns = prod(pixels.extents), prod(taps.extents)
     result = Product(op.groups, outputs, columns, count, made.index)
     axes = tuple(range(2, len(dw.shape)))

@@ -111,6 +111,7 @@ VARIANTS: dict[str, list[Variant]] = {
 WARPGROUPS: dict[str, list[Variant]] = {
     kind: _by(
         WARPGROUP,
+        (256, 192, depth, (128, 192), 3, 1),
         (128, 256, depth, (64, 256), 4, 1),
         (128, 192, depth, (64, 192), 5, 1),
         (128, 128, depth, (64, 128), 3, 2),

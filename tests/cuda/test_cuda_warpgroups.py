@@ -100,7 +100,7 @@ def test_variants(kind: str, variant: Variant, beyond: int) -> None:
 def test_order_of_threads_does_not_matter(dtype: DType, splits: int) -> None:
     """Nor does a check of every access find anything, with or without parts, with odd borders."""
     kind = "tf32" if dtype is float32 else "half"
-    variant = WARPGROUPS[kind][3]
+    variant = WARPGROUPS[kind][4]
     x, w = of(dtype, 131, 9 * variant.depth - 8), of(dtype, 67, 9 * variant.depth - 8)
     graph = Graph((x, w), (MatMul(tf32=kind == "tf32")(x, transposed(w)),))
     arrays = [draw(dtype, *x.shape), draw(dtype, *w.shape, seed=1)]
@@ -158,8 +158,8 @@ def test_results_are_finished(width: int, splits: int) -> None:
     [
         ("plain", two_convolutions, 2),
         ("dilated", two_convolutions, 1),
-        ("pointwise", three_convolutions, 1),
-        ("pointwise", two_convolutions, 2),
+        ("pointwise", three_convolutions, 3),
+        ("pointwise", two_convolutions, 4),
     ],
 )
 def test_convolved(
@@ -169,7 +169,10 @@ def test_convolved(
     small_ones: list[Cut],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is found by index is copied by threads, eight channels at a time."""
+    """What is found by index is copied by threads, eight channels at a time.
+
+    Pointwise ones are found by strides, all three.
+    """
     init = EmulatedBackend.__init__
 
     def on_it(backend: EmulatedBackend, **how: Any) -> None:

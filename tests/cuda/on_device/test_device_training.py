@@ -54,6 +54,16 @@ def test_a_training_with_dropout_is_the_cpus(how: str) -> None:
     same_training(DROPPING, how)
 
 
+def test_a_step_that_draws_often_is_one_program_of_the_device() -> None:
+    """The CPU only moves the generator's state on."""
+    model, _, step = DROPPING.build(graphc)
+    model.to("cuda")
+    step = graphc.compile(step)
+    step(*(graphc.tensor(x, device="cuda") for x in next(DROPPING.batches(1))))
+    pieces = step.last.program.split.pieces
+    assert [piece.device for piece in pieces] == ["cuda:0", "cpu"]
+
+
 def same_training(program: Program, how: str) -> None:
     """A training comes to the same on both devices."""
     losses, state = train(program, "cuda", WRAPS[how])

@@ -163,10 +163,15 @@ def _remembered(key: Any, make: Callable[[], Node], name: str) -> Node:
 
 
 def _found_on(device: str, state: Tensor, name: str) -> Node:
+    """Where the stream stands, on a device, which is given where the trace began."""
     node = session.trace.node_of(state)
     if device == "cpu":
         return node
-    return _remembered(("moved", node, device), lambda: ToDevice(device)(node), name)
+    begin = node.inputs[0] if isinstance(node.op, Advance) else node
+    moved = _remembered(("moved", begin, device), lambda: ToDevice(device)(begin), name)
+    if begin is node:
+        return moved
+    return _remembered(("advanced", node.op, moved), lambda: node.op(moved), name)
 
 
 def state_on(device: str, name: str) -> Tensor:
@@ -178,6 +183,9 @@ def skip(counters: int, generator: Generator | None = None, name: str = "skip") 
     """Let the generator's state move on, as after a draw of so many counters."""
     state = _state_of(generator)
     node, op = session.trace.node_of(state), Advance(counters)
+    before = node.op
+    if isinstance(before, Advance):  # of the state that the trace began with, as all are
+        node, op = node.inputs[0], before.further(counters)
     state._assign(_remembered(("advanced", op, node), lambda: op(node), name))
 
 

@@ -10,10 +10,10 @@ from math import ceil
 from typing import Any
 
 from graphc.backends.c_language.types import number
-from graphc.functions.attention import kept_scale
 from graphc.ir.dtype import DType, float32
 from graphc.lowering.operands import Operand
 from graphc.ops.composite import Composite
+from graphc.ops.random import kept_scale
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, expand, reshape
 from graphc.ops.precision import precision
-from graphc.ops.random import RandomUniform
+from graphc.ops.random import RandomUniform, kept_scale
 from graphc.ops.reduce import Max, Sum
 
 
@@ -124,11 +124,6 @@ def _attended(
         noise = RandomUniform(scores.shape, float32, offset)(state)
         weights = weights * where(noise < dropout, 0.0, number(kept_scale(dropout), weights))
     return product(cast(weights, dtype), value), statistics
-
-
-def kept_scale(dropout: float) -> float:
-    """By what weights are multiplied that are not dropped."""
-    return 1 / (1 - dropout) if dropout < 1 else 0.0
 
 
 def _softmax(scores: Node, *, maskable: bool) -> tuple[Node, Node]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.functions.attention import attention, attention_grad, kept_scale
+from graphc.functions.attention import attention, attention_grad
 from graphc.ir.dtype import DType, bool_, float32
 from graphc.ops.composite import COMPOSITES, Composite
-from graphc.ops.random import RandomUniform
+from graphc.ops.random import RandomUniform, kept_scale
 from graphc.testing.operands import VIEWS, Array, Operand, draw
 from graphc.testing.rows_random import STATE_LAYOUTS, STATES, uniform
 from graphc.testing.table import FLOATS, HALVES, Row, Sample, Tolerance, sample

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
 from graphc.backends import find
 from graphc.backends.c_language.attention import is_attended
 from graphc.backends.native.attention import ATTENTION, preferred
@@ -20,6 +21,7 @@ from graphc.ir.dtype import DType, dtype_named, dtype_of_numpy, float32, int64
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
 from graphc.ir.types import TensorType
+from graphc.nn import functional as F
 from graphc.ops.random import RandomUniform
 from graphc.testing.programs import check, expected, use
 from graphc.testing.table import samples_of, table
@@ -339,3 +341,37 @@ def test_all_targets_have_a_text() -> None:
     texts = {name: use[0].made("kernel", target).text for name, target in TARGETS.items()}
     assert len(set(texts.values())) == len(texts)
     assert "vector_size(64)" in texts["avx512"] and "vector_size(16)" in texts["neon"]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("length", [36, 35])
+def test_weights_are_dropped_as_by_the_words_of_the_generator(backend: str, length: int) -> None:
+    """The same by every backend, call after call."""
+
+    def weights() -> graphc.Tensor:
+        x = graphc.eye(length).expand(3, 2, length, length)
+        found: graphc.Tensor = F.scaled_dot_product_attention(x, x, x, dropout_p=0.3)
+        return found
+
+    compiled = graphc.compile(weights, backend=backend)
+    graphc.manual_seed(5)
+    found = [compiled().numpy() != 0 for _ in range(3)]
+    graphc.manual_seed(5)
+    noise = [graphc.rand(3, 2, length, length).numpy() for _ in range(3)]
+    np.testing.assert_array_equal(found, np.array(noise) >= np.float32(0.3))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_scores_are_not_in_memory(dropout: float) -> None:
+    w = graphc.eye(8, requires_grad=True)
+
+    @graphc.compile(backend="native")
+    def step(x: graphc.Tensor) -> graphc.Tensor:
+        y = x @ w
+        z = F.scaled_dot_product_attention(y, y, y, dropout_p=dropout, is_causal=True)
+        (found,) = graphc.autograd.grad((z * z).sum(), w)
+        assert isinstance(found, graphc.Tensor)
+        return found
+
+    step(graphc.ones(2, 2, 1024, 8))
+    assert step.last.program.sources.arena_bytes < 2 * 2 * 1024 * 1024

@@ -280,6 +280,9 @@ ATTENTION: dict[str, list[Call]] = {
         call(f64(2, 3, 4), f32(2, 5, 4), f64(2, 5, 4)),
         call(f64(2, 3, 4), f64(2, 5, 4), f64(2, 5, 4), f64(3, 5).fixed, is_causal=True),
         call(f64(4), f64(4), f64(4)),
+        call(f64(2, 3, 4), f64(2, 5, 4), f64(2, 5, 4), dropout_p=1.0),
+        call(f64(2, 3, 4), f64(2, 5, 4), f64(2, 5, 4), dropout_p=1.5),
+        call(f64(4), f64(4), f64(4), dropout_p=0.5),
     ],
 }  # fmt: skip
 

@@ -16,7 +16,6 @@ from graphc import (
     from_data,
     methods,
     queries,
-    real_numbers,
     sampling,
     settings,
     shape_changes,
@@ -57,6 +56,8 @@ from graphc.from_data import tensor
 from graphc.ir.dtype import (
     DType,
     bfloat16,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -104,7 +105,6 @@ globals().update(
         **strided_views.NAMESPACE,
         **window_functions.NAMESPACE,
         **settings.NAMESPACE,
-        **real_numbers.NAMESPACE,
         **choices.NAMESPACE,
     }
 )

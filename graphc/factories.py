@@ -102,7 +102,7 @@ def full(
         made = fill_value.expand(_size_of("full", size)).clone()
         made = made if dtype is None else made.to(dtype_given(dtype))
         return _finished(made, device, requires_grad, out)
-    if not isinstance(fill_value, bool | int | float | np.number | np.bool_):
+    if not isinstance(fill_value, bool | int | float | complex | np.number | np.bool_):
         raise GraphcTypeError(
             "full(): argument 'fill_value' (position 2) must be Number, "
             f"not {type(fill_value).__name__}"

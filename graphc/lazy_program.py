@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.backend import Backend, Step
 from graphc.compiler import Program, load_backend
+from graphc.complex_program import ComplexProgram
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.pieces import devices_of
@@ -27,7 +28,7 @@ class LazyProgram:
     def __init__(self, graph: Graph) -> None:
         self.recorded = graph
         self.devices = devices_of(graph)
-        self.program: Program | SplitProgram | None = None
+        self.program: Program | SplitProgram | ComplexProgram | None = None
         self.runs = 0
         self.inputs = graph.inputs
         self.state = graph.state
@@ -37,7 +38,9 @@ class LazyProgram:
         if graph.computed or graph.updates or not set(graph.outputs) <= {*self.inputs, *self.state}:
             self._compile(load_backend("numpy"))
         live = dict.fromkeys(graph.nodes if self.program is None else self.program.graph.nodes)
-        self.reads = tuple(x for x in (*graph.inputs, *graph.state) if x in live)
+        leaves = (*graph.inputs, *graph.state)
+        # A program reads pairs where there are complex numbers: which of them is not told.
+        self.reads = tuple(x for x in leaves if x in live or x.dtype.is_complex)
 
     def __call__(self, leaves: Mapping[Node, Any]) -> list[Any]:
         """Run over the arrays of ``leaves``; state is updated in place."""

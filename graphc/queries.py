@@ -39,8 +39,8 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 def is_complex(input: Tensor) -> bool:
-    """Whether the elements are complex; they never are."""
-    return False
+    """Whether the elements are complex numbers."""
+    return _operand("is_complex", input).dtype.is_complex
 
 
 def is_nonzero(input: Tensor) -> bool:

@@ -10,6 +10,7 @@ from graphc.backend import Backend
 from graphc.captured import Captured, Given, Hyperparameter, Slot
 from graphc.changes import CHANGES, bump_epoch
 from graphc.compiler import Program
+from graphc.complex_program import ComplexProgram
 from graphc.ir.graph import reuse
 from graphc.ir.node import Node
 from graphc.marks import CALLS
@@ -52,7 +53,7 @@ class Specialization:
         self._has_looked = False
 
     @cached_property
-    def program(self) -> Program | SplitProgram:
+    def program(self) -> Program | SplitProgram | ComplexProgram:
         """The compiled program; of a result that its caller differentiates, only for show."""
         backend = self.backend
         if not self.gradients and hasattr(backend, "preparing"):

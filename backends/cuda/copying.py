@@ -47,8 +47,7 @@ def copy(device: Device, x: DeviceArray, y: DeviceArray) -> None:
 
 def _part(x: DeviceArray, i: int) -> DeviceArray:
     """The array at a place along the first dimension."""
-    steps = tuple(n // x.itemsize for n in x.strides)
-    return x.seen(i * steps[0], x.shape[1:], steps[1:])
+    return x.seen(i * x.strides[0], x.shape[1:], x.strides[1:], x.dtype)
 
 
 def merged(

@@ -27,7 +27,7 @@ def _scaled(input: Operand, other: Operand, alpha: Scalar) -> Operand:
     dtype = common_dtype((input, other))
     if isinstance(alpha, bool) and dtype is not bool_:
         raise GraphcRuntimeError("Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, float) and not dtype.is_floating_point:
+    if isinstance(alpha, float) and not dtype.is_inexact:
         raise GraphcRuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
@@ -176,7 +176,7 @@ def pow(input: Operand, exponent: Operand) -> Node:
     dtype = common_dtype((input, exponent))
     if dtype is bool_:
         return _bool_power(input, exponent)
-    if dtype.is_floating_point:
+    if dtype.is_inexact:
         return elementwise("pow", input, exponent)
     if isinstance(exponent, Node):
         return _integer_power(*promoted((input, exponent)))
@@ -275,7 +275,7 @@ def _check_mixture(input: Node, end: Node, weight: Operand) -> None:
                 f"expected dtype {c_type(input.dtype)} for `{label}` but got dtype "
                 f"{c_type(x.dtype)}"
             )
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         kernel = "lerp_kernel_tensor" if isinstance(weight, Node) else "lerp_kernel_scalar"
         raise not_implemented(kernel, input.dtype)
 
@@ -290,7 +290,7 @@ def addcmul(input: Node, tensor1: Node, tensor2: Node, *, value: Scalar = 1) -> 
 @function(inplace=True)
 def addcdiv(input: Node, tensor1: Node, tensor2: Node, *, value: Scalar = 1) -> Node:
     """input + value · tensor1 / tensor2"""
-    if not common_dtype((tensor1, tensor2)).is_floating_point:
+    if not common_dtype((tensor1, tensor2)).is_inexact:
         raise GraphcRuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release "
             "addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv "

@@ -62,7 +62,7 @@ def _bitwise(name: str, primitive: str) -> None:
     def call(input: Operand, other: Operand) -> Node:
         check_operands(name, input, other)
         dtype = common_dtype((input, other))
-        if dtype.is_floating_point or (dtype is bool_ and name in KERNELS):
+        if dtype.is_inexact or (dtype is bool_ and name in KERNELS):
             raise not_implemented(f"{KERNELS.get(name, name)}_cpu", dtype)
         return elementwise(primitive, input, other)
 
@@ -87,7 +87,7 @@ def logical_not(input: Node) -> Node:
 @function(inplace=True)
 def bitwise_not(input: Node) -> Node:
     """The complement of the bits of integers; not x, of truth values."""
-    if input.dtype.is_floating_point:
+    if input.dtype.is_inexact:
         raise not_implemented("bitwise_not_cpu", input.dtype)
     return elementwise("not", input)
 
@@ -105,7 +105,7 @@ def _everywhere(value: bool, like: Node) -> Node:
 @function()
 def isinf(input: Node) -> Node:
     """Whether an element is infinite."""
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         return _everywhere(False, input)
     return elementwise("eq", elementwise("abs", input), INFINITY)
 
@@ -129,7 +129,7 @@ def isneginf(input: Node) -> Node:
 @function()
 def isfinite(input: Node) -> Node:
     """Whether an element is neither infinite nor nan."""
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         return _everywhere(True, input)
     return elementwise("lt", elementwise("abs", input), INFINITY)
 
@@ -160,9 +160,9 @@ def isclose(
     equal = elementwise("eq", input, other)
     if equal_nan:
         equal = elementwise("or", equal, elementwise("and", isnan(input), isnan(other)))
-    if not input.dtype.is_floating_point and not (rtol or atol):
+    if not input.dtype.is_inexact and not (rtol or atol):
         return equal
-    x, y = (cast(v, v.dtype) if v.dtype.is_floating_point else v * 1.0 for v in (input, other))
+    x, y = (cast(v, v.dtype) if v.dtype.is_inexact else v * 1.0 for v in (input, other))
     distance = elementwise("abs", x - y)
     near = elementwise("le", distance, elementwise("abs", y) * rtol + atol)
     near = elementwise("and", near, elementwise("lt", distance, INFINITY))

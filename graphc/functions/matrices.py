@@ -66,7 +66,7 @@ def vander(x: Node, N: int | None = None, increasing: bool = False) -> Node:
     count = x.shape[0] if N is None else N
     if count < 0:
         raise GraphcRuntimeError("N must be non-negative.")
-    numbers = x if x.dtype.is_floating_point else cast(x, int64)
+    numbers = x if x.dtype.is_inexact else cast(x, int64)
     if not count:
         return zeros(TensorType((x.shape[0], 0), numbers.dtype))
     powers = full((x.shape[0], 1), const(1, numbers.dtype))

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, Operand, c_type, check_operands, numbered
-from graphc.ir.dtype import DType, Scalar, bool_
+from graphc.ir.dtype import DType, Scalar, bool_, real_type
 from graphc.ir.node import Node, cast, const, promoted
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops.elementwise import where as select
@@ -76,6 +76,11 @@ def fits(value: Scalar, dtype: DType) -> bool:
     """Whether a number is within an element type; unsigned ones count back from zero."""
     if dtype is bool_:
         return True
+    if dtype.is_complex:
+        value = complex(value)
+        return fits(value.real, real_type(dtype)) and fits(value.imag, real_type(dtype))
+    if isinstance(value, complex):
+        return not value.imag and fits(value.real, dtype)
     if dtype.is_floating_point:
         return not isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype.numpy).max)
     limits = np.iinfo(dtype.numpy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class ComplexProgram:
         self.sources = inner.sources
         self.executable = self
         self.settled = getattr(inner.executable, "settled", ())
-        self.failure, self.stages, self.wait = inner.failure, inner.stages, inner.wait
+        self.failure, self.wait = inner.failure, inner.wait
 
     @property
     def graph(self) -> Graph:
@@ -51,6 +51,11 @@ class ComplexProgram:
     def label(self) -> str:
         """The backend."""
         return str(self.inner.label)
+
+    def stages(self) -> Iterator[tuple[str, Graph]]:
+        """The name of each pass with the graph after it."""
+        yield "open_complex", self.inner.recorded
+        yield from self.inner.stages()
 
     def bind(self, state: Sequence[Any], *changes: Any) -> Step:
         """The step over these arrays of the graph's state, which it updates in place."""

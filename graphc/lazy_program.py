@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphc.backend import Backend, Step
-from graphc.compiler import Program, load_backend
-from graphc.complex_program import ComplexProgram
+from graphc.compiler import load_backend
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.pieces import devices_of
-from graphc.split_program import SplitProgram, program_of
+from graphc.split_program import AnyProgram, program_of
 
 PATIENCE = 10
 """Runs of a plain program before it is compiled for speed: most traces never come again."""
@@ -28,7 +27,7 @@ class LazyProgram:
     def __init__(self, graph: Graph) -> None:
         self.recorded = graph
         self.devices = devices_of(graph)
-        self.program: Program | SplitProgram | ComplexProgram | None = None
+        self.program: AnyProgram | None = None
         self.runs = 0
         self.inputs = graph.inputs
         self.state = graph.state

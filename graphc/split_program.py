@@ -16,7 +16,7 @@ from graphc.pieces import Piece, Split, devices_of, split_devices
 from graphc.shortcut import Call, Shortcut
 
 
-def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram | ComplexProgram:
+def program_of(graph: Graph, backend: Backend) -> AnyProgram:
     """The program for a graph: by ``backend`` on the CPU, by its own backend on each device."""
     if has_complex(graph):
         return ComplexProgram(graph, program_of(open_complex(graph), backend))
@@ -194,3 +194,7 @@ class SplitTimed:
             return step(*inputs), list(times)
 
         return run
+
+
+AnyProgram = Program | SplitProgram | ComplexProgram
+"""What a graph may be compiled to."""

@@ -10,7 +10,7 @@ from graphc.changes import bump_epoch, bump_gradients
 from graphc.device import Device, device_named
 from graphc.device_memory import on_host
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
-from graphc.ir.dtype import DType, Scalar
+from graphc.ir.dtype import DType
 from graphc.ir.node import Node, Op, recording
 from graphc.ir.types import TensorType
 from graphc.marks import ToDevice
@@ -355,14 +355,14 @@ class Tensor:
         return self._value()
 
     @locating("item")
-    def item(self) -> Scalar:
+    def item(self) -> Any:
         """The one number in this tensor."""
         array = self._read()
         if array.size != 1:
             raise GraphcRuntimeError(
                 f"a Tensor with {array.size} elements cannot be converted to Scalar"
             )
-        return array.item()  # type: ignore[no-any-return]
+        return array.item()
 
     def tolist(self) -> Any:
         """The numbers as nested lists, or as one number."""
@@ -410,7 +410,7 @@ class Tensor:
     def __complex__(self) -> complex:
         return complex(self._number())
 
-    def _number(self) -> Scalar:
+    def _number(self) -> Any:
         if self._type.size != 1:
             raise GraphcValueError("only one element tensors can be converted to Python scalars")
         return self.item()
@@ -423,7 +423,7 @@ class Tensor:
                     f"value cannot be converted to type {kind} without overflow"
                 )
             return value.real
-        return value
+        return value  # type: ignore[no-any-return]
 
     def __index__(self) -> int:
         if self._type.size != 1 or self.dtype.is_inexact:

@@ -6,11 +6,11 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, check_tensors
 from graphc.ir.dtype import float32, float64, get_default_dtype
 from graphc.ir.node import Node, cast, const, elementwise
+from graphc.ir.types import broadcast_shapes
 from graphc.ops.complex import Complex, Imag, Real, ViewAsComplex, ViewAsReal, conjugate
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
 from graphc.ops.movement import expand
-from graphc.ir.types import broadcast_shapes
 
 PARTS = (float32, float64)
 """The types that the parts of complex numbers have."""

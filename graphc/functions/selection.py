@@ -65,14 +65,14 @@ _STORED = {
 """The integers as C++ calls them where it stores a number."""
 
 
-def check_fits(value: Scalar, dtype: DType) -> None:
+def check_fits(value: Scalar | complex, dtype: DType) -> None:
     """Raise where a number is beyond an element type."""
     if not fits(value, dtype):
         name = _STORED.get(dtype.name) or c_type(dtype)
         raise GraphcRuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
-def fits(value: Scalar, dtype: DType) -> bool:
+def fits(value: Scalar | complex, dtype: DType) -> bool:
     """Whether a number is within an element type; unsigned ones count back from zero."""
     if dtype is bool_:
         return True
@@ -107,7 +107,7 @@ def overwritten(input: Node, value: Operand) -> Node:
     return filled(input.shape, value, input.dtype)
 
 
-def filled(shape: Shape, value: Scalar, dtype: DType) -> Node:
+def filled(shape: Shape, value: Scalar | complex, dtype: DType) -> Node:
     """``value`` everywhere; what is beyond a type of 16 bits becomes infinite there."""
     if not (dtype.is_floating_point and dtype.itemsize == 2):
         check_fits(value, dtype)

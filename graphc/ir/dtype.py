@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.changes import bump_epoch
 
-Scalar = bool | int | float | complex
+Scalar = bool | int | float
 """A plain Python number: it takes part in promotion by its category alone."""
 
 
@@ -139,7 +139,7 @@ def set_default_dtype(dtype: DType) -> None:
     bump_epoch()
 
 
-def dtype_of_scalar(value: Scalar) -> DType:
+def dtype_of_scalar(value: Scalar | complex) -> DType:
     """The type that a tensor made from ``value`` alone has."""
     if isinstance(value, bool):
         return bool_
@@ -148,7 +148,9 @@ def dtype_of_scalar(value: Scalar) -> DType:
     return int64 if isinstance(value, int) else get_default_dtype()
 
 
-def result_type(tensors: Iterable[tuple[DType, int]], scalars: Iterable[Scalar] = ()) -> DType:
+def result_type(
+    tensors: Iterable[tuple[DType, int]], scalars: Iterable[Scalar | complex] = ()
+) -> DType:
     """The common type of tensors, given as (type, rank), and Python numbers.
 
     PyTorch's rule: tensors with dimensions decide; a zero-dimensional tensor, and after it a

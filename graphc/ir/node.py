@@ -320,12 +320,13 @@ def make_input(
     return Node(op, (), type, requires_grad=requires_grad, device=device)
 
 
-def const(value: Scalar, dtype: DType) -> Node:
+def const(value: Scalar | complex, dtype: DType) -> Node:
     """The number ``value``, converted as PyTorch converts it, as a node."""
-    if isinstance(value, complex) and dtype.category < 3:
-        value = value.real if dtype.category else value != 0
+    number: Any
     if dtype.category == 3:
-        number: Scalar = complex(value)
+        number = complex(value)
+    elif isinstance(value, complex):
+        return const(value.real if dtype.category else value != 0, dtype)
     elif dtype.category == 2:
         number = float(value)
     elif dtype.category == 1:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from graphc.ir.dtype import bool_, real_type
 from graphc.ir.node import Node, Op, cast, const, elementwise
@@ -34,6 +34,7 @@ class Parts(NamedTuple):
 
 Result = Parts | Node
 Lowering = Callable[..., Result]
+F = TypeVar("F", bound=Lowering)
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Rule:
     analytic: bool
 
 
-def rule(*names: str, analytic: bool = False) -> Callable[[Lowering], Lowering]:
+def rule(*names: str, analytic: bool = False) -> Callable[[F], F]:
     """Declare what primitives mean for complex operands."""
 
-    def declare(lower: Lowering) -> Lowering:
+    def declare(lower: F) -> F:
         Op.of_complex.update(dict.fromkeys(names, Rule(lower, analytic)))
         return lower
 
@@ -55,7 +56,7 @@ def rule(*names: str, analytic: bool = False) -> Callable[[Lowering], Lowering]:
 
 
 def is_analytic(node: Node) -> bool:
-    """Whether the gradient of a node of complex numbers is that of real ones, but for conjugates."""
+    """Whether the gradient of a complex node is that of real ones, but for conjugates."""
     found = Op.of_complex.get(node.op.name)
     return found is not None and found.analytic
 

@@ -14,7 +14,7 @@ from graphc.functions.operands import (
     numbered,
     tensors_of,
 )
-from graphc.ir.dtype import DType, Scalar, bool_, float64
+from graphc.ir.dtype import DType, Scalar, bool_, complex128, float64
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise, grad_mode, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
@@ -211,9 +211,10 @@ def reverse_power(input: Node, other: Operand) -> Node:
 
 @function(inplace=True, grad_name=_pow_name)
 def float_power(input: Operand, exponent: Operand) -> Node:
-    """input ** exponent, in float64."""
+    """input ** exponent, in float64 or complex128."""
     check_operands("float_power", input, exponent)
-    return elementwise("pow", *promoted((input, exponent), dtype=float64))
+    dtype = complex128 if common_dtype((input, exponent)).is_complex else float64
+    return elementwise("pow", *promoted((input, exponent), dtype=dtype))
 
 
 @function(inplace=True, grad_name="PowBackward0")
@@ -247,13 +248,17 @@ def abs(input: Node) -> Node:
 def sign(input: Node) -> Node:
     """-1, 0 or 1."""
     check_tensors("sign", input)
+    if input.dtype.is_complex:
+        raise GraphcRuntimeError(
+            "Unlike NumPy, torch.sign doesn't allow complex. Use torch.sgn instead."
+        )
     return input if input.dtype is bool_ else elementwise("sign", input)
 
 
 @function(inplace=True)
 def sgn(input: Node) -> Node:
-    """-1, 0 or 1."""
-    return sign(input)
+    """-1, 0 or 1; of a complex number x / |x|, or 0."""
+    return elementwise("sign", input) if input.dtype.is_complex else sign(input)
 
 
 @function(inplace=True, grad_name=numbered("Lerp", tensor=1, number=0, place=2))

@@ -7,6 +7,7 @@ from graphc.functions.operands import C_NAMES, Operand, check_operands, not_impl
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise
 from graphc.ir.types import broadcast_shapes
+from graphc.ops.complex import Imag
 from graphc.ops.function import function
 from graphc.ops.movement import full
 
@@ -136,8 +137,10 @@ def isfinite(input: Node) -> Node:
 
 @function()
 def isreal(input: Node) -> Node:
-    """Whether an element is real: graphc has no complex numbers."""
-    return _everywhere(True, input)
+    """Whether an element is real."""
+    if not input.dtype.is_complex:
+        return _everywhere(True, input)
+    return elementwise("eq", Imag()(input), 0)
 
 
 @function()

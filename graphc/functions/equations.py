@@ -23,6 +23,7 @@ from graphc.functions.reduction import dropped, normal_dim
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import int64
 from graphc.ir.node import Item, Node, cast, const, grad_mode
+from graphc.ops.complex import conjugate
 from graphc.ops.function import FUNCTIONS, function
 from graphc.ops.linalg import Inverse, Solve, SolveTriangular, product, triangle
 from graphc.ops.matmul import transposed
@@ -199,9 +200,9 @@ def _vecdot_name(x: Any, y: Any, **_: Any) -> str:
 
 @function(method=False, namespace=False, grad_name=_vecdot_name)
 def linalg_vecdot(x: Node, y: Node, *, dim: int = -1) -> Node:
-    """Σ x · y along one dimension."""
+    """Σ x̄ · y along one dimension."""
     check_floating("linalg.vecdot", x)
-    terms = x * y
+    terms = conjugate(x) * y
     axis = normal_dim(dim, terms.rank)
     return dropped(Sum((axis,))(terms), (axis,), False)
 

@@ -107,3 +107,11 @@ def conjugate(x: Node) -> Node:
     if not x.dtype.is_complex:
         return x
     return x.inputs[0] if isinstance(x.op, Conj) and not x.requires_grad else Conj()(x)
+
+
+def square_of_magnitude(x: Node) -> Node:
+    """|x|²"""
+    if not x.dtype.is_complex:
+        return x * x
+    re, im = Real()(x), Imag()(x)
+    return re * re + im * im

@@ -111,7 +111,8 @@ class Pow(Elementwise, name="pow"):
                     slope = where(equal(y, number(0, y)), 0.0, slope)
             dx = sum_to(dy * slope, x.shape)
         if y.requires_grad:
-            at_zero = And()(equal(x, number(0, x)), number(0, y) <= y)
+            positive = Op.registry["real"]()(y) if y.dtype.is_complex else y
+            at_zero = And()(equal(x, number(0, x)), number(0, positive) <= positive)
             slope = where(at_zero, 0.0, node * elementwise("log", x))
             dy_exponent = sum_to(dy * slope, y.shape)
         return dx, dy_exponent

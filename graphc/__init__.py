@@ -25,6 +25,7 @@ from graphc import (
 )
 from graphc import cuda as cuda
 from graphc import distributed as distributed
+from graphc import fft as fft
 from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim

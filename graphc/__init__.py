@@ -19,6 +19,7 @@ from graphc import (
     sampling,
     settings,
     shape_changes,
+    short_time,
     strided_views,
     surface,
     window_functions,
@@ -106,6 +107,7 @@ globals().update(
         **strided_views.NAMESPACE,
         **window_functions.NAMESPACE,
         **settings.NAMESPACE,
+        **short_time.NAMESPACE,
         **choices.NAMESPACE,
     }
 )

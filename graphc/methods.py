@@ -16,6 +16,7 @@ from graphc import (
     queries,
     sampling,
     shape_changes,
+    short_time,
     strided_views,
     tracking,
 )
@@ -231,6 +232,7 @@ PARTS: tuple[Any, ...] = (
     queries,
     sampling,
     shape_changes,
+    short_time,
     strided_views,
     tracking,
 )

@@ -153,6 +153,8 @@ def _converted(data: Any, shape: tuple[int, ...], dtype: DType) -> Array:
         if dtype.category == 2:
             return np.array(data, np.float64).astype(dtype.numpy).reshape(shape)
         exact = np.array(data).reshape(shape)
+        if exact.dtype.kind == "c":
+            raise TypeError
     except (TypeError, ValueError):
         raise _unreadable(data, shape, dtype) from None
     except OverflowError:
@@ -188,8 +190,11 @@ def _unreadable(data: Any, shape: tuple[int, ...], dtype: DType) -> Exception:
                 else f"'{kind}' object cannot be interpreted as an integer"
             )
         if isinstance(x, complex):
-            kind = "float" if dtype.is_floating_point else "int"
-            return GraphcTypeError(f"can't convert complex to {kind}")
+            return GraphcTypeError(
+                "must be real number, not complex"
+                if dtype.is_floating_point
+                else "'complex' object cannot be interpreted as an integer"
+            )
         if not isinstance(x, bool | int | float | np.generic | np.ndarray):
             return GraphcTypeError(f"new(): invalid data type '{type(x).__name__}'")
     return GraphcValueError("Overflow when unpacking long long")

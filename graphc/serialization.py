@@ -24,7 +24,7 @@ from graphc.device import Device, usable
 from graphc.device_memory import accelerator, address_of, on_host
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES
-from graphc.ir.dtype import DTYPES, DType
+from graphc.ir.dtype import COMPLEX, DTYPES, DType
 from graphc.nn.parameter import Buffer, Parameter, rebuild_parameter
 from graphc.size import Size
 from graphc.storage import Array, Storage
@@ -231,8 +231,8 @@ KNOWN: dict[tuple[str, str], Any] = {
     ("torch", "Tensor"): Tensor,
     ("torch.nn.parameter", "Parameter"): Parameter,
     ("torch.nn.parameter", "Buffer"): Buffer,
-    **{("torch", dtype.name): dtype for dtype in DTYPES},
-    **{("torch", f"{C_NAMES[dtype.name]}Storage"): dtype for dtype in DTYPES},
+    **{("torch", dtype.name): dtype for dtype in (*DTYPES, *COMPLEX)},
+    **{("torch", f"{C_NAMES[dtype.name]}Storage"): dtype for dtype in (*DTYPES, *COMPLEX)},
     ("_codecs", "encode"): codecs.encode,
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "Counter"): Counter,

@@ -15,7 +15,7 @@ from graphc.storage import Array
 if TYPE_CHECKING:
     from graphc.tensor import Tensor
 
-STRICT_VIEWS = frozenset({"view", "view_as"})
+STRICT_VIEWS = frozenset({"view", "view_as", "view_as_complex"})
 """Functions that raise where the result cannot share memory with the operand."""
 
 
@@ -40,8 +40,9 @@ def _as_real(array: Array, op: Any) -> Array:
 
 
 def _as_complex(array: Array, op: Any) -> Array:
-    """An AttributeError where the parts of a number do not lie side by side."""
-    if array.strides[-1] != array.itemsize:
+    """An AttributeError where the parts of a number do not lie as they would in memory."""
+    whole = 2 * array.itemsize
+    if array.strides[-1] != array.itemsize or any(n % whole for n in array.strides[:-1]):
         raise AttributeError
     return array.view(np.dtype(f"c{array.itemsize * 2}"))[..., 0]
 
@@ -140,7 +141,7 @@ def is_contiguous(tensor: Tensor) -> bool:
 
 def can_view(source: Tensor, chain: Sequence[Any]) -> bool:
     """Whether the view ops lead from ``source`` to elements of the same memory."""
-    if all(op.name != "reshape" for op in chain):
+    if all(op.name not in ("reshape", "view_as_complex") for op in chain):
         return True
     if len(chain) == 1 and source._base is None and source._storage is None:
         return True

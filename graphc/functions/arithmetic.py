@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.functions.operands import (
     Operand,
     c_type,
@@ -249,8 +249,9 @@ def sign(input: Node) -> Node:
     """-1, 0 or 1."""
     check_tensors("sign", input)
     if input.dtype.is_complex:
-        raise GraphcRuntimeError(
-            "Unlike NumPy, torch.sign doesn't allow complex. Use torch.sgn instead."
+        raise GraphcNotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead."
         )
     return input if input.dtype is bool_ else elementwise("sign", input)
 

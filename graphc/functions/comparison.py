@@ -103,6 +103,11 @@ def _everywhere(value: bool, like: Node) -> Node:
     return full(like.shape, const(value, bool_))
 
 
+def _check_real(name: str, x: Node) -> None:
+    if x.dtype.is_complex:
+        raise GraphcRuntimeError(f"{name} does not support complex inputs.")
+
+
 @function()
 def isinf(input: Node) -> Node:
     """Whether an element is infinite."""
@@ -114,6 +119,7 @@ def isinf(input: Node) -> Node:
 @function()
 def isposinf(input: Node) -> Node:
     """Whether an element is +∞."""
+    _check_real("isposinf", input)
     if not input.dtype.is_floating_point:
         return _everywhere(False, input)
     return elementwise("eq", input, INFINITY)
@@ -122,6 +128,7 @@ def isposinf(input: Node) -> Node:
 @function()
 def isneginf(input: Node) -> Node:
     """Whether an element is -∞."""
+    _check_real("isneginf", input)
     if not input.dtype.is_floating_point:
         return _everywhere(False, input)
     return elementwise("eq", input, -INFINITY)

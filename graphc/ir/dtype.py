@@ -40,6 +40,14 @@ class DType:
         """Whether it is floating or complex, so that it can have a gradient."""
         return self.category >= 2
 
+    def to_real(self) -> DType:
+        """The type of the parts of a complex type; a real type itself."""
+        return real_type(self)
+
+    def to_complex(self) -> DType:
+        """The complex type whose parts hold what this type holds."""
+        return complex_type(self)
+
     @property
     def is_signed(self) -> bool:
         return self.name not in ("bool", "uint8")

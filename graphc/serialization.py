@@ -111,7 +111,9 @@ class _Pickler(_InPython):  # type: ignore[misc]
         root: Any = tensor._storage.root.array
         step = array.itemsize
         offset = address_of(array) - address_of(root)
-        if not root.flags.c_contiguous or min(array.strides, default=0) < 0:
+        # The parts of complex numbers are another type's view of their memory.
+        apart = array.dtype != root.dtype
+        if apart or not root.flags.c_contiguous or min(array.strides, default=0) < 0:
             root, offset = np.ascontiguousarray(on_host(array)), 0
             strides = tuple(n // step for n in root.strides)
         else:

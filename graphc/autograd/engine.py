@@ -34,14 +34,14 @@ def seed(output: Tensor, node: Node, gradient: Tensor | None, trace: Trace) -> N
     if gradient is None:
         if node.type.size != 1:
             raise GraphcRuntimeError("grad can be implicitly created only for scalar outputs")
-        if node.dtype.is_complex:
-            raise GraphcRuntimeError(
-                "grad can be implicitly created only for real scalar outputs but got "
-                f"torch.{node.dtype.name}"
-            )
         key = ("seed", node.type)
         found = trace.memo.get(key)
         if found is None:
+            if node.dtype.is_complex:
+                raise GraphcRuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"torch.{node.dtype.name}"
+                )
             found = trace.memo[key] = full(node.shape, const(1.0, node.dtype))
         return found
     if gradient.shape != output.shape:

@@ -16,16 +16,17 @@ from graphc import (
     from_data,
     methods,
     queries,
-    real_numbers,
     sampling,
     settings,
     shape_changes,
+    short_time,
     strided_views,
     surface,
     window_functions,
 )
 from graphc import cuda as cuda
 from graphc import distributed as distributed
+from graphc import fft as fft
 from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim
@@ -57,6 +58,8 @@ from graphc.from_data import tensor
 from graphc.ir.dtype import (
     DType,
     bfloat16,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -104,7 +107,7 @@ globals().update(
         **strided_views.NAMESPACE,
         **window_functions.NAMESPACE,
         **settings.NAMESPACE,
-        **real_numbers.NAMESPACE,
+        **short_time.NAMESPACE,
         **choices.NAMESPACE,
     }
 )

@@ -48,7 +48,7 @@ def _lone(x: Any) -> bool:
 
 
 def _number(x: Any) -> Any:
-    if isinstance(x, bool | int | float):
+    if isinstance(x, bool | int | float | complex):
         return x
     if isinstance(x, np.number | np.bool_):
         return x.item()
@@ -72,7 +72,7 @@ def _string(x: Any) -> Any:
 
 
 def _dtype(x: Any) -> Any:
-    return x if isinstance(x, DType) or x in (bool, int, float) else UNFIT
+    return x if isinstance(x, DType) or x in (bool, int, float, complex) else UNFIT
 
 
 def _integers(x: Any) -> Any:

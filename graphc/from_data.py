@@ -39,7 +39,7 @@ def as_leaf(made: Tensor, requires_grad: bool) -> Tensor:
     """A new tensor, whose gradient is wanted if ``requires_grad``."""
     if not requires_grad:
         return made
-    if not made.dtype.is_floating_point:
+    if not made.dtype.is_inexact:
         raise GraphcRuntimeError(
             "Only Tensors of floating point and complex dtype can require gradients"
         )

@@ -14,9 +14,9 @@ from graphc import (
     from_data,
     interchange,
     queries,
-    real_numbers,
     sampling,
     shape_changes,
+    short_time,
     strided_views,
     tracking,
 )
@@ -109,7 +109,7 @@ def iterate(self: Tensor) -> Iterator[Tensor]:
 
 def contains(self: Tensor, element: Any) -> bool:
     """Whether any element equals ``element``."""
-    if not isinstance(element, Tensor | bool | int | float):
+    if not isinstance(element, Tensor | bool | int | float | complex):
         raise GraphcRuntimeError(
             "Tensor.__contains__ only supports Tensor or scalar, "
             f"but you passed in a {type(element)}."
@@ -182,7 +182,7 @@ METHODS: dict[str, Any] = {
     "pin_memory": _same,
     "share_memory_": _same,
     "is_floating_point": lambda self: self.dtype.is_floating_point,
-    "is_complex": lambda self: False,
+    "is_complex": lambda self: self.dtype.is_complex,
     "get_device": lambda self: -1 if self.device.index is None else self.device.index,
     "new_tensor": _new("tensor"),
     "new_zeros": _new("zeros"),
@@ -202,9 +202,9 @@ PROPERTIES: dict[str, Any] = {
     **interchange.PROPERTIES,
     **tracking.PROPERTIES,
     "T": property(lambda self: LIFTED["permute"](self, tuple(reversed(range(self.ndim))))),
-    "H": property(lambda self: LIFTED["transpose"](self, 0, 1)),
+    "H": property(lambda self: LIFTED["adjoint"](self)),
     "mT": property(lambda self: LIFTED["transpose"](self, -2, -1)),
-    "mH": property(lambda self: LIFTED["transpose"](self, -2, -1)),
+    "mH": property(lambda self: LIFTED["adjoint"](self)),
     "itemsize": property(element_size),
     "nbytes": property(lambda self: self._type.size * self.dtype.itemsize),
     "is_cuda": property(lambda self: self.device.type == "cuda"),
@@ -217,7 +217,8 @@ PROPERTIES: dict[str, Any] = {
     "name": property(lambda self: None),
     "layout": property(lambda self: strided),
     "output_nr": property(lambda self: self._output or 0),
-    "real": property(lambda self: self),
+    "real": property(lambda self: LIFTED["real"](self)),
+    "imag": property(lambda self: LIFTED["imag"](self)),
 }
 
 
@@ -229,9 +230,9 @@ PARTS: tuple[Any, ...] = (
     from_data,
     interchange,
     queries,
-    real_numbers,
     sampling,
     shape_changes,
+    short_time,
     strided_views,
     tracking,
 )
@@ -250,6 +251,8 @@ def install() -> None:
 
 
 NAMESPACE: dict[str, Any] = {
+    "is_conj": lambda input: False,
+    "is_neg": lambda input: False,
     "positive": positive,
     "detach_": tracking.detach_,
     "index_put": index_put,

@@ -278,7 +278,7 @@ def sum_to_size(input: Node, size: Sequence[int]) -> Node:
         raise GraphcRuntimeError(
             f"size {{{list(target)}}} is not expandable to size {{{list(input.shape)}}}."
         )
-    if target != input.shape and not input.dtype.is_floating_point:
+    if target != input.shape and not input.dtype.is_inexact:
         input = cast(input, int64)
     return sum_to(input, target)
 

@@ -11,7 +11,7 @@ from graphc.functions.neural import at_least
 from graphc.functions.operands import C_NAMES, not_implemented
 from graphc.functions.precision import LOW, require_floating, widened
 from graphc.functions.reduction import dropped, mean
-from graphc.ir.dtype import DType, float32
+from graphc.ir.dtype import DType, float32, real_type
 from graphc.ir.node import Node, cast, common_dtype, elementwise, promoted
 from graphc.ops import reduce as primitives
 from graphc.ops.elementwise import number, where
@@ -185,6 +185,7 @@ def l1_loss(
     _warn_of_sizes(input, target)
     x, t, dtype = pair(input, target)
     losses = elementwise("abs", x - t)
+    dtype = real_type(dtype)
     if chosen == "mean" and weight is None:
         return cast(mean(losses), dtype)
     return cast(_weighted(input, losses, weight, chosen), dtype)

@@ -15,6 +15,7 @@ from graphc.functions.singular_values import spectral_norm
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, cast, common_dtype, elementwise
 from graphc.ir.types import broadcast_shapes
+from graphc.ops.complex import square_of_magnitude
 from graphc.ops.elementwise import equal, number, where
 from graphc.ops.function import function
 from graphc.ops.movement import expand
@@ -24,7 +25,7 @@ from graphc.ops.reduce import Max, Min, Sum
 def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     """(Σ |x|ᵖ)^(1/p) over ``axes``, which keep extent one; its gradient at zero is zero."""
     if p == 2:
-        return square_root(Sum(axes)(x * x))
+        return square_root(Sum(axes)(square_of_magnitude(x)))
     size = elementwise("abs", x)
     if p == 1:
         return Sum(axes)(size)
@@ -33,7 +34,7 @@ def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     if p == -inf:
         return Min(axes, nan_shares=True)(size)
     if p == 0:
-        return Sum(axes)(cast(elementwise("ne", x, 0.0), x.dtype))
+        return Sum(axes)(cast(elementwise("ne", x, 0.0), size.dtype))
     zero = equal(size, number(0, size))
     at_zero = 0.0 if p > 0 else inf
     powers = where(zero, at_zero, elementwise("pow", where(zero, 1.0, size), float(p)))
@@ -73,7 +74,7 @@ def norm(
 
 
 def _check_floating(x: Node) -> None:
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_inexact:
         raise GraphcRuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{C_NAMES[x.dtype.name]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import nan
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.functions.operands import (
     Operand,
     check_operands,
@@ -24,6 +24,8 @@ from graphc.ops.sloped import level, sloped, without_derivative
 def _rounded(name: str, x: Node) -> Node:
     if x.dtype is bool_:
         raise not_implemented(f"{name}_vml_cpu", x.dtype)
+    if x.dtype.is_complex:
+        raise GraphcNotImplementedError(f"{name} is not supported for complex inputs")
     return elementwise(name, x) if x.dtype.is_floating_point else x
 
 

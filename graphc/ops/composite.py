@@ -97,6 +97,8 @@ def composite(body: Body) -> Body:
     @wraps(body)
     def call(*operands: Node | None, **options: object) -> Node | tuple[Node, ...]:
         given = tuple(x for x in operands if x is not None)
+        if any(x.dtype.is_complex for x in given):
+            return body(*operands, **options)
         present = tuple(x is not None for x in operands)
         op = Composite(body.__name__, body, tuple(sorted(options.items())), present)
         node = op(*given)

@@ -112,7 +112,7 @@ globals().update(
 
 def __getattr__(name: str) -> Any:
     """What few programs need is imported when it is first asked for."""
-    if name in ("distributions", "func"):
+    if name in ("distributions", "func", "jit"):
         return import_module(f"graphc.{name}")
     if name == "vmap":
         return import_module("graphc.func").vmap

@@ -281,6 +281,11 @@ ARITHMETIC: dict[str, list[Call]] = {
     "minimum": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmax": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmin": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
+    "frexp": [
+        *each(SPECIAL, SPECIAL_64, *KINDS, i64(3)),
+        call(numbers([1.0, 0.5, 0.49999997, 0.99999994, 2.0, 1e-40, 3e38, -8.0, 7.9999995])),
+        call(numbers([5e-324, 1e-310, 1.7e308, 2.0**52, -(2.0**-60)], "float64")),
+    ],
     "ldexp": [
         call(f64(3), i64(3).within(0, 4)),
         call(f32(3), f32(3)),

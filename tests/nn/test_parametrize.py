@@ -187,6 +187,12 @@ def test_errors_of_kinds(name: str, again: bool) -> None:
             norms(m).weight_norm(square(m)), "weight", leave_parametrized=False
         ),
         lambda m: norms(m).spectral_norm(square(m), "w"),
+        lambda m: norms(m).orthogonal(square(m), "bias"),
+        lambda m: norms(m).orthogonal(square(m), orthogonal_map="x"),
+        lambda m: setattr(norms(m).orthogonal(square(m)), "weight", m.ones(2, 3)),
+        lambda m: setattr(
+            norms(m).orthogonal(square(m), use_trivialization=False), "weight", m.ones(3, 3)
+        ),
         lambda m: norms(m).spectral_norm(square(m), dim=2),
         lambda m: norms(m).spectral_norm(square(m), n_power_iterations=0),
     ],
@@ -209,6 +215,18 @@ LAYERS: dict[str, tuple[Layer, tuple[int, ...]]] = {
     "lengths": (lambda m: norms(m).weight_norm(m.nn.Linear(4, 3)), (5, 4)),
     "lengths of columns": (lambda m: norms(m).weight_norm(m.nn.Conv1d(2, 3, 2), dim=1), (1, 2, 5)),
     "length": (lambda m: norms(m).weight_norm(m.nn.Linear(4, 3), dim=None), (5, 4)),
+    "orthogonal": (lambda m: norms(m).orthogonal(m.nn.Linear(4, 4)), (5, 4)),
+    "orthogonal rows": (lambda m: norms(m).orthogonal(m.nn.Linear(4, 3)), (5, 4)),
+    "orthogonal columns": (lambda m: norms(m).orthogonal(m.nn.Linear(3, 4), "weight"), (5, 3)),
+    "rotated": (
+        lambda m: norms(m).orthogonal(m.nn.Linear(3, 4), orthogonal_map="matrix_exp"),
+        (5, 3),
+    ),
+    "Cayley": (lambda m: norms(m).orthogonal(m.nn.Linear(4, 3), orthogonal_map="cayley"), (5, 4)),
+    "reflected": (
+        lambda m: norms(m).orthogonal(m.nn.Linear(4, 3), use_trivialization=False),
+        (5, 4),
+    ),
 }
 
 
@@ -231,6 +249,21 @@ def test_states_of_the_hook_are_loaded() -> None:
         return str(new.load_state_dict(old.state_dict())), new.weight.detach()
 
     check(program)
+
+
+@pytest.mark.parametrize("trivial", [True, False])
+def test_orthogonal_matrices_are_assigned(trivial: bool) -> None:
+    def program(m: Any) -> Any:
+        layer = m.nn.Linear(3, 3, bias=False)
+        with m.no_grad():
+            layer.weight.copy_((m.arange(9.0) * 7 % 11).reshape(3, 3))
+        form = {"orthogonal_map": "householder", "use_trivialization": trivial}
+        norms(m).orthogonal(layer, **form)
+        first = layer.weight.detach()
+        layer.weight = m.tensor([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
+        return first, layer.weight.detach(), repr(layer), list(layer.state_dict())
+
+    check(program, rounding=10)
 
 
 def test_the_first_steps_are_near_the_singular_vectors() -> None:

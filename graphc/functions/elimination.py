@@ -16,8 +16,9 @@ from graphc.functions.return_types import return_type
 from graphc.ir.dtype import bool_, int32, int64
 from graphc.ir.node import Item, Node, cast, const, elementwise
 from graphc.ir.types import TensorType
-from graphc.ops.composite import GRADIENTS, Composite, Flows, composite
+from graphc.ops.composite import Flows
 from graphc.ops.elementwise import where
+from graphc.ops.formula import formula
 from graphc.ops.function import function
 from graphc.ops.indexing import Gather, Scatter
 from graphc.ops.linalg import SolveTriangular, product, triangle
@@ -56,41 +57,7 @@ def _swapped(place: Node, first: int, second: Node) -> Node:
     return where(elementwise("eq", place, first), expand(second, place.shape), moved)
 
 
-@composite
-def eliminated(A: Node) -> Factors:
-    """L below the diagonal and U, ``[..., m, n]``; the pivots from 1 on, int32 ``[..., k]``; the
-    place of each row of A, int64 ``[..., m, 1]``; and which pivot is zero, from 1 on, or else 0."""
-    *batch, rows, columns = A.shape
-    place = expand(reshape(counted(rows), (rows, 1)), (*batch, rows, 1))
-    column = counted(columns)
-    pivots: list[Node] = []
-    failed = full((*batch, 1, 1), const(0, int64))
-    for k in range(min(rows, columns)):
-        own = block(A, slice(None), slice(k, k + 1))
-        size = where(place >= k, elementwise("abs", own), -1.0)
-        largest = elementwise("eq", size, Max((A.rank - 2,))(size))
-        chosen = Min((A.rank - 2,))(where(largest, place, const(rows, int64)))
-        place = _swapped(place, k, chosen)
-        pivots.append(chosen)
-        row = Sum((A.rank - 2,))(where(elementwise("eq", place, k), A, 0.0))
-        pivot = block(row, slice(None), slice(k, k + 1))
-        none = elementwise("eq", pivot, 0.0)
-        first = elementwise("and", none, elementwise("eq", failed, 0))
-        failed = where(first, const(k + 1, int64), failed)
-        factor = own / where(none, 1.0, pivot)
-        below = place > k
-        A = where(elementwise("and", below, column > k), A - factor * row, A)
-        A = where(elementwise("and", below, elementwise("eq", column, k)), factor, A)
-    order = Scatter(A.rank - 2)(
-        place, expand(reshape(counted(rows), (rows, 1)), place.shape), place
-    )
-    A = Gather(A.rank - 2)(A, expand(order, A.shape))
-    found = Concat(A.rank - 1)(*pivots) if pivots else zeros(TensorType((*batch, 1, 0), int64))
-    found = reshape(cast(found + 1, int32), (*batch, len(pivots)))
-    return A, found, place, reshape(cast(failed, int32), tuple(batch))
-
-
-def _eliminated_gradient(op: Composite, node: Node, flows: Flows) -> Flows:
+def _eliminated_gradient(node: Node, flows: Flows) -> Flows:
     """With X = L⁻¹ · dA · U⁻¹ of the square part, dL = L · tril(X, -1) and dU = triu(X) · U."""
     dy = flows[0]
     if dy is None:
@@ -126,7 +93,38 @@ def _eliminated_gradient(op: Composite, node: Node, flows: Flows) -> Flows:
     return (Gather(dy.rank - 2)(whole, expand(place, whole.shape)),)
 
 
-GRADIENTS["eliminated"] = _eliminated_gradient
+@formula(_eliminated_gradient)
+def eliminated(A: Node) -> Factors:
+    """L below the diagonal and U, ``[..., m, n]``; the pivots from 1 on, int32 ``[..., k]``; the
+    place of each row of A, int64 ``[..., m, 1]``; and which pivot is zero, from 1 on, or else 0."""
+    *batch, rows, columns = A.shape
+    place = expand(reshape(counted(rows), (rows, 1)), (*batch, rows, 1))
+    column = counted(columns)
+    pivots: list[Node] = []
+    failed = full((*batch, 1, 1), const(0, int64))
+    for k in range(min(rows, columns)):
+        own = block(A, slice(None), slice(k, k + 1))
+        size = where(place >= k, elementwise("abs", own), -1.0)
+        largest = elementwise("eq", size, Max((A.rank - 2,))(size))
+        chosen = Min((A.rank - 2,))(where(largest, place, const(rows, int64)))
+        place = _swapped(place, k, chosen)
+        pivots.append(chosen)
+        row = Sum((A.rank - 2,))(where(elementwise("eq", place, k), A, 0.0))
+        pivot = block(row, slice(None), slice(k, k + 1))
+        none = elementwise("eq", pivot, 0.0)
+        first = elementwise("and", none, elementwise("eq", failed, 0))
+        failed = where(first, const(k + 1, int64), failed)
+        factor = own / where(none, 1.0, pivot)
+        below = place > k
+        A = where(elementwise("and", below, column > k), A - factor * row, A)
+        A = where(elementwise("and", below, elementwise("eq", column, k)), factor, A)
+    order = Scatter(A.rank - 2)(
+        place, expand(reshape(counted(rows), (rows, 1)), place.shape), place
+    )
+    A = Gather(A.rank - 2)(A, expand(order, A.shape))
+    found = Concat(A.rank - 1)(*pivots) if pivots else zeros(TensorType((*batch, 1, 0), int64))
+    found = reshape(cast(found + 1, int32), (*batch, len(pivots)))
+    return A, found, place, reshape(cast(failed, int32), tuple(batch))
 
 
 def _unit(lower: Node) -> Node:

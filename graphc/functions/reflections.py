@@ -11,10 +11,11 @@ from graphc.functions.diagonals import counted
 from graphc.functions.elimination import block
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import float32
-from graphc.ir.node import Node, cast, elementwise
+from graphc.ir.node import Node, cast, elementwise, grad_mode
 from graphc.ir.types import TensorType
-from graphc.ops.composite import GRADIENTS, Composite, Flows, composite
+from graphc.ops.composite import Flows
 from graphc.ops.elementwise import where
+from graphc.ops.formula import formula
 from graphc.ops.function import function
 from graphc.ops.linalg import SolveTriangular, product, triangle
 from graphc.ops.matmul import transposed
@@ -32,7 +33,6 @@ def _axes(A: Node) -> tuple[Node, Node]:
     return reshape(counted(rows), (rows, 1)), reshape(counted(columns), (1, columns))
 
 
-@composite
 def reflected_columns(A: Node) -> tuple[Node, Node]:
     """R with the vectors of the reflections below its diagonal, and their factors, as LAPACK's."""
     row, column = _axes(A)
@@ -43,7 +43,9 @@ def reflected_columns(A: Node) -> tuple[Node, Node]:
         below = row > k
         head = block(own, slice(k, k + 1), slice(0, 1))
         tail = where(below, own, 0.0)
-        largest = elementwise("maximum", Max((axis,))(elementwise("abs", tail)), abs_of(head))
+        largest = elementwise(
+            "maximum", Max((axis,))(elementwise("abs", tail)), elementwise("abs", head)
+        )
         scale = where(largest > 0.0, largest, 1.0)
         inside = tail / scale
         square = Sum((axis,))(inside * inside) + (head / scale) * (head / scale)
@@ -63,11 +65,6 @@ def reflected_columns(A: Node) -> tuple[Node, Node]:
     return A, Concat(A.rank - 2)(*factors) if factors else none
 
 
-def abs_of(x: Node) -> Node:
-    """The sizes of the elements."""
-    return elementwise("abs", x)
-
-
 def kept(A: Node, vector: Node, beta: Node, k: int) -> Node:
     """A column after its reflection: what was above, the length, and the vector below."""
     row, _ = _axes(A)
@@ -80,7 +77,8 @@ def geqrf(input: Node) -> Any:
     if input.rank < 2:
         raise GraphcRuntimeError("torch.geqrf: input must have at least 2 dimensions.")
     check_kernel("geqrf_cpu", input)
-    found: Any = reflected_columns(input)
+    with grad_mode(False):
+        found = reflected_columns(input)
     missing = "the derivative for 'geqrf' is not implemented."
     a, tau = (without_derivative(missing, x, input) for x in found)
     return return_type("geqrf", "a", "tau")(a, tau)
@@ -177,22 +175,7 @@ def _series(A: Node) -> Node:
     return total
 
 
-@composite
-def exponential_of_matrix(A: Node) -> Node:
-    """eᴬ: the series of A / 2ˢ, small enough for it, then squared s times."""
-    largest = 3.0 if A.dtype is float32 else 1.0
-    norm = Max((A.rank - 1,))(Sum((A.rank - 2,))(elementwise("abs", A)))
-    steps = elementwise(
-        "ceil", elementwise("log2", elementwise("clamp_min", norm, largest) / largest)
-    )
-    steps = elementwise("clamp_min", elementwise("clamp_max", steps, float(MOST_SQUARINGS)), 0.0)
-    found = _series(A * elementwise("exp2", -steps))
-    for i in range(MOST_SQUARINGS):
-        found = where(steps > float(i), product(found, found), found)
-    return found
-
-
-def _exponential_gradient(op: Composite, node: Node, flows: Flows) -> Flows:
+def _exponential_gradient(node: Node, flows: Flows) -> Flows:
     """The upper right part of the exponential of [[Aᵀ, dy], [0, Aᵀ]]."""
     (A,) = node.inputs
     (dy,) = flows
@@ -206,7 +189,19 @@ def _exponential_gradient(op: Composite, node: Node, flows: Flows) -> Flows:
     return (block(whole, slice(0, size), slice(size, 2 * size)),)
 
 
-GRADIENTS["exponential_of_matrix"] = _exponential_gradient
+@formula(_exponential_gradient)
+def exponential_of_matrix(A: Node) -> Node:
+    """eᴬ: the series of A / 2ˢ, small enough for it, then squared s times."""
+    largest = 3.0 if A.dtype is float32 else 1.0
+    norm = Max((A.rank - 1,))(Sum((A.rank - 2,))(elementwise("abs", A)))
+    steps = elementwise(
+        "ceil", elementwise("log2", elementwise("clamp_min", norm, largest) / largest)
+    )
+    steps = elementwise("clamp_min", elementwise("clamp_max", steps, float(MOST_SQUARINGS)), 0.0)
+    found = _series(A * elementwise("exp2", -steps))
+    for i in range(MOST_SQUARINGS):
+        found = where(steps > float(i), product(found, found), found)
+    return found
 
 
 @function(method=False, namespace=False)

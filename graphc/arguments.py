@@ -97,6 +97,12 @@ def _one_or_more(x: Any) -> Any:
     return _integers(x) if found is UNFIT else found
 
 
+def _cuts(x: Any) -> Any:
+    if isinstance(x, Tensor) and x.ndim == 1 and x.dtype.category == 1:
+        return tuple(x.tolist())
+    return _one_or_more(x)
+
+
 def _tensors(x: Any) -> Any:
     if not isinstance(x, list | tuple):
         return UNFIT
@@ -135,6 +141,7 @@ KINDS = {
     "Sequence[int]": Kind("tuple of ints", _integers),
     "Extents": Kind("tuple of ints", _one_or_more),
     "Dims": Kind("tuple of ints", _one_or_more),
+    "Cuts": Kind("tuple of ints", _cuts),
 }
 """The kinds by the annotations that declare them; of any other one everything fits."""
 

@@ -339,7 +339,8 @@ def logspace(
 ) -> Tensor:
     """``base`` to the power of ``steps`` numbers at an even distance."""
     found = get_default_dtype() if dtype is None else dtype_given(dtype)
-    powers = _spaced(_number(start), _number(end), integer(steps), found).astype(np.float64)
+    kind = found if found.is_floating_point else float64  # whole numbers have powers with fractions
+    powers = _spaced(_number(start), _number(end), integer(steps), kind).astype(np.float64)
     made = held((base**powers).astype(found.numpy), device)
     return _finished(made, device, requires_grad, out)
 

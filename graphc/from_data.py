@@ -238,9 +238,12 @@ def from_dlpack(external: Any) -> Tensor:
     return from_numpy(array if array.flags.writeable else array.copy())
 
 
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of no dimensions."""
-    return tensor(s, dtype=dtype or get_default_dtype(), device=device)
+    kind = dtype or get_default_dtype()
+    return tensor(s, dtype=kind, device=device, requires_grad=requires_grad)
 
 
 NAMESPACE: dict[str, Any] = {

@@ -125,7 +125,7 @@ def _total(result: Any) -> Any:
     for x in parts:
         if x.requires_grad:
             shape = tuple(x.shape)
-            weights = np.cos(np.arange(max(1, int(np.prod(shape)))) * 1.7).reshape(shape)
+            weights = np.cos(np.arange(int(np.prod(shape))) * 1.7).reshape(shape)
             make = ours if isinstance(x, Tensor) else theirs
             total = total + (x * make(weights).to(x.dtype)).sum()
     return total

@@ -66,7 +66,7 @@ def _all() -> Iterator[tuple[str, Function]]:
         "floor_divide remainder fmod nextafter logaddexp int32_of int64_of",
         KINDS,
     )
-    yield from each_type("math.cu.j2", "sigmoid rsqrt hypot lgamma", KINDS)
+    yield from each_type("math.cu.j2", "sigmoid reciprocal_near_one rsqrt hypot lgamma", KINDS)
     yield from each_type("math_special.c.j2", "erfinv digamma", KINDS)
     yield from each_type(
         "math_integer.c.j2",

@@ -141,6 +141,14 @@ class Loaded:
         """The place of an element in the tile."""
         return f"swizzled<{', '.join(map(str, self.swizzle))}>({line}, {column})"
 
-    def place(self, row: str, k: str) -> str:
-        """The same of an element by its row or column and its place in the inner dimension."""
-        return self.at(row, k) if self.is_deep else self.at(k, row)
+    def place(self, row: str, k: str, step: int = 0, times: str = "") -> str:
+        """The same of an element by its row or column and its place in the inner dimension.
+
+        It is ``step * times`` rows further on. Where pieces lie there as they do in ``row``, that
+        is added to the place, which compilers do not find out.
+        """
+        line, every, ways, piece = self.swizzle
+        if step % (every * ways if self.is_deep else ways * piece):
+            return self.place(f"{row} + {step} * {times}", k)
+        place = self.at(row, k) if self.is_deep else self.at(k, row)
+        return f"{place} + {step * line if self.is_deep else step} * {times}" if step else place

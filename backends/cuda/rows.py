@@ -64,8 +64,20 @@ def shape_of(kernel: Kernel, offsets: Sequence[int]) -> Shape:
         across = 4 * WARP
         while across < MOST and across * 4 < pieces:
             across *= 2
+    across = _keeping(across, pieces, width * len(kernel.scratch))
     # Warps of one row meet in shared memory, where there is room for one row.
     return Shape(rows, pieces, width, across, 1 if across > WARP else THREADS // across)
+
+
+def _keeping(across: int, pieces: int, values: int) -> int:
+    """So many threads for a row, or more: what it keeps, so many values for each piece, has room.
+
+    Where no block has room for a row in its registers, more threads would not help.
+    """
+    wider = across
+    while blocks(pieces, wider) * values > REGISTERS and wider < MOST:
+        wider *= 2
+    return wider if blocks(pieces, wider) * values <= REGISTERS else across
 
 
 class Rows:

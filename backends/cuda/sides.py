@@ -82,9 +82,10 @@ def affine(
             sum_.append(terms([step], [side.flat]))
     lines.append(f"const {kind} place = {' + '.join(x for x in sum_ if x != '0') or '0'};")
     best = ("", 0, 0)
-    for (side, strides), (_, others) in (sides, sides[::-1]):
+    for (side, strides), (other, others) in (sides, sides[::-1]):
         near = min((abs(s) for s in _wide(side.extents, strides)), default=0) or 2**62
-        width = width_of(size, side.extents, strides, (*apart, *others))
+        far = (*apart, *_wide(other.extents, others))
+        width = width_of(size, side.extents, strides, far)
         if not best[0] or (-width, near) < best[1:]:
             best = (side.flat, -width, near)
     known = {flat: step for flat, step in steps.items() if step is not None}

@@ -170,12 +170,10 @@ def _cycles(kind: str, size: int, cut: Cut, extents: tuple[int, int, int, int]) 
 def _step(kind: str, size: int, x: Variant) -> float:
     """Cycles in which a multiprocessor does one step of a block."""
     work = x.rows * x.columns * x.depth / RATES[kind]
+    # Threads of a warp that read the same element take it to registers of their own, each of them.
     rows, columns = x.part
     if x.worker == WARPGROUP:
         work /= 2
-    elif x.worker == THREAD:
-        # Threads of a warp share what they read: it has the part of four by eight of them.
-        rows, columns = 4 * rows, 8 * columns
     read = x.rows * x.columns * x.depth * size * (1 / rows + 1 / columns) / SHARED
     brought = (x.rows + x.columns) * x.depth * size / CACHED
     return max(work, read, brought)

@@ -27,7 +27,7 @@ from graphc.lowering.kernel import (
 
 @dataclass(frozen=True)
 class Parts:
-    """A kernel without its totals, and each of these as a kernel."""
+    """A kernel without its totals, and a kernel for those over the same axes."""
 
     main: Kernel | None
     """None where it has nothing else to do."""
@@ -69,8 +69,12 @@ class _Splitter:
         self.row_strides = tuple(strides)
 
     def parts(self) -> Parts:
-        totals = [x for s in self.kernel.sweeps for x in s.body if isinstance(x, Reduction)]
-        kernels = tuple(self._total(x) for x in totals if x.result is not None)
+        found = [x for s in self.kernel.sweeps for x in s.body if isinstance(x, Reduction)]
+        together: dict[tuple[int, ...], list[Reduction]] = {}
+        for x in found:
+            if x.result is not None:
+                together.setdefault(x.axes, []).append(x)
+        kernels = tuple(self._totals(axes, xs) for axes, xs in together.items())
         return Parts(self._main(), kernels, tuple(self.spilled))
 
     def _main(self) -> Kernel | None:
@@ -95,29 +99,31 @@ class _Splitter:
     def _spill(self, number: int, value: Value) -> Access:
         return Access(self.parameters + number, self.row_strides, value.dtype)
 
-    def _total(self, x: Reduction) -> Kernel:
-        """The kernel of rows that adds up one total."""
-        assert x.result is not None
+    def _totals(self, over: tuple[int, ...], totals: Sequence[Reduction]) -> Kernel:
+        """The kernel of rows that adds up all totals over some axes, and reads operands once."""
         axes = range(len(self.kernel.axes))
-        free = [i for i in axes if i not in x.axes]
-        order = [*free, *x.axes]
-        if free and axes[-1] not in x.axes:
-            order = [*free[:-1], *x.axes, free[-1]]
-        body = [_moved(y, order) for y in self._closure(x)]
-        value = Value(f"{x.value.name}_total", x.value.dtype, is_row=True)
-        over = tuple(i for i, axis in enumerate(order) if axis in x.axes)
-        body.append(Reduction(value, x.op, x.operand, over, None))
-        result = _placed(x.result, order)
+        free = [i for i in axes if i not in over]
+        order = [*free, *over]
+        if free and axes[-1] not in over:
+            order = [*free[:-1], *over, free[-1]]
+        body = [_moved(y, order) for y in self._closure(totals)]
+        stores = []
+        for x in totals:
+            assert x.result is not None
+            value = Value(f"{x.value.name}_total", x.value.dtype, is_row=True)
+            within = tuple(i for i, axis in enumerate(order) if axis in over)
+            body.append(Reduction(value, x.op, x.operand, within, None))
+            stores.append(Store(value, _placed(x.result, order)))
         return Kernel(
-            tuple(Axis(self.kernel.axes[i].extent, i in x.axes) for i in order),
-            (Sweep((), tuple(body)), Sweep((Store(value, result),), ())),
+            tuple(Axis(self.kernel.axes[i].extent, i in over) for i in order),
+            (Sweep((), tuple(body)), Sweep(tuple(stores), ())),
             (),
         )
 
-    def _closure(self, x: Reduction) -> list[Action]:
-        """What computes the operand of a total from memory, in order."""
+    def _closure(self, totals: Sequence[Reduction]) -> list[Action]:
+        """What computes the operands of totals from memory, in order."""
         wanted: dict[str, None] = {}
-        stack = [x.operand]
+        stack = [x.operand for x in totals]
         while stack:
             value = stack.pop()
             if not isinstance(value, Value) or value.name in wanted:

@@ -105,14 +105,16 @@ class Warps(Workers):
 
     def _load_a(self) -> list[str]:
         """The statements that load x[p]: 16 rows of 32 bytes of the inner dimension."""
-        row, half = "warp_i + 16 * p", 16 // self.dtype.itemsize
+        half = 16 // self.dtype.itemsize
         if self.left.is_deep:
-            at = self.left.place(f"{row} + lane % 16", f"k + lane / 16 * {half}")
+            at = self.left.place("warp_i + lane % 16", f"k + lane / 16 * {half}", 16, "p")
             return [f"load_matrices(x[p], &a[{at}]);", *self._rounded("x[p]", 4)]
         if self.kind != "tf32":
-            at = self.left.place(f"{row} + lane / 8 % 2 * 8", "k + lane % 8 + lane / 16 * 8")
+            at = self.left.place(
+                "warp_i + lane / 8 % 2 * 8", "k + lane % 8 + lane / 16 * 8", 16, "p"
+            )
             return [f"load_turned_matrices(x[p], &a[{at}]);"]
-        at = self.left.place(f"{row} + lane / 4 + e % 2 * 8", "k + lane % 4 + e / 2 * 4")
+        at = self.left.place("warp_i + lane / 4 + e % 2 * 8", "k + lane % 4 + e / 2 * 4", 16, "p")
         return [
             "#pragma unroll",
             f"for (int e = 0; e < 4; e++) x[p][e] = round_tf32(__float_as_uint(a[{at}]));",
@@ -120,17 +122,17 @@ class Warps(Workers):
 
     def _load_b(self) -> list[str]:
         """Those that load y[q] and y[q + 1]: twice 8 columns of 32 bytes."""
-        column, half = "warp_j + 8 * q", 16 // self.dtype.itemsize
+        half = 16 // self.dtype.itemsize
         if self.right.is_deep:
             at = self.right.place(
-                f"{column} + lane % 8 + lane / 16 * 8", f"k + lane / 8 % 2 * {half}"
+                "warp_j + lane % 8 + lane / 16 * 8", f"k + lane / 8 % 2 * {half}", 8, "q"
             )
             rounded = [*self._rounded("y[q]", 2), *self._rounded("y[q + 1]", 2)]
             return [f"load_matrices(y[q], &b[{at}]);", *rounded]
         if self.kind != "tf32":
-            at = self.right.place(f"{column} + lane / 16 * 8", "k + lane % 16")
+            at = self.right.place("warp_j + lane / 16 * 8", "k + lane % 16", 8, "q")
             return [f"load_turned_matrices(y[q], &b[{at}]);"]
-        at = self.right.place(f"{column} + e / 2 * 8 + lane / 4", "k + lane % 4 + e % 2 * 4")
+        at = self.right.place("warp_j + e / 2 * 8 + lane / 4", "k + lane % 4 + e % 2 * 4", 8, "q")
         one = f"y[q + e / 2][e % 2] = round_tf32(__float_as_uint(b[{at}]));"
         return ["#pragma unroll", f"for (int e = 0; e < 4; e++) {one}"]
 
@@ -213,9 +215,9 @@ class Threads(Workers):
         """The statements that load x[p][e]: all rows p, neighbours e of the inner dimension."""
         tall, rows, c = self.variant.part[0], self.members[0], self.pack
         if self.left.is_deep:
-            at = self.left.place(f"own_i + {rows} * p", "k")
+            at = self.left.place("own_i", "k", rows, "p")
             return self._packs(self.left, "a", at, {"p": (tall, 1)}, self.deep, "x[p][v]")
-        at = self.left.place(f"{c} * own_i + {rows} * p", "k + e")
+        at = self.left.place(f"{c} * own_i", "k + e", rows, "p")
         loops = {"p": (tall, c), "e": (self.deep, 1)}
         return self._packs(self.left, "a", at, loops, c, "x[p + v][e]")
 
@@ -223,9 +225,9 @@ class Threads(Workers):
         """Those that load y[f][e]: columns q + f, neighbours e."""
         columns, c = self.members[1], self.pack
         if self.right.is_deep:
-            at = self.right.place(f"own_j + {columns} * q", "k")
+            at = self.right.place("own_j", "k", columns, "q")
             return self._packs(self.right, "b", at, {}, self.deep, "y[0][v]")
-        at = self.right.place(f"{c} * own_j + {columns} * q", "k + e")
+        at = self.right.place(f"{c} * own_j", "k + e", columns, "q")
         return self._packs(self.right, "b", at, {"e": (self.deep, 1)}, c, "y[v][e]")
 
     def _packs(

@@ -254,6 +254,8 @@ def linalg_vander(x: Node, *, N: int | None = None) -> Node:
     count = N if N is not None else x.shape[-1] if x.rank else 0
     if count <= 1:
         raise GraphcRuntimeError("N must be greater than 1.")
+    if not x.rank:
+        x = reshape(x, (1,))
     numbers = x if x.dtype.is_floating_point else cast(x, int64)
     shape = (*x.shape, count - 1)
     column = expand(reshape(numbers, (*x.shape, 1)), shape)

@@ -181,7 +181,12 @@ def outer(input: Node, vec2: Node) -> Node:
 
 
 def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node:
-    """beta · input + alpha · product; a beta of zero ignores what input holds."""
+    """beta · input + alpha · product; a beta of zero ignores what input holds.
+
+    Of integers the scales have no fractions either.
+    """
+    if not product.dtype.is_floating_point:
+        beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product = product * alpha
     if beta == 0:

@@ -88,9 +88,12 @@ def finished(x: Node, reduction: str, dtype: DType) -> Node:
     return cast(reduced(x, reduction), dtype)
 
 
-def pair(input: Node, target: Node) -> tuple[Node, Node, DType]:
-    """Both in their common type, or in float32 where that has 16 bits; and the common type."""
-    dtype = common_dtype((input, target))
+def pair(input: Node, target: Node, *, floats: bool = False) -> tuple[Node, Node, DType]:
+    """Both in their common type, or in float32 where that has 16 bits; and the common type.
+
+    With ``floats`` whole numbers become those of the default type, as what follows has fractions.
+    """
+    dtype = common_dtype((input, target, 1.0) if floats else (input, target))
     wide = float32 if dtype in LOW else dtype
     x, t = promoted((input, target), dtype=wide)
     return x, t, dtype

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from graphc.backends.cuda import BACKEND
-from graphc.compiler import pipeline
+from graphc.compiler import Program, pipeline
 from graphc.ir.dtype import float32
 from graphc.ir.graph import Graph
-from graphc.ir.node import Item, Node, Op, make_input
+from graphc.ir.node import Item, Node, Op, elementwise, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.movement import permute
 from graphc.ops.reduce import ArgMax, ArgMin, ArgReduce, Max, Sum
 from graphc.ops.scan import CumProd, CumSum
 from graphc.ops.sort import Sort, TopK
 from graphc.passes import run as optimised
+from tests.cuda.emulated import EmulatedBackend
 from tests.cuda.runs import all_same, same_in_all
 
 
@@ -210,3 +211,37 @@ def test_places_over_several_axes(shape: tuple[int, ...]) -> None:
         np.testing.assert_array_equal(same_in_all(ArgMax(axes), x)[0], _first(x, axes, ArgMax))
         turned, op = x.transpose(2, 1, 0), Turned(ArgMin(axes))
         np.testing.assert_array_equal(same_in_all(op, x)[0], _first(turned, axes, ArgMin))
+
+
+def test_what_rows_keep_has_room_in_registers() -> None:
+    """Rows that keep much have more threads; where no block has room, it goes to memory."""
+
+    def launches(columns: int) -> str:
+        x, y = (make_input(name, TensorType((6, columns), float32)) for name in "xy")
+        power = elementwise("exp", x * y)
+        share = power / Sum((1,))(power)
+        other = elementwise("sin", share + y)
+        graph = Graph((x, y), (share * (other - Max((1,))(other)),))
+        return BACKEND.emit(optimised(graph, pipeline(BACKEND))).text
+
+    text = launches(1024)
+    assert "float kept2[8]" in text and "<<<6, 128>>>" in text
+    assert "float *kept" in launches(2**17)
+
+
+def test_totals_over_the_same_axes_are_added_up_together() -> None:
+    """Operands are read once for all of them."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(-4, 5, (300, 40)).astype(np.float32) for _ in range(2)]
+    x, y = (make_input(name, TensorType((300, 40), float32)) for name in "xy")
+    product = x * y
+    results = (Sum((0,))(product), Sum((0,))(product * y), Sum((0, 1))(product), product)
+    graph = Graph((x, y), results)
+    text = BACKEND.emit(optimised(graph, pipeline(BACKEND))).text
+    assert len(re.findall(r"_total\d+<<<", text)) == 2
+    program = Program(graph, EmulatedBackend(check=True)).executable.bind([])
+    a, b = arrays
+    c = a * b
+    wanted = [c.sum(0, keepdims=True), (c * b).sum(0, keepdims=True), c.sum(), c]
+    for got, right in zip(program(*arrays), wanted, strict=True):
+        np.testing.assert_array_equal(got.reshape(right.shape), right)

@@ -277,6 +277,17 @@ def test_channels_lie_side_by_side_between_convolutions() -> None:
     assert "async_copy<16>(to, packed" in second
 
 
+def test_a_weight_of_one_tap_is_copied_by_its_channels() -> None:
+    """Axes of one element do not count: several are copied at once for the input's gradient too."""
+    x, w = of(bfloat16, 2, 32, 8, 8), of(bfloat16, 32, 32, 1, 1, name="w")
+    settings = ((1, 1), (0, 0), (1, 1), 1)
+    dy = Convolution(*settings)(x, w)
+    dx = ConvolutionInputGrad(*settings, (8, 8))(dy, w)
+    text = BACKEND.emit(run(Graph((x, w), (dx,)), pipeline(BACKEND))).text
+    _, second = text.split("/* What flows from")
+    assert second.count("async_copy<16>(to, a") == 2
+
+
 @pytest.mark.parametrize(("side", "kind"), [(2**14, "int"), (2**16, "long")])
 def test_indices_have_room(side: int, kind: str) -> None:
     """The result may be larger than both operands."""

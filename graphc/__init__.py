@@ -11,17 +11,24 @@ from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import (
     choices,
+    counts,
     data_dependent,
     factories,
+    foreach,
     from_data,
+    histograms,
+    low_rank,
     methods,
+    operators,
     queries,
     sampling,
+    segments,
     settings,
     shape_changes,
     short_time,
     strided_views,
     surface,
+    view_copies,
     window_functions,
 )
 from graphc import cuda as cuda
@@ -109,13 +116,20 @@ globals().update(
         **settings.NAMESPACE,
         **short_time.NAMESPACE,
         **choices.NAMESPACE,
+        **foreach.NAMESPACE,
+        **view_copies.NAMESPACE,
+        **operators.NAMESPACE,
+        **histograms.NAMESPACE,
+        **segments.NAMESPACE,
+        **low_rank.NAMESPACE,
+        **counts.NAMESPACE,
     }
 )
 
 
 def __getattr__(name: str) -> Any:
     """What few programs need is imported when it is first asked for."""
-    if name in ("distributions", "func"):
+    if name in ("distributions", "func", "jit", "signal"):
         return import_module(f"graphc.{name}")
     if name == "vmap":
         return import_module("graphc.func").vmap

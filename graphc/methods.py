@@ -12,9 +12,11 @@ from graphc import (
     factories,
     filling,
     from_data,
+    histograms,
     interchange,
     queries,
     sampling,
+    segments,
     shape_changes,
     short_time,
     strided_views,
@@ -30,7 +32,7 @@ from graphc.indexing import getitem, index_put, index_put_, setitem
 from graphc.ir import dtype as types
 from graphc.layout import strided
 from graphc.strides import is_contiguous, offset_of, strides_of
-from graphc.surface import LIFTED
+from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
 
 # -- shape and layout --------------------------------------------------------------------------
@@ -157,7 +159,19 @@ def _same(self: Tensor, *args: Any, **settings: Any) -> Tensor:
     return self
 
 
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The derivative of order n + 1 of ln Γ(x)"""
+    return LIFTED["polygamma"](n, self)  # type: ignore[no-any-return]
+
+
+def polygamma_(self: Tensor, n: int) -> Tensor:
+    """``polygamma``, in place."""
+    return assign(self, polygamma(self, n), "polygamma_")
+
+
 METHODS: dict[str, Any] = {
+    "polygamma": polygamma,
+    "polygamma_": polygamma_,
     "size": size,
     "dim": dim,
     "ndimension": dim,
@@ -228,9 +242,11 @@ PARTS: tuple[Any, ...] = (
     data_dependent,
     filling,
     from_data,
+    histograms,
     interchange,
     queries,
     sampling,
+    segments,
     shape_changes,
     short_time,
     strided_views,

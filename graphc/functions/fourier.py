@@ -26,6 +26,8 @@ RADIX = 32
 """The longest stage of a transform whose length has several factors."""
 DIRECT = 64
 """The longest transform that is one product with a matrix, however its length factors."""
+QUARTERS = np.array([1, -1j, -1, 1j])
+"""Turns by so many quarters, clockwise."""
 
 Array = np.ndarray[Any, np.dtype[np.complex128]]
 
@@ -65,9 +67,9 @@ def _balanced(length: int, most: int) -> int:
 
 
 def _roots(length: int, powers: Any) -> Array:
-    """exp(-2πi · powers / length), of powers reduced first so that none is lost to rounding."""
-    turns = (powers % length) / length
-    found: Array = np.exp(-2j * np.pi * turns)
+    """exp(-2πi · powers / length); powers are reduced to a quarter turn, so that those are exact."""
+    quarters, rest = np.divmod(4 * (powers % length), length)
+    found: Array = np.exp(-0.5j * np.pi * (rest / length)) * QUARTERS[quarters]
     return found
 
 

@@ -103,3 +103,9 @@ def test_error(what: str) -> None:
     with pytest.raises(RuntimeError) as mine:
         ERRORS[what](graphc)
     assert str(theirs.value).splitlines()[0].rstrip(".") in str(mine.value)
+
+
+def test_quarter_turns_are_exact() -> None:
+    """Whole numbers have whole transforms, without a rest that rounding leaves."""
+    assert graphc.fft.fft(graphc.arange(4.0)).tolist() == [6, -2 + 2j, -2, -2 - 2j]
+    assert graphc.fft.ifft(graphc.tensor([0.0, 4.0, 0.0, 0.0])).tolist() == [1, 1j, -1, -1j]

@@ -67,7 +67,7 @@ def _balanced(length: int, most: int) -> int:
 
 
 def _roots(length: int, powers: Any) -> Array:
-    """exp(-2πi · powers / length); powers are reduced to a quarter turn, so that those are exact."""
+    """exp(-2πi · powers / length), of powers within a quarter turn: quarters are exact."""
     quarters, rest = np.divmod(4 * (powers % length), length)
     found: Array = np.exp(-0.5j * np.pi * (rest / length)) * QUARTERS[quarters]
     return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from tests.nn.peers import both
+from tests.nn.peers import both, both_fail
 
 KINDS = (
     "batchnorm._BatchNorm",
@@ -79,5 +80,35 @@ def test_a_model_for_several_devices_is_the_model_where_there_are_none() -> None
         loss.backward()
         names = list(net.state_dict())
         return loss.item(), names, net.device_ids, net.module.bias.grad.tolist(), repr(net)
+
+    both(program)
+
+
+def test_batch_norms_of_several_processes() -> None:
+    def program(m: Any) -> Any:
+        net = m.nn.Sequential(m.nn.BatchNorm2d(2), m.nn.Sequential(m.nn.BatchNorm1d(2, bias=False)))
+        net.train()
+        weight = net[0].weight
+        net = m.nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        out = net[1](net[0](m.arange(24.0).reshape(2, 2, 2, 3).sin()).flatten(2))
+        kinds = [type(x).__name__ for x in net.modules()]
+        kept = net[0].weight is weight, repr(net), list(net.state_dict())
+        return kinds, kept, [round(x, 4) for x in out.flatten().tolist()]
+
+    both(program)
+    both_fail(lambda m: m.nn.SyncBatchNorm(2)(m.ones(3)))
+
+
+def test_older_names_of_initial_values() -> None:
+    def program(m: Any) -> Any:
+        found = []
+        for name in ("constant", "eye", "xavier_uniform", "kaiming_normal", "orthogonal", "sparse"):
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                more = {"constant": (2.0,), "sparse": (0.5,)}.get(name, ())
+                x = getattr(m.nn.init, name)(m.zeros(3, 3), *more)
+            said = [str(w.message) for w in seen if w.category is FutureWarning]
+            found.append((said, tuple(x.shape), bool((x != 0).any())))
+        return found
 
     both(program)

@@ -520,3 +520,33 @@ def test_importing_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "False"
     assert worker.get_worker_info() is None
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 10])
+def test_shares_of_processes(count: int, drop_last: bool) -> None:
+    for rank in range(3):
+        found = []
+        for data in (graphc.utils.data, torch.utils.data):
+            settings = {"num_replicas": 3, "rank": rank, "shuffle": False, "drop_last": drop_last}
+            if count or drop_last:
+                sampler = data.DistributedSampler(range(count), **settings)
+                found.append((list(sampler), len(sampler)))
+        assert found[:1] == found[1:]
+
+
+def test_shares_are_shuffled_alike() -> None:
+    def drawn(epoch: int) -> list[list[int]]:
+        shares = []
+        for rank in range(2):
+            sampler = graphc.utils.data.DistributedSampler(range(8), num_replicas=2, rank=rank)
+            sampler.set_epoch(epoch)
+            shares.append(list(sampler))
+        return shares
+
+    assert sorted(x for share in drawn(0) for x in share) == list(range(8))
+    assert drawn(0) == drawn(0) != drawn(1)
+    with pytest.raises(ValueError, match="Invalid rank 2"):
+        graphc.utils.data.DistributedSampler(range(8), num_replicas=2, rank=2)
+    with pytest.raises(RuntimeError, match="Requires distributed package"):
+        graphc.utils.data.DistributedSampler(range(8))

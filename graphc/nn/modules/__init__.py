@@ -35,7 +35,7 @@ from graphc.nn.modules.activation import (
 )
 from graphc.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss
 from graphc.nn.modules.attention import MultiheadAttention
-from graphc.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from graphc.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 from graphc.nn.modules.container import ModuleDict, ModuleList, Sequential
 from graphc.nn.modules.conv import (
     Conv1d,
@@ -297,6 +297,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

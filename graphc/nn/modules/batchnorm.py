@@ -9,6 +9,7 @@ from graphc.errors import GraphcValueError
 from graphc.ir.dtype import DType, int64
 from graphc.memory import zeros_like
 from graphc.nn import init
+from graphc.nn.modules.module import Module
 from graphc.nn.modules.normalization import _Scaled
 from graphc.nn.modules.settings import shown
 from graphc.nn.parameter import new_tensor
@@ -122,3 +123,44 @@ class BatchNorm3d(_BatchNorm):
     """Each channel of a batch of volumes brought to mean 0 and variance 1."""
 
     ranks = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """A batch norm over the batches of all processes, of which there is one: over its own."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: DType | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise GraphcValueError(f"expected at least 2D input (got {input.ndim}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with every batch norm in it replaced by one of this class that shares all."""
+        made = module
+        if isinstance(module, _BatchNorm):
+            kept = (module.num_features, module.eps, module.momentum, module.affine)
+            biased = module.bias is not None
+            made = SyncBatchNorm(*kept, module.track_running_stats, process_group, bias=biased)
+            made._parameters.update(module._parameters)
+            made._buffers.update(module._buffers)
+            made.training = module.training
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made

@@ -11,7 +11,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from tests.nn import test_bags, test_rnn, test_transformer
+from tests.nn import test_bags, test_lazy, test_rnn, test_transformer
 from tests.torch_peer import Array, compare, integers, normal, same, torch
 
 Build = Callable[[Any], Any]
@@ -296,6 +296,9 @@ def test_no_layer_is_missing() -> None:
     elsewhere |= test_bags.BAG_LAYERS
     tested = {case.split(",")[0].split()[0] for case in (*LAYERS, *elsewhere)}
     tested |= {*test_rnn.BASES, "MultiheadAttention"}
+    tested |= {case.split()[0] for case in test_lazy.LAYERS}
+    tested |= {"FractionalMaxPool2d", "FractionalMaxPool3d", "LPPool3d"}  # test_resizes.py
+    tested |= {"SyncBatchNorm"}  # test_kinds.py
     layers = {name for name in nn.modules.__all__ if not name.endswith("Loss")}
     containers = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
     assert layers - tested == containers | {"Sequential"}

@@ -165,3 +165,11 @@ def test_compiled() -> None:
     for mine, again in zip(graphc.compile(call)(x), call(x), strict=True):
         assert graphc.equal(mine, again)
     assert torch is not None
+
+
+def test_numbers_are_added_up_often() -> None:
+    """Where many numbers meet in few places, they are sorted first."""
+    cells, numbers = graphc.arange(300) % 2, graphc.ones(300)
+    for backend in ("numpy", "auto"):
+        call = graphc.compile(lambda c, x: graphc.zeros(2).index_add(0, c, x), backend=backend)
+        assert call(cells, numbers).tolist() == [150.0, 150.0]

@@ -26,19 +26,11 @@ def stft(
 ) -> Tensor:
     """The transforms of stretches of ``n_fft`` elements, ``hop_length`` apart: ``[..., n, t]``."""
     is_real = not (input.is_complex() or (window is not None and window.is_complex()))
-    if return_complex is None and is_real:
-        raise GraphcRuntimeError(
-            "stft requires the return_complex parameter be given for real inputs, and will further "
-            "require that return_complex=True in a future PyTorch release."
-        )
+    half = is_real if onesided is None else onesided
     if center and align_to_window is not None:
         raise GraphcRuntimeError("stft align_to_window should only be set when center = false")
-    if not 1 <= input.ndim <= 2:
-        raise _misfit("stft", f"expected a 1D or 2D tensor, but got {input.ndim}D")
+    _check_signal(input, is_real, half, return_complex)
     hop, weights = _stretch("stft", input, n_fft, hop_length, win_length, window)
-    half = is_real if onesided is None else onesided
-    if half and not is_real:
-        raise GraphcRuntimeError("Cannot have onesided output if window or input is complex")
     rows = input if input.ndim == 2 else input[None]
     if center:
         rows = LIFTED["pad"](rows[:, None], [n_fft // 2] * 2, pad_mode)[:, 0]
@@ -50,6 +42,19 @@ def stft(
     found = transform(pieces if weights is None else pieces * weights, norm=norm).transpose(1, 2)
     found = found if input.ndim == 2 else found[0]
     return LIFTED["view_as_real"](found) if return_complex is False else found  # type: ignore[no-any-return]
+
+
+def _check_signal(input: Tensor, is_real: bool, half: bool, return_complex: bool | None) -> None:
+    """Raise where the settings of a transform do not fit the signal."""
+    if return_complex is None and is_real:
+        raise GraphcRuntimeError(
+            "stft requires the return_complex parameter be given for real inputs, and will further "
+            "require that return_complex=True in a future PyTorch release."
+        )
+    if not 1 <= input.ndim <= 2:
+        raise _misfit("stft", f"expected a 1D or 2D tensor, but got {input.ndim}D")
+    if half and not is_real:
+        raise GraphcRuntimeError("Cannot have onesided output if window or input is complex")
 
 
 def istft(
@@ -73,24 +78,15 @@ def istft(
     hop, weights = _stretch("istft", input, n_fft, hop_length, win_length, window)
     spectra = (input if input.ndim == 3 else input[None]).transpose(1, 2)
     half = spectra.shape[-1] != n_fft if onesided is None else onesided
-    expected = n_fft // 2 + 1 if half else n_fft
-    if spectra.shape[-1] != expected:
-        raise _misfit(
-            "istft",
-            "expected the frequency dimension (3rd to the last) of the input tensor to match n_fft "
-            f"{'/ 2 + 1 when onesided=True' if half else 'when onesided=False'}, but got "
-            f"{spectra.shape[-1]}",
-        )
+    _check_spectra(spectra, n_fft, half)
     norm = "ortho" if normalized else None
     pieces = fft.irfft(spectra, n_fft, norm=norm) if half else fft.ifft(spectra, norm=norm)
     if not return_complex and not half:
         pieces = pieces.real
     if weights is None:
         weights = ones(n_fft, dtype=pieces.real.dtype, device=input.device)
-    count = spectra.shape[1]
-    total = _added(pieces * weights, hop)
-    squares = (weights * weights.conj()).expand(1, count, n_fft)
-    below = _added(squares, hop)
+    squares = (weights * weights.conj()).expand(1, spectra.shape[1], n_fft)
+    total, below = _added(pieces * weights, hop), _added(squares, hop)
     start = n_fft // 2 if center else 0
     stop = total.shape[-1] - start if length is None else start + length
     kept = slice(start, min(stop, total.shape[-1]))
@@ -98,6 +94,17 @@ def istft(
     if signal.shape[-1] < stop - start:
         signal = LIFTED["pad"](signal, [0, stop - start - signal.shape[-1]])
     return signal if input.ndim == 3 else signal[0]
+
+
+def _check_spectra(spectra: Tensor, n_fft: int, half: bool) -> None:
+    """Raise where there are not the frequencies of stretches of ``n_fft`` elements."""
+    if spectra.shape[-1] != (n_fft // 2 + 1 if half else n_fft):
+        raise _misfit(
+            "istft",
+            "expected the frequency dimension (3rd to the last) of the input tensor to match n_fft "
+            f"{'/ 2 + 1 when onesided=True' if half else 'when onesided=False'}, but got "
+            f"{spectra.shape[-1]}",
+        )
 
 
 def _stretch(

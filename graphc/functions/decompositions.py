@@ -6,9 +6,10 @@ import warnings
 from typing import Any
 
 from graphc.errors import GraphcRuntimeError
+from graphc.functions.complex_matrices import inverted
 from graphc.functions.operands import C_NAMES, not_implemented
 from graphc.functions.return_types import return_type
-from graphc.ir.dtype import float32, float64
+from graphc.ir.dtype import float32, float64, real_type
 from graphc.ir.node import Item, Node, elementwise
 from graphc.ir.types import TensorType
 from graphc.ops.elementwise import where
@@ -65,7 +66,7 @@ def check_kernel(kernel: str, x: Node) -> None:
 
 def _check_wide(name: str, x: Node) -> None:
     check_floating(name, x)
-    if x.dtype not in (float32, float64):
+    if real_type(x.dtype) not in (float32, float64):
         raise GraphcRuntimeError(
             f"{name}: Low precision dtypes not supported. Got {C_NAMES[x.dtype.name]}"
         )
@@ -120,6 +121,8 @@ def logdet(input: Node) -> Node:
 def _inverse(name: str, A: Node, check: bool) -> tuple[Node, Node]:
     check_square(name, A)
     _check_wide(name, A)
+    if A.dtype.is_complex:
+        return inverted(A, name if check else "")
     both = Inverse(name if check else "")(A)
     return Item(0)(both), Item(1)(both)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.algebra import cross, matrix_power
+from graphc.functions.complex_matrices import solved
 from graphc.functions.decompositions import (
     check_floating,
     check_kernel,
@@ -57,10 +58,20 @@ def _solved(name: str, A: Node, B: Node, left: bool, check: str) -> tuple[Node, 
         )
     sides = reshape(B, (*B.shape, 1)) if vector else B
     _check_fit(name, A, sides, left)
+    if not left:
+        A, sides = transposed(A), transposed(sides)
+    found, info = _solution(A, sides, check)
+    if not left:
+        found = transposed(found)
+    return reshape(found, found.shape[:-1]) if vector else found, info
+
+
+def _solution(A: Node, sides: Node, check: str) -> tuple[Node, Node]:
+    if A.dtype.is_complex:
+        return solved(A, sides, check)
     check_kernel("lu_cpu", A)
-    both = Solve(check)(A, sides) if left else Solve(check)(transposed(A), transposed(sides))
-    found = Item(0)(both) if left else transposed(Item(0)(both))
-    return reshape(found, found.shape[:-1]) if vector else found, Item(1)(both)
+    both = Solve(check)(A, sides)
+    return Item(0)(both), Item(1)(both)
 
 
 @function(method=False, namespace=False, grad_name="LinalgSolveExBackward0")

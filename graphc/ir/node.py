@@ -200,6 +200,11 @@ class Op:
         raise GraphcRuntimeError(f"derivative for {self.name} is not implemented")
 
     @property
+    def takes_complex(self) -> bool:
+        """Whether operands may be complex."""
+        return self.name in Op.of_complex
+
+    @property
     def differentiable(self) -> bool:
         return type(self).grad is not Op.grad
 
@@ -215,7 +220,7 @@ class Op:
     def __call__(self, *inputs: Node) -> Node:
         """A node of this op on ``inputs``."""
         for x in inputs:
-            if x.type.dtype.category == 3 and self.name not in self.of_complex:
+            if x.type.dtype.category == 3 and not self.takes_complex:
                 raise not_of_complex(self.name, x.type.dtype)
         result = self.infer(tuple(x.type for x in inputs))
         floating = isinstance(result, tuple) or result.dtype.category >= 2

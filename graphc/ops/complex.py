@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from graphc.errors import GraphcRuntimeError
 from graphc.ir.dtype import complex_type, real_type
-from graphc.ir.node import Node, Op
+from graphc.ir.node import Node, Op, const, elementwise
 from graphc.ir.types import TensorType
+from graphc.ops.elementwise import equal, where
 from graphc.ops.movement import View, zeros
 
 
@@ -115,3 +116,14 @@ def square_of_magnitude(x: Node) -> Node:
         return x * x
     re, im = Real()(x), Imag()(x)
     return re * re + im * im
+
+
+def across(direction: Node, dy: Node) -> Node:
+    """The gradient of x from that of its direction x / |x|, and 0 at 0.
+
+    What points along x changes only its magnitude: (dy - d · Re(d̅ · dy)) / |x|.
+    """
+    along = Real()(conjugate(direction) * dy)
+    size = elementwise("abs", direction.inputs[0])
+    at_zero = equal(size, const(0, size.dtype))
+    return where(at_zero, 0.0, (dy - direction * along) / where(at_zero, 1.0, size))

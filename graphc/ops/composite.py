@@ -30,6 +30,11 @@ class Composite(Op):
     """Which positional operands are nodes; the others are None."""
 
     @property
+    def takes_complex(self) -> bool:
+        """Its body's ops say which they take."""
+        return True
+
+    @property
     def key(self) -> str:
         """The name under which a backend claims it."""
         return self.label
@@ -97,8 +102,6 @@ def composite(body: Body) -> Body:
     @wraps(body)
     def call(*operands: Node | None, **options: object) -> Node | tuple[Node, ...]:
         given = tuple(x for x in operands if x is not None)
-        if any(x.dtype.is_complex for x in given):
-            return body(*operands, **options)
         present = tuple(x is not None for x in operands)
         op = Composite(body.__name__, body, tuple(sorted(options.items())), present)
         node = op(*given)

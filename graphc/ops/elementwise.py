@@ -294,14 +294,9 @@ class Sign(Step, name="sign"):
     """-1, 0 or 1; of a complex number the one of magnitude 1 in its direction, or 0."""
 
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
-        (x,) = node.inputs
-        if not x.dtype.is_complex:
-            return super().grad(node, dy)
-        # What points along x changes only its magnitude: (dy - node · Re(node̅ dy)) / |x|.
-        along = Op.registry["real"]()(Op.registry["conj"]()(node) * dy)
-        size = elementwise("abs", x)
-        at_zero = equal(size, number(0, size))
-        return (where(at_zero, 0.0, (dy - node * along) / where(at_zero, 1.0, size)),)
+        from graphc.ops.complex import across
+
+        return (across(node, dy),) if node.dtype.is_complex else super().grad(node, dy)
 
 
 class SignBit(Predicate, name="signbit"):

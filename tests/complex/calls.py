@@ -133,6 +133,13 @@ PRODUCTS: dict[str, tuple[Call, list[Array]]] = {
     "kron": (_named("kron"), [M, z(2, 2, seed=1)]),
     "trace": (_named("trace"), [z(3, 3)]),
     "matrix_power": (lambda m, x: m.linalg.matrix_power(x, 3), [z(3, 3)]),
+    "inverse": (lambda m, x: m.linalg.inv(x), [z(2, 3, 3)]),
+    "solve": (lambda m, x, y: m.linalg.solve(x, y), [z(2, 3, 3), z(2, 3, 2, seed=1)]),
+    "solve vector": (lambda m, x, y: m.linalg.solve(x, y), [z(3, 3), z(3, seed=1)]),
+    "solve right": (
+        lambda m, x, y: m.linalg.solve(x, y, left=False),
+        [z(3, 3), z(2, 3, seed=1)],
+    ),
     "conv1d": (
         lambda m, x, w: m.nn.functional.conv1d(x, w, padding=1),
         [z(2, 3, 8), z(4, 3, 3, seed=1)],

@@ -223,6 +223,47 @@ def test_gradients_of_leaves_and_of_what_is_between() -> None:
         np.testing.assert_allclose(listed[0], listed[1], rtol=1e-12)
 
 
+def test_gradients_of_the_users_own_and_hooks_of_modules() -> None:
+    found = []
+    for m in MODULES:
+
+        class Squared(m.autograd.Function):  # type: ignore[misc,name-defined]
+            @staticmethod
+            def forward(ctx: Any, x: Any) -> Any:
+                ctx.save_for_backward(x)
+                return x * x
+
+            @staticmethod
+            def backward(ctx: Any, dy: Any) -> Any:
+                (x,) = ctx.saved_tensors
+                return 3 * dy * x.conj()
+
+        layer = m.nn.Linear(2, 2, dtype=m.cdouble)
+        with m.no_grad():
+            layer.weight.copy_(m.tensor([[1j, 2], [1 - 1j, 0.5]]))
+            layer.bias.zero_()
+        layer.register_full_backward_hook(lambda module, dx, dy: (dx[0] * 1j,))
+        x = m.tensor([[1 + 2j, 3 - 1j]], dtype=m.cdouble, requires_grad=True)
+        m.linalg.norm(layer(Squared.apply(x))).backward()
+        found.append([g.resolve_conj().numpy() for g in (x.grad, layer.weight.grad)])
+    for mine, peer in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, peer, rtol=1e-12)
+
+
+def test_plain_loops_go_on_when_they_are_compiled() -> None:
+    found = []
+    for m in MODULES:
+        w = m.tensor([1 + 1j, 2j], dtype=m.cdouble, requires_grad=True)
+        for i in range(15):
+            x = m.arange(8.0, dtype=m.float64) * (i + 1)
+            (m.fft.rfft(x)[:2] * w).abs().log().sum().backward()
+            with m.no_grad():
+                w -= 0.01 * w.grad
+                w.grad = None
+        found.append(w.detach().numpy())
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-10)
+
+
 def test_files_are_pytorchs() -> None:
     for writer, reader in ((graphc, torch), (torch, graphc), (graphc, graphc)):
         file = io.BytesIO()

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import cuda_instructions, machine_code
 from benchmarks.cuda_instructions import resident, widths
-from benchmarks.machine_code import cycles, hottest, loops, parsed
+from benchmarks.machine_code import around, cycles, hottest, loops, parsed
 from graphc.backends.cuda import compilation
 
 TEXT = """
@@ -64,6 +64,21 @@ def test_instructions_cost_what_their_units_take() -> None:
     assert widths(elements, "load") == "1x16" and widths(elements, "store") == "1x2"
 
 
+def test_a_loop_around_another_takes_its_turns() -> None:
+    within = TEXT.replace("S2R R9, SR_CTAID.X ;", "NOP ;\n.L_x_9:").replace(
+        "STG.E.64 desc[UR4][R2.64], R4 ;", "@P2 BRA `(.L_x_9) ;"
+    )
+    code = parsed(within)["tiles"]
+    at = hottest(code)
+    assert at is not None
+    outer, done = around(code, at, 3)
+    assert outer.first < at.first and at.last < outer.last
+    names = [x.base for x in done if x.name]
+    assert names.count("HMMA") == 3 and names.count("LDGSTS") == 1
+    with pytest.raises(ValueError, match="no loop around"):
+        around(code, outer, 2)
+
+
 def test_blocks_have_room() -> None:
     assert resident(255, 98304, 128, "sm_90a") == 2, "of shared memory"
     assert resident(168, 0, 384, "sm_90") == 1, "of registers"
@@ -94,4 +109,4 @@ def test_a_program_is_examined(capsys: Any) -> None:
     *_, row = chain.splitlines()
     assert " 1x16 " in row and " memory " in row, "it reads and writes 16 bytes at once"
     *_, row = product.splitlines()
-    assert " tensor " in row and " 196640 " in row
+    assert " tensor " in row and " 1 x 8 " in row, "eight warps have a multiprocessor"

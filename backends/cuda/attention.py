@@ -7,10 +7,10 @@ order of blocks.
 
 Limits. All is bound by arithmetic: 4 multiplications with additions for each query, key and column
 of a head forward, 14 backward. On tensor cores warps read the other tiles of shared memory once for
-32 rows, which takes 70 to 90 % of the time of ``mma.sync``; where there are few rows, and for the
-gradients of keys, once for 16, which bounds them to 70 % of it. 65 % should be reached forward and
-50 % backward. Thread by thread (float32 and float64, which must be exact) the limit is that of
-float32's arithmetic, of which shared memory lets 50 % be reached.
+32 rows on sm_90, which takes 70 to 90 % of the time of ``mma.sync``; where there are few rows, and
+for the gradients of keys, once for 16, which bounds them to 70 % of it. 65 % should be reached
+forward and 50 % backward. Thread by thread (float32 and float64, which must be exact) the limit is
+that of float32's arithmetic, of which shared memory lets 50 % be reached.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from graphc.backends.cuda.loaded import Loaded
 from graphc.backends.cuda.made import Made, Maker, Setting, blocks
 from graphc.backends.cuda.sides import Found, Side, index_type, width_of
 from graphc.backends.cuda.tiles import PROCESSORS
+from graphc.backends.cuda.warpgroups import has_warpgroups
 from graphc.ir.dtype import bool_, float32
 from graphc.ir.node import Node
 from graphc.kernels_templates import render
@@ -79,7 +80,9 @@ class Attending:
         self.line = padded(columns, self.dtype)
         tf32 = bool(options.get("tf32")) and self.dtype is float32
         backward = op.key != "attention"
-        many = self.heads * blocks(self.queries, 128) >= 2 * PROCESSORS
+        # Other processors have shared memory for one such block at once.
+        many = has_warpgroups(setting.arch)
+        many = many and self.heads * blocks(self.queries, 128) >= 2 * PROCESSORS
         of = {"backward": backward, "of_keys": self.of_keys, "tf32": tf32}
         self.sizes = sizes(self.line, self.dtype, **of, many=many)
         maker = form_of(self.dtype, tf32=tf32)

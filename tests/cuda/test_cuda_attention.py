@@ -12,6 +12,7 @@ import pytest
 from graphc.autodiff import gradients
 from graphc.backends.cuda import BACKEND, compilation
 from graphc.backends.cuda import attention as kernels
+from graphc.backends.cuda.emit import emit
 from graphc.compiler import Program, pipeline
 from graphc.functions.attention import attention
 from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int64
@@ -157,13 +158,14 @@ def test_attention(dtype: DType, sizes: Shape, causal: bool) -> None:
 @pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
 @pytest.mark.parametrize("sizes", [*SIZES, (150, 200, 64, 64)], ids=str)
 def test_warps_of_many_rows(sizes: Shape, causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warps have 32 rows where that leaves enough blocks for a device."""
+    """Warps have 32 rows where there are enough of them, and shared memory for two blocks."""
     monkeypatch.setattr(kernels, "PROCESSORS", 0)
     graph = attended(bfloat16, (2,), sizes, causal=causal)
-    text = BACKEND.emit(run(graph, pipeline(BACKEND))).text
-    assert "128 rows a block" in text
-    first = compare(graph, causal=causal, check=True)
-    for a, b in zip(first, compare(graph, causal=causal, order=7), strict=True):
+    plain = run(graph, pipeline(BACKEND))
+    assert "128 rows a block" in emit(plain, "sm_90").text
+    assert "128 rows a block" not in emit(plain, "sm_80").text
+    first = compare(graph, causal=causal, check=True, arch="sm_90")
+    for a, b in zip(first, compare(graph, causal=causal, order=7, arch="sm_90"), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

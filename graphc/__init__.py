@@ -11,21 +11,29 @@ from graphc import autograd as autograd
 from graphc import backends as backends
 from graphc import (
     choices,
+    counts,
     data_dependent,
     factories,
+    foreach,
     from_data,
+    histograms,
+    low_rank,
     methods,
+    operators,
     queries,
-    real_numbers,
     sampling,
+    segments,
     settings,
     shape_changes,
+    short_time,
     strided_views,
     surface,
+    view_copies,
     window_functions,
 )
 from graphc import cuda as cuda
 from graphc import distributed as distributed
+from graphc import fft as fft
 from graphc import linalg as linalg
 from graphc import nn as nn
 from graphc import optim as optim
@@ -57,6 +65,8 @@ from graphc.from_data import tensor
 from graphc.ir.dtype import (
     DType,
     bfloat16,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -104,15 +114,22 @@ globals().update(
         **strided_views.NAMESPACE,
         **window_functions.NAMESPACE,
         **settings.NAMESPACE,
-        **real_numbers.NAMESPACE,
+        **short_time.NAMESPACE,
         **choices.NAMESPACE,
+        **foreach.NAMESPACE,
+        **view_copies.NAMESPACE,
+        **operators.NAMESPACE,
+        **histograms.NAMESPACE,
+        **segments.NAMESPACE,
+        **low_rank.NAMESPACE,
+        **counts.NAMESPACE,
     }
 )
 
 
 def __getattr__(name: str) -> Any:
     """What few programs need is imported when it is first asked for."""
-    if name in ("distributions", "func"):
+    if name in ("distributions", "func", "jit", "signal"):
         return import_module(f"graphc.{name}")
     if name == "vmap":
         return import_module("graphc.func").vmap

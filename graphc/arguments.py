@@ -48,7 +48,7 @@ def _lone(x: Any) -> bool:
 
 
 def _number(x: Any) -> Any:
-    if isinstance(x, bool | int | float):
+    if isinstance(x, bool | int | float | complex):
         return x
     if isinstance(x, np.number | np.bool_):
         return x.item()
@@ -72,7 +72,7 @@ def _string(x: Any) -> Any:
 
 
 def _dtype(x: Any) -> Any:
-    return x if isinstance(x, DType) or x in (bool, int, float) else UNFIT
+    return x if isinstance(x, DType) or x in (bool, int, float, complex) else UNFIT
 
 
 def _integers(x: Any) -> Any:
@@ -95,6 +95,12 @@ def _integers(x: Any) -> Any:
 def _one_or_more(x: Any) -> Any:
     found = _integer(x)
     return _integers(x) if found is UNFIT else found
+
+
+def _cuts(x: Any) -> Any:
+    if isinstance(x, Tensor) and x.ndim == 1 and x.dtype.category == 1:
+        return tuple(x.tolist())
+    return _one_or_more(x)
 
 
 def _tensors(x: Any) -> Any:
@@ -135,6 +141,7 @@ KINDS = {
     "Sequence[int]": Kind("tuple of ints", _integers),
     "Extents": Kind("tuple of ints", _one_or_more),
     "Dims": Kind("tuple of ints", _one_or_more),
+    "Cuts": Kind("tuple of ints", _cuts),
 }
 """The kinds by the annotations that declare them; of any other one everything fits."""
 

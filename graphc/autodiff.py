@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from graphc.ir.graph import topological
 from graphc.ir.node import Const, Item, Node, origin_of
+from graphc.ops.complex import conjugate
+from graphc.ops.complex_parts import is_analytic
 from graphc.ops.movement import zeros
 
 Hook = Callable[[Node, Node], Node]
@@ -121,12 +123,12 @@ def _of_operands(
     """What flows from ``node`` to those of its operands that need a gradient."""
     if node in several:
         parts = [
-            zeros(t) if part is None and t.dtype.is_floating_point else part
+            zeros(t) if part is None and t.dtype.is_inexact else part
             for part, t in zip(several.pop(node), node.types, strict=True)
         ]
         flows = node.op.grad(node, *parts)
     elif node in found and node.inputs:
-        flows = node.op.grad(node, found.pop(node))
+        flows = _flows(node, found.pop(node))
     else:
         return []
     return [
@@ -134,6 +136,14 @@ def _of_operands(
         for operand, flow in zip(node.inputs, flows, strict=True)
         if flow is not None and operand.requires_grad
     ]
+
+
+def _flows(node: Node, dy: Node) -> tuple[Node | None, ...]:
+    """What an op's own rule gives; of an analytic function of complex numbers, conjugated."""
+    if node.dtype.category < 3 or not is_analytic(node):
+        return node.op.grad(node, dy)
+    flows = node.op.grad(node, conjugate(dy))
+    return tuple(None if x is None else conjugate(x) for x in flows)
 
 
 def _add(found: dict[Node, Node], node: Node, gradient: Node) -> None:

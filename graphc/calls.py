@@ -21,6 +21,8 @@ def key_of(trace: Trace, x: Any) -> Any:
         return (slice, key_of(trace, x.start), key_of(trace, x.stop), key_of(trace, x.step))
     if isinstance(x, float) and x == 0:
         return (float, str(x))
+    if isinstance(x, complex):
+        return (complex, repr(x))
     return (type(x), x)
 
 

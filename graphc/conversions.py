@@ -27,6 +27,8 @@ CASTS = {
     "char": types.int8,
     "byte": types.uint8,
     "bool": types.bool_,
+    "cfloat": types.complex64,
+    "cdouble": types.complex128,
 }
 """The types by the names of the methods that convert to them."""
 _LEGACY = {f"{name}Tensor": name_of_dtype for name_of_dtype, name in C_NAMES.items()}
@@ -55,7 +57,7 @@ def to(
     for given in args:
         if isinstance(given, Tensor):
             device, dtype = given.device, given.dtype
-        elif isinstance(given, DType) or given in (float, int, bool):
+        elif isinstance(given, DType) or given in (float, int, bool, complex):
             dtype = given
         elif isinstance(given, str | Device | int) and not isinstance(given, bool):
             device = given

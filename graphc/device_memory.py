@@ -27,8 +27,10 @@ class DeviceArray(Protocol):
     def numpy(self) -> Array:
         """The numbers, copied to the CPU once they are there."""
 
-    def seen(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
-        """The same memory from ``offset`` on in another layout, in elements."""
+    def seen(
+        self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any
+    ) -> Any:
+        """The same memory from ``offset`` on in another layout, in bytes, and as another type."""
 
 
 class Accelerator(Protocol):

@@ -12,15 +12,14 @@ from graphc.ir.node import Const, Input, Item, Node
 from graphc.ir.printer import format_graph, node_names
 
 if TYPE_CHECKING:
-    from graphc.compiler import Program
-    from graphc.split_program import SplitProgram
+    from graphc.split_program import AnyProgram
 
 BOX = (190, 34)
 """Width and height of a node in the drawing, in pixels."""
 GAP = (24, 40)
 
 
-def dump(program: Program | SplitProgram, folder: Path) -> Path:
+def dump(program: AnyProgram, folder: Path) -> Path:
     """Write everything that is known of ``program`` into ``folder``, which is made if need be.
 
     Files are written beside the folder first and moved into it whole, so that an interruption
@@ -40,7 +39,7 @@ def dump(program: Program | SplitProgram, folder: Path) -> Path:
     return folder
 
 
-def _write(work: Path, program: Program | SplitProgram) -> None:
+def _write(work: Path, program: AnyProgram) -> None:
     def put(name: str, text: str) -> None:
         (work / name).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
@@ -59,7 +58,7 @@ def _write(work: Path, program: Program | SplitProgram) -> None:
     put("graph.svg", drawing(program.graph))
 
 
-def memory_report(program: Program | SplitProgram) -> str:
+def memory_report(program: AnyProgram) -> str:
     """What the program holds, in bytes, known before it runs."""
     graph, sources = program.graph, program.sources
     lines = {

@@ -12,13 +12,12 @@ import numpy as np
 
 from graphc.device import usable
 from graphc.errors import (
-    GraphcNotImplementedError,
     GraphcRuntimeError,
     GraphcTypeError,
     GraphcValueError,
 )
 from graphc.from_data import Shape, as_leaf, extents, held
-from graphc.functions.operands import dtype_given
+from graphc.functions.operands import dtype_given, not_implemented
 from graphc.functions.selection import filled
 from graphc.ir.dtype import (
     DType,
@@ -102,7 +101,7 @@ def full(
         made = fill_value.expand(_size_of("full", size)).clone()
         made = made if dtype is None else made.to(dtype_given(dtype))
         return _finished(made, device, requires_grad, out)
-    if not isinstance(fill_value, bool | int | float | np.number | np.bool_):
+    if not isinstance(fill_value, bool | int | float | complex | np.number | np.bool_):
         raise GraphcTypeError(
             "full(): argument 'fill_value' (position 2) must be Number, "
             f"not {type(fill_value).__name__}"
@@ -246,8 +245,8 @@ def _range_dtype(dtype: Any, *numbers: float) -> DType:
         floating = any(isinstance(x, float) for x in numbers)
         return get_default_dtype() if floating else int64
     found = dtype_given(dtype)
-    if found is bool_:
-        raise GraphcNotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    if found is bool_ or found.is_complex:
+        raise not_implemented("arange_cpu", found)
     return found
 
 
@@ -339,7 +338,8 @@ def logspace(
 ) -> Tensor:
     """``base`` to the power of ``steps`` numbers at an even distance."""
     found = get_default_dtype() if dtype is None else dtype_given(dtype)
-    powers = _spaced(_number(start), _number(end), integer(steps), found).astype(np.float64)
+    kind = found if found.is_floating_point else float64  # whole numbers have powers with fractions
+    powers = _spaced(_number(start), _number(end), integer(steps), kind).astype(np.float64)
     made = held((base**powers).astype(found.numpy), device)
     return _finished(made, device, requires_grad, out)
 

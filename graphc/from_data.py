@@ -39,7 +39,7 @@ def as_leaf(made: Tensor, requires_grad: bool) -> Tensor:
     """A new tensor, whose gradient is wanted if ``requires_grad``."""
     if not requires_grad:
         return made
-    if not made.dtype.is_floating_point:
+    if not made.dtype.is_inexact:
         raise GraphcRuntimeError(
             "Only Tensors of floating point and complex dtype can require gradients"
         )
@@ -238,9 +238,12 @@ def from_dlpack(external: Any) -> Tensor:
     return from_numpy(array if array.flags.writeable else array.copy())
 
 
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of no dimensions."""
-    return tensor(s, dtype=dtype or get_default_dtype(), device=device)
+    kind = dtype or get_default_dtype()
+    return tensor(s, dtype=kind, device=device, requires_grad=requires_grad)
 
 
 NAMESPACE: dict[str, Any] = {

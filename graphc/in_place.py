@@ -26,9 +26,10 @@ OVERWRITING = frozenset({"copy"})
 """Functions whose result does not come from the tensor that it is written to."""
 _NAMED = (
     "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil "
-    "celu clamp clamp_max clamp_min clip cos cosh deg2rad erf erfc exp exp2 expm1 fill fix floor "
-    "frac gcd lcm ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal relu "
-    "round rsqrt selu sigmoid sin sinc sinh sqrt square tan tanh threshold trunc xlogy zero"
+    "celu clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad erf erfc exp exp2 expm1 "
+    "fill fix floor frac gcd i0 lcm ldexp log log10 log1p log2 logit nan_to_num neg negative "
+    "rad2deg reciprocal relu round rsqrt selu sigmoid sin sinc sinh sqrt square tan tanh "
+    "threshold trunc xlogy zero"
 )
 NAMED = tuple(_NAMED.split())
 """Functions whose in-place form the package's namespace has too."""

@@ -288,7 +288,7 @@ def _fits(value: Tensor, view: Tensor, after: int) -> bool:
 
 
 def _check_value(x: Tensor, value: Any) -> None:
-    if not isinstance(value, Tensor | bool | int | float | np.integer):
+    if not isinstance(value, Tensor | bool | int | float | complex | np.integer):
         raise GraphcTypeError(f"can't assign a {_type_name(value)} to a {typename(x)}")
 
 

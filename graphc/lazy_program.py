@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphc.backend import Backend, Step
-from graphc.compiler import Program, load_backend
+from graphc.compiler import load_backend
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.pieces import devices_of
-from graphc.split_program import SplitProgram, program_of
+from graphc.split_program import AnyProgram, program_of
 
 PATIENCE = 10
 """Runs of a plain program before it is compiled for speed: most traces never come again."""
@@ -27,7 +27,7 @@ class LazyProgram:
     def __init__(self, graph: Graph) -> None:
         self.recorded = graph
         self.devices = devices_of(graph)
-        self.program: Program | SplitProgram | None = None
+        self.program: AnyProgram | None = None
         self.runs = 0
         self.inputs = graph.inputs
         self.state = graph.state
@@ -37,7 +37,9 @@ class LazyProgram:
         if graph.computed or graph.updates or not set(graph.outputs) <= {*self.inputs, *self.state}:
             self._compile(load_backend("numpy"))
         live = dict.fromkeys(graph.nodes if self.program is None else self.program.graph.nodes)
-        self.reads = tuple(x for x in (*graph.inputs, *graph.state) if x in live)
+        leaves = (*graph.inputs, *graph.state)
+        # A program reads pairs where there are complex numbers: which of them is not told.
+        self.reads = tuple(x for x in leaves if x in live or x.dtype.is_complex)
 
     def __call__(self, leaves: Mapping[Node, Any]) -> list[Any]:
         """Run over the arrays of ``leaves``; state is updated in place."""

@@ -215,7 +215,7 @@ def _link(tensor: Tensor, source: Tensor, node: Node, function: Function) -> Non
     chain.reverse()
     if not can_view(source, chain):
         if function.name in STRICT_VIEWS:
-            raise located(no_view(), here(function.name), [source]) from None
+            raise located(no_view(function.name), here(function.name), [source]) from None
         return
     root = source._base if source._base is not None else source
     tensor._base = root
@@ -224,8 +224,13 @@ def _link(tensor: Tensor, source: Tensor, node: Node, function: Function) -> Non
     tensor._unwatched = not recording.grad_enabled
 
 
-def no_view() -> GraphcError:
+def no_view(name: str) -> GraphcError:
     """The error of a view that would need a copy, in PyTorch's words."""
+    if name == "view_as_complex":
+        return GraphcRuntimeError(
+            "Tensor must have a last dimension with stride 1, and a stride divisible by 2 for all "
+            "but last dimension"
+        )
     return GraphcRuntimeError(
         "view size is not compatible with input tensor's size and stride (at least one dimension "
         "spans across two contiguous subspaces). Use .reshape(...) instead."

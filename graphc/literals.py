@@ -37,7 +37,7 @@ def varying(call: Any, trace: Trace, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return (tensor, leaf) if number is y else (leaf, tensor)
 
 
-def varies(place: tuple[Any, ...], number: float) -> bool:
+def varies(place: tuple[Any, ...], number: complex) -> bool:
     """Whether so many numbers were seen at this place that one more is no part of a program."""
     trace = session.trace
     if trace.capturing:

@@ -51,7 +51,7 @@ def zeros_like(tensor: Tensor) -> Tensor:
     return from_storage(Storage(np.zeros(found.shape, found.dtype.numpy), device=tensor._place))
 
 
-def full(shape: tuple[int, ...], value: float, dtype: DType, device: str = "cpu") -> Tensor:
+def full(shape: tuple[int, ...], value: complex, dtype: DType, device: str = "cpu") -> Tensor:
     """A tensor of one number, which is not recorded."""
     return from_storage(Storage(np.full(shape, value, dtype.numpy), device=device))
 

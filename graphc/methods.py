@@ -12,11 +12,13 @@ from graphc import (
     factories,
     filling,
     from_data,
+    histograms,
     interchange,
     queries,
-    real_numbers,
     sampling,
+    segments,
     shape_changes,
+    short_time,
     strided_views,
     tracking,
 )
@@ -30,7 +32,7 @@ from graphc.indexing import getitem, index_put, index_put_, setitem
 from graphc.ir import dtype as types
 from graphc.layout import strided
 from graphc.strides import is_contiguous, offset_of, strides_of
-from graphc.surface import LIFTED
+from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
 
 # -- shape and layout --------------------------------------------------------------------------
@@ -109,7 +111,7 @@ def iterate(self: Tensor) -> Iterator[Tensor]:
 
 def contains(self: Tensor, element: Any) -> bool:
     """Whether any element equals ``element``."""
-    if not isinstance(element, Tensor | bool | int | float):
+    if not isinstance(element, Tensor | bool | int | float | complex):
         raise GraphcRuntimeError(
             "Tensor.__contains__ only supports Tensor or scalar, "
             f"but you passed in a {type(element)}."
@@ -157,7 +159,19 @@ def _same(self: Tensor, *args: Any, **settings: Any) -> Tensor:
     return self
 
 
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The derivative of order n + 1 of ln Γ(x)"""
+    return LIFTED["polygamma"](n, self)  # type: ignore[no-any-return]
+
+
+def polygamma_(self: Tensor, n: int) -> Tensor:
+    """``polygamma``, in place."""
+    return assign(self, polygamma(self, n), "polygamma_")
+
+
 METHODS: dict[str, Any] = {
+    "polygamma": polygamma,
+    "polygamma_": polygamma_,
     "size": size,
     "dim": dim,
     "ndimension": dim,
@@ -182,7 +196,7 @@ METHODS: dict[str, Any] = {
     "pin_memory": _same,
     "share_memory_": _same,
     "is_floating_point": lambda self: self.dtype.is_floating_point,
-    "is_complex": lambda self: False,
+    "is_complex": lambda self: self.dtype.is_complex,
     "get_device": lambda self: -1 if self.device.index is None else self.device.index,
     "new_tensor": _new("tensor"),
     "new_zeros": _new("zeros"),
@@ -202,9 +216,9 @@ PROPERTIES: dict[str, Any] = {
     **interchange.PROPERTIES,
     **tracking.PROPERTIES,
     "T": property(lambda self: LIFTED["permute"](self, tuple(reversed(range(self.ndim))))),
-    "H": property(lambda self: LIFTED["transpose"](self, 0, 1)),
+    "H": property(lambda self: LIFTED["adjoint"](self)),
     "mT": property(lambda self: LIFTED["transpose"](self, -2, -1)),
-    "mH": property(lambda self: LIFTED["transpose"](self, -2, -1)),
+    "mH": property(lambda self: LIFTED["adjoint"](self)),
     "itemsize": property(element_size),
     "nbytes": property(lambda self: self._type.size * self.dtype.itemsize),
     "is_cuda": property(lambda self: self.device.type == "cuda"),
@@ -217,7 +231,8 @@ PROPERTIES: dict[str, Any] = {
     "name": property(lambda self: None),
     "layout": property(lambda self: strided),
     "output_nr": property(lambda self: self._output or 0),
-    "real": property(lambda self: self),
+    "real": property(lambda self: LIFTED["real"](self)),
+    "imag": property(lambda self: LIFTED["imag"](self)),
 }
 
 
@@ -227,11 +242,13 @@ PARTS: tuple[Any, ...] = (
     data_dependent,
     filling,
     from_data,
+    histograms,
     interchange,
     queries,
-    real_numbers,
     sampling,
+    segments,
     shape_changes,
+    short_time,
     strided_views,
     tracking,
 )
@@ -250,6 +267,8 @@ def install() -> None:
 
 
 NAMESPACE: dict[str, Any] = {
+    "is_conj": lambda input: False,
+    "is_neg": lambda input: False,
     "positive": positive,
     "detach_": tracking.detach_,
     "index_put": index_put,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcValueError
-from graphc.ir.dtype import get_default_dtype
+from graphc.ir.dtype import complex_type, get_default_dtype
 
 Array = np.ndarray[Any, np.dtype[Any]]
 UNMARKED = frozenset({"int64", "bool"})
-"""Types that a printed tensor does not name, besides the default one."""
+"""Types that a printed tensor does not name, besides the default ones."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,22 @@ class _Formatter:
         return text.rjust(self.width)
 
 
+class _ComplexFormatter:
+    """How complex numbers are written: each part as all that are shown decide for it."""
+
+    def __init__(self, shown: Array, options: PrintOptions) -> None:
+        self.re = _Formatter(shown.real, True, options)
+        self.im = _Formatter(shown.imag, True, options)
+        self.width = self.re.width + self.im.width + 1
+
+    def __call__(self, value: complex) -> str:
+        imag = f"{self.im(value.imag)}j".lstrip()
+        return self.re(value.real) + (imag if imag[0] in "+-" else f"+{imag}")
+
+
+_Writer = _Formatter | _ComplexFormatter
+
+
 def _edges(array: Array, count: int) -> Array:
     """The elements that a summary shows: ``count`` from each end of each axis."""
     for axis, extent in enumerate(array.shape):
@@ -136,7 +152,7 @@ def _edges(array: Array, count: int) -> Array:
     return array
 
 
-def _row(array: Array, indent: int, summarize: bool, write: _Formatter, o: PrintOptions) -> str:
+def _row(array: Array, indent: int, summarize: bool, write: _Writer, o: PrintOptions) -> str:
     per_line = max(1, (o.linewidth - indent) // (write.width + 2))
     if summarize and not o.edgeitems:
         parts = ["..."]
@@ -149,7 +165,7 @@ def _row(array: Array, indent: int, summarize: bool, write: _Formatter, o: Print
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
 
 
-def _nested(array: Array, indent: int, summarize: bool, write: _Formatter, o: PrintOptions) -> str:
+def _nested(array: Array, indent: int, summarize: bool, write: _Writer, o: PrintOptions) -> str:
     if array.ndim == 0:
         return write(array.item())
     if array.ndim == 1:
@@ -176,7 +192,11 @@ def _numbers(array: Array, indent: int, options: PrintOptions) -> str:
         array = array.astype(np.float32)
     summarize = array.size > options.threshold
     shown = _edges(array, options.edgeitems) if summarize else array
-    write = _Formatter(shown, floating, options)
+    write: _Writer
+    if array.dtype.kind == "c":
+        write = _ComplexFormatter(shown, options)
+    else:
+        write = _Formatter(shown, floating, options)
     return _nested(array, indent, summarize, write, options)
 
 
@@ -194,10 +214,11 @@ def format_tensor(
     options = _Current.options
     indent = len(class_name) + 1
     suffixes = [] if device == "cpu" else [f"device='{device}'"]
-    default = get_default_dtype().name
+    default = get_default_dtype()
     if array.ndim != 1 if not array.size else not options.edgeitems:
         suffixes.append(f"size={tuple(array.shape)}")
-    if dtype != default and not (array.size and dtype in UNMARKED):
+    implied = {default.name, *((complex_type(default).name, *UNMARKED) if array.size else ())}
+    if dtype not in implied:
         suffixes.append(f"dtype={prefix}.{dtype}")
     if grad_fn is not None:
         suffixes.append(f"grad_fn=<{grad_fn}>")

@@ -9,9 +9,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphc.compiler import Program
     from graphc.specialization import Specialization
-    from graphc.split_program import SplitProgram
+    from graphc.split_program import AnyProgram
     from graphc.storage import Storage
     from graphc.tensor import Tensor
 
@@ -94,9 +93,7 @@ def _repeated(run: Callable[[], Any], repeats: int) -> list[Any]:
     return [run() for _ in range(repeats)]
 
 
-def _plain(
-    program: Program | SplitProgram, state: Sequence[Storage], inputs: list[Any], repeats: int
-) -> float:
+def _plain(program: AnyProgram, state: Sequence[Storage], inputs: list[Any], repeats: int) -> float:
     """Milliseconds of a step of the program itself, over copies."""
     step = program.executable.bind([s.array.copy() for s in state])
 

@@ -114,12 +114,10 @@ def _scalar_dtype(value: Any) -> DType:
         return value.dtype
     if isinstance(value, np.ndarray | np.generic):
         return numpy_dtype(np.asarray(value))
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float | complex):
         return dtype_of_scalar(value)
     if isinstance(value, str | bytes):
         raise GraphcTypeError(f"new(): invalid data type '{type(value).__name__}'")
-    if isinstance(value, complex):
-        raise GraphcTypeError("complex numbers are not supported")
     raise GraphcRuntimeError(f"Could not infer dtype of {type(value).__name__}")
 
 
@@ -150,9 +148,13 @@ def _plain(data: Any) -> Any:
 
 def _converted(data: Any, shape: tuple[int, ...], dtype: DType) -> Array:
     try:
+        if dtype.is_complex:
+            return np.array(data, np.complex128).astype(dtype.numpy).reshape(shape)
         if dtype.category == 2:
             return np.array(data, np.float64).astype(dtype.numpy).reshape(shape)
         exact = np.array(data).reshape(shape)
+        if exact.dtype.kind == "c":
+            raise TypeError
     except (TypeError, ValueError):
         raise _unreadable(data, shape, dtype) from None
     except OverflowError:
@@ -186,6 +188,12 @@ def _unreadable(data: Any, shape: tuple[int, ...], dtype: DType) -> Exception:
                 f"must be real number, not {kind}"
                 if dtype.is_floating_point
                 else f"'{kind}' object cannot be interpreted as an integer"
+            )
+        if isinstance(x, complex):
+            return GraphcTypeError(
+                "must be real number, not complex"
+                if dtype.is_floating_point
+                else "'complex' object cannot be interpreted as an integer"
             )
         if not isinstance(x, bool | int | float | np.generic | np.ndarray):
             return GraphcTypeError(f"new(): invalid data type '{type(x).__name__}'")

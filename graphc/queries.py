@@ -11,7 +11,7 @@ from graphc.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_ena
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.functions.operands import dtype_given
 from graphc.ir import dtype as types
-from graphc.ir.dtype import DType, get_default_dtype, promote
+from graphc.ir.dtype import DType, get_default_dtype, promote, real_type
 from graphc.ops.precision import precision as settings
 from graphc.size import Size
 from graphc.surface import LIFTED
@@ -39,8 +39,8 @@ def is_floating_point(input: Tensor) -> bool:
 
 
 def is_complex(input: Tensor) -> bool:
-    """Whether the elements are complex; they never are."""
-    return False
+    """Whether the elements are complex numbers."""
+    return _operand("is_complex", input).dtype.is_complex
 
 
 def is_nonzero(input: Tensor) -> bool:
@@ -134,6 +134,7 @@ class finfo:
 
     def __init__(self, type: DType | None = None) -> None:
         self._type = get_default_dtype() if type is None else dtype_given(type)
+        self._type = real_type(self._type)
         if not self._type.is_floating_point:
             raise GraphcTypeError(
                 f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "

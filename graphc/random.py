@@ -7,7 +7,7 @@ follows. So a compiled program draws new numbers at each call, and the same as p
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from graphc.device import Device
 from graphc.device import device as device_of
 from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import int64, uint8
-from graphc.ir.node import const, grad_mode, origin_of
+from graphc.ir.node import Node, const, grad_mode, origin_of
 from graphc.marks import ToDevice
 from graphc.ops.movement import Concat, full
 from graphc.ops.random import Advance, Draw
@@ -144,6 +144,51 @@ def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
             default_generator.set_state(state)
 
 
+def _state_of(generator: Generator | None) -> Tensor:
+    if not isinstance(generator, Generator | None):
+        raise GraphcTypeError(
+            f"argument 'generator' must be torch.Generator, not {short_typename(generator)}"
+        )
+    return (generator or default_generator)._state
+
+
+def _remembered(key: Any, make: Callable[[], Node], name: str) -> Node:
+    """The node that is made for a key, once in all traces that share their nodes."""
+    memo = session.trace.memo
+    found: Node | None = memo.get(key)
+    if found is None:
+        with origin_of(here(name)), grad_mode(False):
+            found = memo[key] = make()
+    return found
+
+
+def _found_on(device: str, state: Tensor, name: str) -> Node:
+    """Where the stream stands, on a device, which is given where the trace began."""
+    node = session.trace.node_of(state)
+    if device == "cpu":
+        return node
+    begin = node.inputs[0] if isinstance(node.op, Advance) else node
+    moved = _remembered(("moved", begin, device), lambda: ToDevice(device)(begin), name)
+    if begin is node:
+        return moved
+    return _remembered(("advanced", node.op, moved), lambda: node.op(moved), name)
+
+
+def state_on(device: str, name: str) -> Tensor:
+    """The default generator's state, for a function that draws from it itself; ``skip`` follows."""
+    return wrap(_found_on(device, _state_of(None), name), session.trace)
+
+
+def skip(counters: int, generator: Generator | None = None, name: str = "skip") -> None:
+    """Let the generator's state move on, as after a draw of so many counters."""
+    state = _state_of(generator)
+    node, op = session.trace.node_of(state), Advance(counters)
+    before = node.op
+    if isinstance(before, Advance):  # of the state that the trace began with, as all are
+        node, op = node.inputs[0], before.further(counters)
+    state._assign(_remembered(("advanced", op, node), lambda: op(node), name))
+
+
 def draw(
     op: Draw, generator: Generator | None = None, name: str = "", device: str = "cpu"
 ) -> Tensor:
@@ -151,19 +196,8 @@ def draw(
 
     They are the same on every device: only the state is on the CPU.
     """
-    if not isinstance(generator, Generator | None):
-        raise GraphcTypeError(
-            f"argument 'generator' must be torch.Generator, not {short_typename(generator)}"
-        )
-    state = (generator or default_generator)._state
-    trace = session.trace
-    node = trace.node_of(state)
-    key = ("draw", op, node, device)
-    found = trace.memo.get(key)
-    if found is None:
-        with origin_of(here(name or op.name)), grad_mode(False):
-            there = node if device == "cpu" else ToDevice(device)(node)
-            found = trace.memo[key] = op(there), Advance(op.counters)(node)
-    value, after = found
-    state._assign(after)
-    return wrap(value, trace)
+    name = name or op.name
+    there = _found_on(device, _state_of(generator), name)
+    value = _remembered(("drawn", op, there), lambda: op(there), name)
+    skip(op.counters, generator, name)
+    return wrap(value, session.trace)

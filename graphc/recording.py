@@ -83,7 +83,7 @@ class Leaf:
         if self.array is now:
             return not self.storage.exposed
         before, now = on_host(self.array), on_host(now)
-        return np.array_equal(before, now, equal_nan=self.storage.type.dtype.is_floating_point)
+        return np.array_equal(before, now, equal_nan=self.storage.type.dtype.is_inexact)
 
 
 class Trace:

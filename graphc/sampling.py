@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.factories import made_like, size_given
 from graphc.from_data import Shape, as_leaf, extents
 from graphc.functions.operands import C_NAMES, c_type, not_implemented
-from graphc.ir.dtype import DType, bool_, float32, float64, get_default_dtype, int64
+from graphc.ir.dtype import DType, bool_, float32, float64, get_default_dtype, int64, real_type
 from graphc.memory import is_known
 from graphc.ops.random import RandomInteger, RandomNormal, RandomPermutation, RandomUniform
 from graphc.outputs import write_out
@@ -27,9 +28,9 @@ LOW_STEPS = {"float16": 2.0**11, "bfloat16": 2.0**8}
 
 
 def floating(kernel: str, dtype: DType | None) -> DType:
-    """The type asked for. Raises where it is no floating-point type."""
+    """The type asked for. Raises where it is neither floating nor complex."""
     found = dtype or get_default_dtype()
-    if not found.is_floating_point:
+    if not found.is_inexact:
         raise not_implemented(kernel, found)
     return found
 
@@ -49,6 +50,9 @@ def uniform(
     shape: Shape, dtype: DType, generator: Generator | None = None, device: str = "cpu"
 ) -> Tensor:
     """Numbers in [0, 1); in a type of 16 bits rounded down, so that 1 is never reached."""
+    if dtype.is_complex:
+        pairs = uniform((*shape, 2), real_type(dtype), generator, device)
+        return LIFTED["view_as_complex"](pairs)  # type: ignore[no-any-return]
     numbers = draw(RandomUniform(shape, wide(dtype)), generator, "rand", device)
     steps = LOW_STEPS.get(dtype.name)
     return numbers if steps is None else converted((numbers * steps).floor() / steps, dtype)
@@ -57,7 +61,10 @@ def uniform(
 def standard_normal(
     shape: Shape, dtype: DType, generator: Generator | None = None, device: str = "cpu"
 ) -> Tensor:
-    """Numbers of mean zero and variance one."""
+    """Numbers of mean zero and variance one, of complex ones one half in each part."""
+    if dtype.is_complex:
+        pairs = standard_normal((*shape, 2), real_type(dtype), generator, device) * sqrt(0.5)
+        return LIFTED["view_as_complex"](pairs)  # type: ignore[no-any-return]
     return converted(draw(RandomNormal(shape, wide(dtype)), generator, "randn", device), dtype)
 
 

@@ -24,7 +24,7 @@ from graphc.device import Device, usable
 from graphc.device_memory import accelerator, address_of, on_host
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES
-from graphc.ir.dtype import DTYPES, DType
+from graphc.ir.dtype import COMPLEX, DTYPES, DType
 from graphc.nn.parameter import Buffer, Parameter, rebuild_parameter
 from graphc.size import Size
 from graphc.storage import Array, Storage
@@ -111,7 +111,9 @@ class _Pickler(_InPython):  # type: ignore[misc]
         root: Any = tensor._storage.root.array
         step = array.itemsize
         offset = address_of(array) - address_of(root)
-        if not root.flags.c_contiguous or min(array.strides, default=0) < 0:
+        # The parts of complex numbers are another type's view of their memory.
+        apart = array.dtype != root.dtype
+        if apart or not root.flags.c_contiguous or min(array.strides, default=0) < 0:
             root, offset = np.ascontiguousarray(on_host(array)), 0
             strides = tuple(n // step for n in root.strides)
         else:
@@ -231,8 +233,8 @@ KNOWN: dict[tuple[str, str], Any] = {
     ("torch", "Tensor"): Tensor,
     ("torch.nn.parameter", "Parameter"): Parameter,
     ("torch.nn.parameter", "Buffer"): Buffer,
-    **{("torch", dtype.name): dtype for dtype in DTYPES},
-    **{("torch", f"{C_NAMES[dtype.name]}Storage"): dtype for dtype in DTYPES},
+    **{("torch", dtype.name): dtype for dtype in (*DTYPES, *COMPLEX)},
+    **{("torch", f"{C_NAMES[dtype.name]}Storage"): dtype for dtype in (*DTYPES, *COMPLEX)},
     ("_codecs", "encode"): codecs.encode,
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "Counter"): Counter,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from graphc import polynomials
 from graphc.nn.functional import log_softmax, softmax
 from graphc.surface import LIFTED
 
@@ -16,6 +17,7 @@ _SAME = (
     "erfinv",
     "exp2",
     "expm1",
+    "i0",
     "log1p",
     "logit",
     "logsumexp",
@@ -27,6 +29,7 @@ _ALIASES = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma"}
 NAMES = {name.removeprefix(_PREFIX): f for name, f in LIFTED.items() if name.startswith(_PREFIX)}
 NAMES |= {name: LIFTED[name] for name in _SAME}
 NAMES |= {name: LIFTED[meant] for name, meant in _ALIASES.items()}
+NAMES |= polynomials.NAMES
 globals().update(NAMES)
 
 __all__ = ["log_softmax", "softmax", *NAMES]

@@ -9,7 +9,6 @@ from typing import Any
 from graphc.backend import Backend
 from graphc.captured import Captured, Given, Hyperparameter, Slot
 from graphc.changes import CHANGES, bump_epoch
-from graphc.compiler import Program
 from graphc.ir.graph import reuse
 from graphc.ir.node import Node
 from graphc.marks import CALLS
@@ -18,7 +17,7 @@ from graphc.places import is_setting
 from graphc.recording import Trace, session
 from graphc.short_calls import short_call
 from graphc.shortcut import MISSED, Shortcut
-from graphc.split_program import SplitProgram, program_of
+from graphc.split_program import AnyProgram, program_of
 from graphc.storage import Runs, Storage
 from graphc.tensor import Tensor, from_storage, wrap
 
@@ -52,7 +51,7 @@ class Specialization:
         self._has_looked = False
 
     @cached_property
-    def program(self) -> Program | SplitProgram:
+    def program(self) -> AnyProgram:
         """The compiled program; of a result that its caller differentiates, only for show."""
         backend = self.backend
         if not self.gradients and hasattr(backend, "preparing"):

@@ -7,15 +7,19 @@ from typing import Any
 
 from graphc.backend import Backend, Executable, Sources, Statements, Step, Timed, TimedStep
 from graphc.compiler import Program, load_backend
+from graphc.complex_program import ComplexProgram
 from graphc.device_memory import backend_of, on_host
 from graphc.ir.graph import Graph
 from graphc.ir.node import Input, Node
+from graphc.passes.open_complex import has_complex, open_complex
 from graphc.pieces import Piece, Split, devices_of, split_devices
 from graphc.shortcut import Call, Shortcut
 
 
-def program_of(graph: Graph, backend: Backend) -> Program | SplitProgram:
+def program_of(graph: Graph, backend: Backend) -> AnyProgram:
     """The program for a graph: by ``backend`` on the CPU, by its own backend on each device."""
+    if has_complex(graph):
+        return ComplexProgram(graph, program_of(open_complex(graph), backend))
     devices = devices_of(graph)
     if devices <= {"cpu"}:
         return Program(graph, backend)
@@ -190,3 +194,7 @@ class SplitTimed:
             return step(*inputs), list(times)
 
         return run
+
+
+AnyProgram = Program | SplitProgram | ComplexProgram
+"""What a graph may be compiled to."""

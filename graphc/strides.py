@@ -15,7 +15,7 @@ from graphc.storage import Array
 if TYPE_CHECKING:
     from graphc.tensor import Tensor
 
-STRICT_VIEWS = frozenset({"view", "view_as"})
+STRICT_VIEWS = frozenset({"view", "view_as", "view_as_complex"})
 """Functions that raise where the result cannot share memory with the operand."""
 
 
@@ -35,6 +35,18 @@ def _strided(array: Array, op: Any) -> Array:
     return np.lib.stride_tricks.as_strided(array[op.offset :], op.size, distances)
 
 
+def _as_real(array: Array, op: Any) -> Array:
+    return array[..., None].view(np.dtype(f"f{array.itemsize // 2}"))
+
+
+def _as_complex(array: Array, op: Any) -> Array:
+    """An AttributeError where the parts of a number do not lie as they would in memory."""
+    whole = 2 * array.itemsize
+    if array.strides[-1] != array.itemsize or any(n % whole for n in array.strides[:-1]):
+        raise AttributeError
+    return array.view(np.dtype(f"c{array.itemsize * 2}"))[..., 0]
+
+
 HOST_VIEWS: dict[str, Any] = {
     "detach": lambda array, op: array,
     "variable": lambda array, op: array,
@@ -43,6 +55,10 @@ HOST_VIEWS: dict[str, Any] = {
     "slice": _sliced,
     "reshape": _reshaped,
     "strided": _strided,
+    "real": lambda array, op: array.real,
+    "imag": lambda array, op: array.imag,
+    "view_as_real": _as_real,
+    "view_as_complex": _as_complex,
 }
 """How numpy looks through each view op into the same memory."""
 
@@ -64,25 +80,25 @@ def seen_through(array: Array, chain: Iterable[Any]) -> Array | None:
 
 def _seen_on_device(array: Any, chain: Iterable[Any]) -> Any:
     """A device's array through view ops: how they lead through one of numpy's of its layout."""
-    distances = tuple(n // array.itemsize for n in array.strides)
-    start = _stand_in(array.shape, distances)
+    start = _stand_in(array.shape, array.strides, array.dtype)
     view = seen_through(start, chain)
     if view is None:
         return None
-    return array.seen(address_of(view) - address_of(start), view.shape, view.strides)
+    offset = address_of(view) - address_of(start)
+    return array.seen(offset, view.shape, view.strides, view.dtype)
 
 
 def strided_view(array: Any, offset: int, shape: Shape, strides: Shape) -> Any:
     """A view of an array of one dimension from ``offset`` on, by strides in elements."""
-    if device_of(array) != "cpu":
-        return array.seen(offset, shape, strides)
     distances = tuple(n * array.itemsize for n in strides)
+    if device_of(array) != "cpu":
+        return array.seen(offset * array.itemsize, shape, distances, array.dtype)
     return np.lib.stride_tricks.as_strided(array[offset:], shape, distances)
 
 
-def _stand_in(shape: Shape, strides: Shape) -> Array:
-    """An array of this layout, strides in bytes of one, over no memory of that size; never read."""
-    return np.lib.stride_tricks.as_strided(np.empty(1, np.int8), shape, strides)
+def _stand_in(shape: Shape, strides: Shape, dtype: np.dtype[Any]) -> Array:
+    """An array of this layout, strides in bytes, over no memory of that size; never read."""
+    return np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides)
 
 
 def _root_array(tensor: Tensor) -> Array:
@@ -91,10 +107,10 @@ def _root_array(tensor: Tensor) -> Array:
     root = tensor if base is None else base
     storage = root._storage
     if storage is None:
-        shape = root._type.shape
-        return _stand_in(shape, contiguous(shape))
-    size = storage.array.itemsize
-    return _stand_in(storage.array.shape, tuple(n // size for n in storage.array.strides))
+        shape, size = root._type.shape, root.dtype.itemsize
+        strides = tuple(n * size for n in contiguous(shape))
+        return _stand_in(shape, strides, root.dtype.numpy)
+    return _stand_in(storage.array.shape, storage.array.strides, storage.array.dtype)
 
 
 def strides_of(tensor: Tensor) -> Shape:
@@ -102,14 +118,16 @@ def strides_of(tensor: Tensor) -> Shape:
     if tensor._base is None and tensor._storage is None:
         return contiguous(tensor._type.shape)
     view = seen_through(_root_array(tensor), tensor._chain)
-    return contiguous(tensor._type.shape) if view is None else tuple(view.strides)
+    if view is None:
+        return contiguous(tensor._type.shape)
+    return tuple(n // view.itemsize for n in view.strides)
 
 
 def offset_of(tensor: Tensor) -> int:
     """Where in memory the first element lies, in elements from the first one there."""
     start = _root_array(tensor)
     view = seen_through(start, tensor._chain)
-    return 0 if view is None else address_of(view) - address_of(start)
+    return 0 if view is None else (address_of(view) - address_of(start)) // view.itemsize
 
 
 def is_contiguous(tensor: Tensor) -> bool:
@@ -123,7 +141,7 @@ def is_contiguous(tensor: Tensor) -> bool:
 
 def can_view(source: Tensor, chain: Sequence[Any]) -> bool:
     """Whether the view ops lead from ``source`` to elements of the same memory."""
-    if all(op.name != "reshape" for op in chain):
+    if all(op.name not in ("reshape", "view_as_complex") for op in chain):
         return True
     if len(chain) == 1 and source._base is None and source._storage is None:
         return True

@@ -101,7 +101,7 @@ def _divided(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def _inverted(self: Tensor) -> Any:
     """Each bit turned."""
-    if self.dtype.is_floating_point:
+    if self.dtype.is_inexact:
         raise GraphcTypeError(
             "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
         )

@@ -281,7 +281,7 @@ class Tensor:
                 "computed variable in a subgraph that doesn't require differentiation use "
                 "var_no_grad = var.detach()."
             )
-        if value and not self.dtype.is_floating_point:
+        if value and not self.dtype.is_inexact:
             raise GraphcRuntimeError("only Tensors of floating point dtype can require gradients")
         trace = session.trace
         trace.remember(self)
@@ -355,14 +355,14 @@ class Tensor:
         return self._value()
 
     @locating("item")
-    def item(self) -> bool | int | float:
+    def item(self) -> Any:
         """The one number in this tensor."""
         array = self._read()
         if array.size != 1:
             raise GraphcRuntimeError(
                 f"a Tensor with {array.size} elements cannot be converted to Scalar"
             )
-        return array.item()  # type: ignore[no-any-return]
+        return array.item()
 
     def tolist(self) -> Any:
         """The numbers as nested lists, or as one number."""
@@ -402,21 +402,31 @@ class Tensor:
         return bool(self.item())
 
     def __int__(self) -> int:
-        return int(self._number())
+        return int(self._real_number("int64_t"))
 
     def __float__(self) -> float:
-        return float(self._number())
+        return float(self._real_number("double"))
 
     def __complex__(self) -> complex:
         return complex(self._number())
 
-    def _number(self) -> bool | int | float:
+    def _number(self) -> Any:
         if self._type.size != 1:
             raise GraphcValueError("only one element tensors can be converted to Python scalars")
         return self.item()
 
+    def _real_number(self, kind: str) -> bool | int | float:
+        value = self._number()
+        if isinstance(value, complex):
+            if value.imag:
+                raise GraphcRuntimeError(
+                    f"value cannot be converted to type {kind} without overflow"
+                )
+            return value.real
+        return value  # type: ignore[no-any-return]
+
     def __index__(self) -> int:
-        if self._type.size != 1 or self.dtype.is_floating_point:
+        if self._type.size != 1 or self.dtype.is_inexact:
             raise GraphcTypeError(
                 "only integer tensors of a single element can be converted to an index"
             )

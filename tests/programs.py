@@ -1,4 +1,7 @@
-"""Three whole trainings, written once over either package: a perceptron, a CNN, a transformer."""
+"""Three whole trainings, written once over either package: a perceptron, a CNN, a transformer.
+
+A fourth one draws numbers, which are another package's own.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def convolutional(package: Any) -> tuple[Any, Any]:
 VOCABULARY, BLOCK, WIDTH, HEADS = 17, 12, 16, 2
 
 
-def transformer(package: Any) -> tuple[Any, Any]:
+def transformer(package: Any, dropout: float = 0.0) -> tuple[Any, Any]:
     """Two causal layers of a GPT, and AdamW with a group that does not decay."""
     nn, functional = package.nn, package.nn.functional
 
@@ -61,7 +64,8 @@ def transformer(package: Any) -> tuple[Any, Any]:
                 part.view(batch, tokens, HEADS, width // HEADS).transpose(1, 2)
                 for part in self.qkv(x).split(width, dim=2)
             )
-            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            how = {"dropout_p": dropout if self.training else 0.0, "is_causal": True}
+            y = functional.scaled_dot_product_attention(q, k, v, **how)
             return self.proj(y.transpose(1, 2).contiguous().view(batch, tokens, width))
 
     class PlainAttention(Attention):
@@ -89,17 +93,19 @@ def transformer(package: Any) -> tuple[Any, Any]:
             self.mlp = nn.Sequential(
                 nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
             )
+            self.drop = nn.Dropout(dropout)
 
         def forward(self, x: Any) -> Any:
-            x = x + self.attn(self.ln_1(x))
-            return x + self.mlp(self.ln_2(x))
+            x = x + self.drop(self.attn(self.ln_1(x)))
+            return x + self.drop(self.mlp(self.ln_2(x)))
 
     class GPT(nn.Module):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.wte = nn.Embedding(VOCABULARY, WIDTH)
             self.wpe = nn.Embedding(BLOCK, WIDTH)
-            self.h = nn.ModuleList([Block(Attention()), Block(PlainAttention())])
+            second = Attention() if dropout else PlainAttention()
+            self.h = nn.ModuleList([Block(Attention()), Block(second)])
             self.ln_f = nn.LayerNorm(WIDTH)
             self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
             self.head.weight = self.wte.weight
@@ -117,6 +123,12 @@ def transformer(package: Any) -> tuple[Any, Any]:
     groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
     # A greater eps than usual: gradients of the size of rounding errors move nothing.
     return model, package.optim.AdamW(groups, lr=3e-3, betas=(0.9, 0.95), eps=1e-6)
+
+
+def dropping(package: Any) -> tuple[Any, Any]:
+    """The same with dropout, also of attention's weights."""
+    package.manual_seed(3)
+    return transformer(package, 0.1)
 
 
 def rows(rng: np.random.Generator) -> Batch:
@@ -177,3 +189,4 @@ PROGRAMS = {
     "convolutional": Program(convolutional, images),
     "transformer": Program(transformer, texts),
 }
+DROPPING = Program(dropping, texts)

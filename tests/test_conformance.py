@@ -24,6 +24,10 @@ STRUCTURE = {
     "item": "taken from each op of several results",
     "fused": "made by a pass from primitives, and rendered as these are",
     Finished.name: "made by lowering from a product and a fused group",
+    **dict.fromkeys(
+        ("complex", "conj", "imag", "real", "view_as_complex", "view_as_real"),
+        "taken apart before a program is compiled: tests/complex",
+    ),
 }
 """Ops without a row, and what tests them."""
 STATEMENTS = {"argmax", "argmin", "concat", "matmul", "pad", "place"}

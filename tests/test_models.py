@@ -10,7 +10,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from tests.programs import PROGRAMS, Program
+from tests.programs import DROPPING, PROGRAMS, Program
 from tests.torch_peer import torch
 
 STEPS = 20
@@ -185,3 +185,19 @@ def test_dropout_is_the_same_compiled_and_plain() -> None:
         x = graphc.tensor(np.random.default_rng(0).standard_normal((4, 8)).astype("f4"))
         losses[how] = [run(x).item() for _ in range(10)]
     np.testing.assert_allclose(losses["compiled"], losses["plain"], rtol=1e-5)
+
+
+def test_a_transformer_with_dropout_is_the_same_everywhere() -> None:
+    """By its composites' bodies and by kernels that draw themselves, of the same numbers."""
+    wraps: dict[str, Wrap] = {
+        **WRAPS,
+        "native": lambda step: graphc.compile(step, backend="native"),
+    }
+    runs = {how: train(graphc, DROPPING, wrap, wide=True) for how, wrap in wraps.items()}
+    losses, model, _ = runs.pop("plain")
+    assert losses[-1] < losses[0]
+    for how, (found, other, _) in runs.items():
+        np.testing.assert_allclose(found, losses, rtol=1e-10, err_msg=how)
+        for key, x in model.state_dict().items():
+            mine = other.state_dict()[key].numpy()
+            np.testing.assert_allclose(mine, x.numpy(), rtol=1e-8, atol=1e-10, err_msg=how)

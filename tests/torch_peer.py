@@ -16,7 +16,14 @@ from graphc.tensor import Tensor, from_storage
 torch = pytest.importorskip("torch", reason="the peers extra compares with PyTorch")
 
 Array = np.ndarray[Any, Any]
-TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}
+TOLERANCE = {
+    "float64": 1e-9,
+    "float32": 2e-5,
+    "complex128": 1e-9,
+    "complex64": 2e-5,
+    "float16": 4e-3,
+    "bfloat16": 3e-2,
+}
 
 
 @contextmanager
@@ -59,7 +66,7 @@ def numbers(x: Any) -> Array:
         array = x.detach().numpy()
         return array.astype(np.float32) if x.dtype.name == "bfloat16" else array
     found = x.detach()
-    array = (found.float() if found.dtype is torch.bfloat16 else found).numpy()
+    array = (found.float() if found.dtype is torch.bfloat16 else found).resolve_conj().numpy()
     return array
 
 
@@ -95,7 +102,7 @@ def compare(
     ``twice`` compares the gradient of the gradient's squares too.
     """
     mine, peer = (
-        [make(a, requires_grad=gradient and a.dtype.kind == "f") for a in arrays]
+        [make(a, requires_grad=gradient and a.dtype.kind in "fc") for a in arrays]
         for make in (ours, theirs)
     )
     results = call(modules[0], *mine), call(modules[1], *peer)
@@ -110,7 +117,7 @@ def compare(
     )
     same(*first, scale)
     if twice:
-        squares = [sum((g * g).sum() for g in found if g is not None) for found in first]
+        squares = [sum((g.abs() ** 2).sum() for g in found if g is not None) for found in first]
         same(
             grad(squares[0], leaves[0], allow_unused=True, materialize_grads=True),
             torch.autograd.grad(squares[1], leaves[1], allow_unused=True, materialize_grads=True),
@@ -119,13 +126,19 @@ def compare(
 
 
 def _total(result: Any) -> Any:
-    """A number that depends on each element of a result in another way."""
+    """A number that depends on each element of a result in another way.
+
+    Of complex numbers it is not linear, so that it has second derivatives.
+    """
     parts = list(result) if isinstance(result, tuple | list) else [result]
     total = 0
     for x in parts:
         if x.requires_grad:
             shape = tuple(x.shape)
-            weights = np.cos(np.arange(max(1, int(np.prod(shape)))) * 1.7).reshape(shape)
+            weights = np.cos(np.arange(int(np.prod(shape))) * 1.7).reshape(shape)
             make = ours if isinstance(x, Tensor) else theirs
-            total = total + (x * make(weights).to(x.dtype)).sum()
+            part = (x * make(weights).to(x.dtype)).sum()
+            if x.dtype.is_complex:
+                part = part.real + 2.0 * part.imag + (x.real * x.imag * x.imag).sum()
+            total = total + part
     return total

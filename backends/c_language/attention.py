@@ -9,11 +9,11 @@ ATTENTION = ("attention", "attention_grad")
 
 
 def is_attended(node: Node) -> bool:
-    """Whether a use is one without dropout, of matrices that lie in one batch, masked or not."""
+    """Whether a use is one of matrices that lie in one batch, masked or not."""
     op = node.op
     assert isinstance(op, Composite)
     query, key, value, *others = node.inputs
-    if op.key not in ATTENTION or op.present[4] or not all(x.type.size for x in node.inputs):
+    if op.key not in ATTENTION or not all(x.type.size for x in node.inputs):
         return False
     lead = query.shape[:-2]
     if not lead == key.shape[:-2] == value.shape[:-2]:

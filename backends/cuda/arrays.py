@@ -81,12 +81,10 @@ class DeviceArray:
     def ndim(self) -> int:
         return len(self.shape)
 
-    def seen(self, offset: int, shape: Shape, strides: Shape) -> DeviceArray:
-        """The same memory from ``offset`` on in another layout, in elements."""
-        distances = tuple(n * self.itemsize for n in strides)
-        place = self.address + offset * self.itemsize
-        layout = Layout(shape, self.dtype, distances)
-        return DeviceArray(self.on, self.owner, place, layout, self.base)
+    def seen(self, offset: int, shape: Shape, strides: Shape, dtype: np.dtype[Any]) -> DeviceArray:
+        """The same memory from ``offset`` on in another layout, in bytes, and as another type."""
+        layout = Layout(shape, dtype, strides)
+        return DeviceArray(self.on, self.owner, self.address + offset, layout, self.base)
 
     def copy(self) -> DeviceArray:
         """The numbers in memory of their own, in order and without gaps."""

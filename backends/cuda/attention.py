@@ -20,11 +20,13 @@ from math import e, inf, log, log2, prod
 from typing import Any
 
 from graphc.backends.c_language.attention import is_attended
+from graphc.backends.c_language.dropping import Dropping
 from graphc.backends.c_language.statements import terms
 from graphc.backends.c_language.types import is_low, load, number, stored
 from graphc.backends.cuda.attention_forms import (
     PART,
     ByThreads,
+    Drawn,
     Target,
     Tile,
     form_of,
@@ -93,6 +95,7 @@ class Attending:
         self.index = index_type(*setting.operands, *setting.results)
         self.own = [self._tile(n, slot, own=True) for n, slot in own.items()]
         self.others = [self._tile(n, slot, own=False) for n, slot in others.items()]
+        self.drawn = self._drawn(op)
         self.memory: list[str] = []
         self.shared = 0
         self._lay_out()
@@ -116,6 +119,7 @@ class Attending:
         """What is computed."""
         q, k, v = (spelled(x.shape) for x in self.setting.operands[:3])
         how = ", causal" if self.causal else ", masked" if self.masked else ""
+        how += self.drawn.how.says if self.drawn else ""
         what = f"Gradients of {'keys and values' if self.of_keys else 'queries'}: attention"
         what = what if self.suffix else "Attention"
         size = f"{self.sizes.own} rows a block, {self.sizes.others} others at a time"
@@ -162,7 +166,15 @@ class Attending:
             lines.append(
                 f"[[maybe_unused]] const {self.index} at_{parameter} = {terms(strides, names)};"
             )
-        return lines
+        return lines + ([self.drawn.begun] if self.drawn else [])
+
+    @property
+    def stays(self) -> str:
+        """The byte that says whether the weight of a thread's row h and column c does."""
+        assert self.drawn is not None
+        if self.of_keys:
+            return self.drawn.at(self.form.column, self.form.row, "column")
+        return self.drawn.at(self.form.row, self.form.column, "row")
 
     @property
     def is_scaled(self) -> bool:
@@ -233,12 +245,25 @@ class Attending:
 
     # -- how it is made --------------------------------------------------------------------------
 
+    def _drawn(self, op: Composite) -> Drawn | None:
+        """Where a warp has what it draws, if weights are dropped."""
+        how, others = Dropping.of(op, self.setting.operands), self.sizes.others
+        if how is None:
+            return None
+        high, state, step = self.form.high, f"a{3 + self.masked}", f"{others} * step"
+        own = f"first_row + {high} * warp"
+        if self.of_keys:
+            return Drawn(how, state, others, high, self.queries, step, own)
+        return Drawn(how, state, high, others, self.queries, own, step)
+
     def _parameters(self) -> list[tuple[str, Operand, int]]:
-        """All, each with the number of its dimensions after those of heads."""
+        """All matrices and lines, each with the number of its dimensions after those of heads."""
         rank = len(self.query.shape)
         found = [(f"a{i}", x) for i, x in enumerate(self.setting.operands)]
         found += [(f"out{i}", x) for i, x in enumerate(self.setting.results)]
         mask = "a3" if self.masked else ""
+        if self.drawn is not None:
+            found = [(n, x) for n, x in found if n != self.drawn.state]
         return [(n, x, 2 if n == mask or len(x.shape) == rank else 1) for n, x in found]
 
     def _tile(self, name: str, slot: int, *, own: bool) -> Tile:
@@ -265,6 +290,8 @@ class Attending:
         if isinstance(form, ByThreads):
             beyond = 16 // self.dtype.itemsize
             self._place("shares", kind, self.sizes.own * (form.others + beyond) * size)
+        if self.drawn is not None:
+            self._place("bytes", "unsigned char", self.drawn.nbytes * self.threads // 32)
         if self.of_keys:
             self._place("bases", kind, 2 * form.others * size)
             self._place("slants", kind, 2 * form.others * size)
@@ -281,12 +308,14 @@ class Attending:
             form=self.form,
             scale=self.number(1.0 if self.is_scaled else self.scale * log2(e)),
             masking=self.masking,
+            drop=self.drawn,
             meeting=self.meeting,
             rows=self.rows,
             whole=self.number(self.scale),
             part=f"{self.part} * part + " if self.parts > 1 else "",
             **facts,
         )
+        self.cells.helpers |= {"philox"} if self.drawn else set()
         self.cells.helpers |= {x for x in CALLED.findall(text) if x in FUNCTIONS}
         grid = self.parts * self.heads * blocks(self.rows, self.sizes.own)
         self.cells.function(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphc.backends.c_language.dropping import Dropping
 from graphc.backends.c_language.types import computed, is_low
 from graphc.backends.cuda.loaded import Loaded
 from graphc.ir.dtype import DType
@@ -103,6 +104,63 @@ class Target:
     def rounded(self, value: str) -> str:
         """A value as it is stored."""
         return f"{self.low}({value})" if self.low else value
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A warp's part of the tile of bytes that say which weights stay: a line for each query."""
+
+    how: Dropping
+    state: str
+    """The parameter."""
+    lines: int
+    span: int
+    """Keys of a line."""
+    queries: int
+    """Those of a head."""
+    query: str
+    """The first line's."""
+    key: str
+    """The first key of each line."""
+
+    @property
+    def groups(self) -> int:
+        """Counters of a line, which begins with the first word of one."""
+        return self.span // 4 + (not self.how.even)
+
+    @property
+    def pitch(self) -> int:
+        """Bytes of a line; those of eight lines lie in banks of their own."""
+        return self.span + 4
+
+    @property
+    def nbytes(self) -> int:
+        """Those of the part."""
+        return self.lines * self.pitch
+
+    @property
+    def begun(self) -> str:
+        """The declaration of the part."""
+        return f"unsigned char *const drawn = bytes + {self.nbytes} * warp;"
+
+    @property
+    def seed(self) -> str:
+        """The generator's, which is read where it is used: a register less is held."""
+        return f"(uint64_t){self.state}[0]"
+
+    @property
+    def start(self) -> str:
+        """The draw's first counter."""
+        offset = f" + {self.how.offset}" if self.how.offset else ""
+        return f"(uint64_t){self.state}[{self.how.step}]{offset}"
+
+    def at(self, line: str, key: str, query: str) -> str:
+        """The byte of a line and a key, given the number of the query."""
+        place = f"({line}) * {self.pitch} + {key}"
+        if not self.how.even:
+            rest = self.how.keys % 4
+            place += f" + ((unsigned)head * {self.queries} + {query}) * {rest} % 4"
+        return f"drawn[{place}]"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RANK = 8
 TYPES = ((8, "unsigned char"), (16, "unsigned short"), (32, "unsigned int"), (64, "unsigned long"))
 """What stands for elements of so many bits."""
+MOST, HALF = 8, np.dtype(np.uint64)
+"""Elements of more bytes, which complex numbers are, are copied as two of this type."""
 
 
 def source() -> str:
@@ -26,6 +28,8 @@ def source() -> str:
 
 def copy(device: Device, x: DeviceArray, y: DeviceArray) -> None:
     """Copy ``x`` into ``y``, which has its shape and element type."""
+    if x.itemsize > MOST:
+        x, y = (a.seen(0, (*a.shape, 2), (*a.strides, MOST), HALF) for a in (x, y))
     shape, strides = merged(y.shape, (x.strides, y.strides))
     if len(shape) > RANK:
         for i in range(y.shape[0]):
@@ -47,8 +51,7 @@ def copy(device: Device, x: DeviceArray, y: DeviceArray) -> None:
 
 def _part(x: DeviceArray, i: int) -> DeviceArray:
     """The array at a place along the first dimension."""
-    steps = tuple(n // x.itemsize for n in x.strides)
-    return x.seen(i * steps[0], x.shape[1:], steps[1:])
+    return x.seen(i * x.strides[0], x.shape[1:], x.strides[1:], x.dtype)
 
 
 def merged(

@@ -178,10 +178,20 @@ class Device:
         image = compilation.compile(source, self.arch)
         with self, translated():
             self._let_go()
-            module = self.driver.module_from_buffer(image)
+            module = self._module(image)
             found = {name: module.get_function(name) for name in names}
             self.hold(owner, module, *found.values())
             return found
+
+    def _module(self, image: bytes) -> Any:
+        try:
+            return self.driver.module_from_buffer(image)
+        except self.driver.Error as error:
+            made = compilation.compiler().identity.splitlines()[-1]
+            raise GraphcRuntimeError(
+                f"CUDA error: {error}; the program was compiled by {made}, which must be no newer "
+                f"than the driver: that one is for CUDA {libcuda.major_version()}"
+            ) from error
 
     def hold(self, owner: Any, *objects: Any) -> None:
         """Hold PyCUDA's objects for as long as ``owner`` lives, and until they can be let go.

@@ -17,8 +17,18 @@ DEVICE_ORDINAL = 9
 
 @cache
 def library() -> Any:
-    """The driver's library, which PyCUDA has loaded."""
+    """The driver's library."""
     return ctypes.CDLL("libcuda.so.1")
+
+
+def major_version() -> int | None:
+    """The CUDA that the driver is for, such as 13; None where there is no driver."""
+    found = ctypes.c_int()
+    try:
+        failed = library().cuDriverGetVersion(ctypes.byref(found))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else found.value // 1000
 
 
 def check(result: int) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
 from pathlib import Path
 
+from graphc.backends.cuda import libcuda
 from graphc.backends.cuda.wheels import files
 from graphc.errors import GraphcRuntimeError
 
@@ -41,6 +44,10 @@ class Nvrtc:
 
     def compiled(self, source: str, arch: str, *options: str) -> tuple[bytes, str]:
         """The cubin, or none, and what the compiler says."""
+        with _own_locale():
+            return self._compiled(source, arch, options)
+
+    def _compiled(self, source: str, arch: str, options: Sequence[str]) -> tuple[bytes, str]:
         library = _loaded(self.path)
         program = ctypes.c_void_p()
         name = b"program.cu"
@@ -56,6 +63,18 @@ class Nvrtc:
             return (b"" if failed else _bytes(library, "CUBIN", program)), said
         finally:
             library.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+@contextmanager
+def _own_locale() -> Iterator[None]:
+    """Within, the thread's locale may change: some builds of CUDA 12 leave it without UTF-8."""
+    process = ctypes.CDLL(None)
+    process.uselocale.restype = ctypes.c_void_p
+    before = process.uselocale(ctypes.c_void_p(None))
+    try:
+        yield
+    finally:
+        process.uselocale(ctypes.c_void_p(before))
 
 
 def _bytes(library: ctypes.CDLL, what: str, program: ctypes.c_void_p) -> bytes:
@@ -89,7 +108,19 @@ def _places() -> list[str]:
 
 
 def find() -> Nvrtc | None:
-    """The library, where it is installed and can be loaded."""
+    """The library, where it is installed and can be loaded.
+
+    Of several it is one that the driver is new enough for, if there is a driver.
+    """
+    found = _found()
+    first = next(found, None)
+    newest = None if first is None else libcuda.major_version()
+    if first is None or newest is None or first.version[0] <= newest:
+        return first
+    return next((x for x in found if x.version[0] <= newest), first)
+
+
+def _found() -> Iterator[Nvrtc]:
     on_system = find_library("nvrtc")
     for path in (*_places(), *([on_system] if on_system else ())):
         try:
@@ -98,5 +129,4 @@ def find() -> Nvrtc | None:
             continue
         major, minor = ctypes.c_int(), ctypes.c_int()
         if library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)) == 0:
-            return Nvrtc(path, (major.value, minor.value))
-    return None
+            yield Nvrtc(path, (major.value, minor.value))

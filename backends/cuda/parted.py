@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from graphc.backends.c_language.types import is_low
 from graphc.backends.cuda.made import blocks
 from graphc.backends.cuda.rows import Shape
-from graphc.ir.dtype import float32
+from graphc.ir.dtype import Scalar, float32
 from graphc.lowering.kernel import (
     Access,
     Action,
@@ -80,7 +80,8 @@ def parted(kernel: Kernel, parameters: int, parts: int) -> Parted:
     )
     body: list[Action] = [x for x in opening.body if not isinstance(x, Reduction)]
     body += [replace(x, value=to) for x, to in zip(totals, partial, strict=True)]
-    first = Kernel(kernel.axes, (Sweep(opening.row, tuple(body)), Sweep(stores, ())), ())
+    row_of_parts = _needed(opening.row, body)
+    first = Kernel(kernel.axes, (Sweep(row_of_parts, tuple(body)), Sweep(stores, ())), ())
     within = (*(strides[axis] for axis in free), 1)
     found: list[Action] = []
     for i, (x, kept) in enumerate(zip(totals, partial, strict=True)):
@@ -92,6 +93,22 @@ def parted(kernel: Kernel, parameters: int, parts: int) -> Parted:
     count = len(opening.row)
     sweeps = (Sweep(row[:count], tuple(found)), Sweep(row[count:], ()))
     return Parted(first, Kernel(axes, sweeps, ()), partial)
+
+
+def _needed(row: Sequence[Action], body: Sequence[Action]) -> tuple[Action, ...]:
+    """What is read and computed for a row, as far as the body needs it; it stores nothing."""
+    used = {y for x in body for y in _operands(x)}
+    found: list[Action] = []
+    for x in reversed(row):
+        assert isinstance(x, Load | Step)
+        if x.value in used:
+            found.append(x)
+            used.update(_operands(x))
+    return tuple(reversed(found))
+
+
+def _operands(x: Action) -> tuple[Value | Scalar, ...]:
+    return x.operands if isinstance(x, Step) else (x.operand,) if isinstance(x, Reduction) else ()
 
 
 def _partial(value: Value) -> Value:

@@ -42,16 +42,16 @@ def preferred(node: Node) -> list[Order | None]:
 def attention(name: str, setting: Setting) -> Made:
     """softmax(query · keyᵀ · scale + mask) · value, and the logarithms of the sums."""
     query, key, _ = setting.operands[:3]
-    options = Options.of(setting)
     kind, queries, keys = kind_of(setting), query.shape[-2], key.shape[-2]
     tiling, dtype = Tiling.of(setting, queries), setting.results[1].dtype
+    most = min(keys, MOST // tiling.height * tiling.height)
+    options = Options.of(setting, most)
     named = zip(("query", "key", "value"), setting.operands[:3], strict=True)
     q, k, v = (Matrix(n, x, tiling.lanes) for n, x in named)
     often = queries >= 4 * tiling.block
     k, v = k.copied(by_vectors=False, often=often), v.copied(by_vectors=True, often=often)
     copied = [x for x in (k, v) if x.copy]
     heads, blocks = heads_of(setting), -(-queries // tiling.block)
-    most = min(keys, MOST // tiling.height * tiling.height)
     units = heads * blocks
     count = tasks_of(setting, units, tiling.block * keys * (q.columns + v.columns))
     sizes = [q.columns * tiling.block, most * tiling.block, v.padded * tiling.block]
@@ -104,6 +104,7 @@ def attention(name: str, setting: Setting) -> Made:
         causal=options.causal,
         masking=options.masking(setting, "(q0 + i)"),
         maskable=options.masked,
+        drop=options.dropping,
         scores=scores,
         weighted=weighted,
         chunk=CHUNK // tiling.height * tiling.height,

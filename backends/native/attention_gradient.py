@@ -33,13 +33,14 @@ class Gradient:
 
     def __init__(self, name: str, setting: Setting) -> None:
         self.name, self.setting = name, setting
-        self.options, self.kind = Options.of(setting), kind_of(setting)
+        self.kind = kind_of(setting)
         self.heads, self.item = heads_of(setting), 8 if self.kind == "double" else 4
         query, key, value, *_, output, self.statistics, dy = setting.operands
         queries, self.keys = query.shape[-2], key.shape[-2]
         self.tiling = tiling = Tiling.of(setting, queries)
         self.side = min(SIDE, -(-queries // tiling.block) * tiling.block)
         self.most = min(self.keys, MOST // tiling.height * tiling.height)
+        self.options = Options.of(setting, self.most)
         names = ("query", "key", "value", "output", "dy")
         given = (query, key, value, output, dy)
         found = [Matrix(n, x, tiling.lanes) for n, x in zip(names, given, strict=True)]
@@ -155,6 +156,7 @@ class Gradient:
             infinity=number(self.statistics.dtype, inf),
             causal=options.causal,
             masking=options.masking(setting, f"(q0 + p * {self.tiling.block} + i)"),
+            drop=options.dropping,
             stores=[
                 of_query.stored(
                     "(q0 + i)", "j", f"query_sums[i * {of_query.padded} + j] * {scale}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import inf, prod
 from typing import Any
 
+from graphc.backends.c_language.dropping import Dropping
 from graphc.backends.c_language.types import computed, is_low, load, number, store, stored
 from graphc.backends.native.made import Setting
 from graphc.backends.native.mathematics import TYPES
@@ -224,23 +225,28 @@ class Options:
     causal: bool
     scale: float
     masked: bool
+    dropping: Dropping | None
 
     @staticmethod
-    def of(setting: Setting) -> Options:
-        op = setting.node.op
+    def of(setting: Setting, most: int) -> Options:
+        """Those of an attention that does so many keys of a row at once."""
+        op, keys = setting.node.op, setting.operands[1].shape[-2]
         assert isinstance(op, Composite)
         options: dict[str, Any] = dict(op.options)
-        return Options(options["causal"], float(options["scale"]), op.present[3])
+        dropping = Dropping.of(op, setting.operands, even=keys <= most or most % 4 == 0)
+        return Options(options["causal"], float(options["scale"]), op.present[3], dropping)
 
     def says(self, setting: Setting) -> str:
         """What is computed."""
         query, key, value = (" x ".join(map(str, x.shape)) for x in setting.operands[:3])
         how = ", causal" if self.causal else ", masked" if self.masked else ""
+        how += self.dropping.says if self.dropping else ""
         return f"Attention of queries {query}, keys {key}, values {value}{how}."
 
     def parameters(self, setting: Setting) -> list[str]:
         """C declarations of the operands that attention has."""
         names = ["query", "key", "value", *(["mask"] if self.masked else [])]
+        names += ["state"] if self.dropping else []
         pairs = zip(names, setting.operands, strict=False)
         return [f"const {stored(x.dtype)} *restrict {n}" for n, x in pairs]
 

@@ -215,19 +215,20 @@ class Writer:
     def _in_steps(self, inner: int, body: Sequence[Action], streams: Sequence[Access]) -> None:
         """The inner loop in steps before which memory is asked for."""
         extent = self.kernel.axes[inner].extent
-        is_even = gcd(extent, self.steps.get(inner, extent)) % STEP == 0
+        unit = self.block if self._is_blocked(inner) else self.steps.get(inner, extent)
+        is_even = gcd(extent, unit) % STEP == 0
         high = self._begin_step(inner, STEP, streams)
         if not is_even:
             after = f"first + {STEP}"
-            self.lines.add(f"const long end = {after} < {high} ? {after} : {high};")
+            self.lines.add(f"const long stop = {after} < {high} ? {after} : {high};")
         self.lines.add("#pragma omp simd")
-        self._loop(inner, "first", f"first + {STEP}" if is_even else "end")
+        self._loop(inner, "first", f"first + {STEP}" if is_even else "stop")
         self._actions(body, [])
         self.lines.close(2)
 
     def _begin_step(self, inner: int, step: int, streams: Sequence[Access]) -> str:
         """Open the loop over steps of the inner loop; where that ends."""
-        low, high = self.bounds.get(inner, ("0", str(self.kernel.axes[inner].extent)))
+        low, high = self._inner_bounds(inner)
         self.lines.open(f"for (long first = {low}; first < {high}; first += {step})")
         names = [*self.indices]
         names[inner] = "first"
@@ -240,10 +241,14 @@ class Writer:
     def _end(self) -> str:
         return f"begin + {self.block}" if self.is_even else "end"
 
-    def _inner_bounds(self, axis: int) -> tuple[str | None, str | None]:
-        if self.is_column and axis == len(self.kernel.axes) - 1:
+    def _is_blocked(self, axis: int) -> bool:
+        """Whether a loop along the axis goes through a block of rows that lie side by side."""
+        return self.is_column and axis == len(self.kernel.axes) - 1
+
+    def _inner_bounds(self, axis: int) -> tuple[str, str]:
+        if self._is_blocked(axis):
             return "begin", self._end
-        return None, None
+        return self.bounds.get(axis, ("0", str(self.kernel.axes[axis].extent)))
 
     def _hoisted(self, body: Sequence[Action], inner: int) -> tuple[list[Action], list[Action]]:
         """The loads that do not change in the inner loop, and the rest."""

@@ -37,6 +37,11 @@ def seed(output: Tensor, node: Node, gradient: Tensor | None, trace: Trace) -> N
         key = ("seed", node.type)
         found = trace.memo.get(key)
         if found is None:
+            if node.dtype.is_complex:
+                raise GraphcRuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"torch.{node.dtype.name}"
+                )
             found = trace.memo[key] = full(node.shape, const(1.0, node.dtype))
         return found
     if gradient.shape != output.shape:

@@ -139,7 +139,7 @@ class _Recorder:
         self.results = [
             i
             for i, x in enumerate(outputs)
-            if isinstance(x, Tensor) and x.dtype.is_floating_point and id(x) not in constant
+            if isinstance(x, Tensor) and x.dtype.is_inexact and id(x) not in constant
         ]
         made = self._nodes(trace, [outputs[i] for i in self.results])
         for place, node in zip(self.results, made, strict=True):

@@ -11,6 +11,7 @@ from graphc.autograd.engine import grad
 from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.from_data import held
 from graphc.storage import Array
+from graphc.surface import LIFTED
 from graphc.tensor import Tensor
 
 
@@ -24,7 +25,7 @@ def gradcheck(
     raise_exception: bool = True,
 ) -> bool:
     """Whether the gradients of ``func`` are what central differences of width ``eps`` say."""
-    given = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    func, given = _over_pairs(func, (inputs,) if isinstance(inputs, Tensor) else tuple(inputs))
     places = [i for i, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
         raise GraphcValueError(
@@ -40,6 +41,24 @@ def gradcheck(
             raise
         return False
     return True
+
+
+def _over_pairs(
+    func: Callable[..., Any], inputs: tuple[Any, ...]
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The function and its operands with pairs of real numbers in the place of complex ones."""
+    as_real, as_complex = LIFTED["view_as_real"], LIFTED["view_as_complex"]
+    complex_ = [isinstance(x, Tensor) and x.dtype.is_complex for x in inputs]
+
+    def over_pairs(*args: Any) -> Any:
+        given = [as_complex(x) if c else x for x, c in zip(args, complex_, strict=True)]
+        return tuple(as_real(x) if x.dtype.is_complex else x for x in _outputs(func(*given)))
+
+    pairs = (
+        as_real(x.detach()).clone().requires_grad_(x.requires_grad) if c else x
+        for x, c in zip(inputs, complex_, strict=True)
+    )
+    return over_pairs, tuple(pairs)
 
 
 def _outputs(result: Any) -> list[Tensor]:

@@ -18,6 +18,7 @@ from graphc.ir.types import broadcast_shapes
 from graphc.ops.function import function
 from graphc.ops.movement import expand, permute, reshape
 from graphc.ops.precision import multiplied
+from graphc.ops.reduce import Sum
 from graphc.ops.sloped import level
 
 
@@ -40,7 +41,11 @@ def tensordot(a: Node, b: Node, dims: Any = 2) -> Node:
     else:
         left, right = (list(x) if isinstance(x, list | tuple) else [x] for x in dims)
     for i, j in zip(left, right, strict=True):
-        if a.shape[i] != b.shape[j]:
+        if a.shape[i] == 1:
+            b = Sum((j % b.rank,))(b)
+        elif b.shape[j] == 1:
+            a = Sum((i % a.rank,))(a)
+        elif a.shape[i] != b.shape[j]:
             raise GraphcRuntimeError(
                 f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} "
                 f"and second has size {b.shape[j]} in dim {j}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.functions.operands import (
     Operand,
     c_type,
@@ -14,7 +14,7 @@ from graphc.functions.operands import (
     numbered,
     tensors_of,
 )
-from graphc.ir.dtype import DType, Scalar, bool_, float64
+from graphc.ir.dtype import DType, Scalar, bool_, complex128, float64
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise, grad_mode, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
@@ -27,7 +27,7 @@ def _scaled(input: Operand, other: Operand, alpha: Scalar) -> Operand:
     dtype = common_dtype((input, other))
     if isinstance(alpha, bool) and dtype is not bool_:
         raise GraphcRuntimeError("Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, float) and not dtype.is_floating_point:
+    if isinstance(alpha, float) and not dtype.is_inexact:
         raise GraphcRuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
@@ -176,7 +176,7 @@ def pow(input: Operand, exponent: Operand) -> Node:
     dtype = common_dtype((input, exponent))
     if dtype is bool_:
         return _bool_power(input, exponent)
-    if dtype.is_floating_point:
+    if dtype.is_inexact:
         return elementwise("pow", input, exponent)
     if isinstance(exponent, Node):
         return _integer_power(*promoted((input, exponent)))
@@ -211,9 +211,10 @@ def reverse_power(input: Node, other: Operand) -> Node:
 
 @function(inplace=True, grad_name=_pow_name)
 def float_power(input: Operand, exponent: Operand) -> Node:
-    """input ** exponent, in float64."""
+    """input ** exponent, in float64 or complex128."""
     check_operands("float_power", input, exponent)
-    return elementwise("pow", *promoted((input, exponent), dtype=float64))
+    dtype = complex128 if common_dtype((input, exponent)).is_complex else float64
+    return elementwise("pow", *promoted((input, exponent), dtype=dtype))
 
 
 @function(inplace=True, grad_name="PowBackward0")
@@ -247,13 +248,18 @@ def abs(input: Node) -> Node:
 def sign(input: Node) -> Node:
     """-1, 0 or 1."""
     check_tensors("sign", input)
+    if input.dtype.is_complex:
+        raise GraphcNotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead."
+        )
     return input if input.dtype is bool_ else elementwise("sign", input)
 
 
 @function(inplace=True)
 def sgn(input: Node) -> Node:
-    """-1, 0 or 1."""
-    return sign(input)
+    """-1, 0 or 1; of a complex number x / |x|, or 0."""
+    return elementwise("sign", input) if input.dtype.is_complex else sign(input)
 
 
 @function(inplace=True, grad_name=numbered("Lerp", tensor=1, number=0, place=2))
@@ -275,7 +281,7 @@ def _check_mixture(input: Node, end: Node, weight: Operand) -> None:
                 f"expected dtype {c_type(input.dtype)} for `{label}` but got dtype "
                 f"{c_type(x.dtype)}"
             )
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         kernel = "lerp_kernel_tensor" if isinstance(weight, Node) else "lerp_kernel_scalar"
         raise not_implemented(kernel, input.dtype)
 
@@ -290,7 +296,7 @@ def addcmul(input: Node, tensor1: Node, tensor2: Node, *, value: Scalar = 1) -> 
 @function(inplace=True)
 def addcdiv(input: Node, tensor1: Node, tensor2: Node, *, value: Scalar = 1) -> Node:
     """input + value · tensor1 / tensor2"""
-    if not common_dtype((tensor1, tensor2)).is_floating_point:
+    if not common_dtype((tensor1, tensor2)).is_inexact:
         raise GraphcRuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release "
             "addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv "

@@ -1,4 +1,8 @@
-"""Attention and its gradient: two composites, so that a backend may have kernels for them."""
+"""Attention and its gradient: two composites, so that a backend may have kernels for them.
+
+Weights are dropped by numbers that the composites draw themselves, so that a kernel needs no matrix
+of them: ``state`` is the generator's, ``offset`` says how many of its counters to skip.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from graphc.ops.function import function
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, expand, reshape
 from graphc.ops.precision import precision
+from graphc.ops.random import RandomUniform, kept_scale
 from graphc.ops.reduce import Max, Sum
 
 
@@ -26,19 +31,20 @@ def attention(
     key: Node,
     value: Node,
     mask: Node | None,
-    noise: Node | None,
+    state: Node | None,
     *,
     causal: bool,
     scale: float,
     dropout: float,
+    offset: int = 0,
     tf32: bool = False,
 ) -> tuple[Node, Node]:
-    """softmax(query · keyᵀ · scale + mask) · value; ``noise`` decides which weights are dropped.
+    """softmax(query · keyᵀ · scale + mask) · value, with weights dropped where there is a state.
 
     The second result is the logarithm of the sum of the exponentials in each row of the softmax,
     from which a kernel of the gradient computes the weights again.
     """
-    return _attended(query, key, value, mask, noise, causal, scale, dropout, tf32)
+    return _attended(query, key, value, mask, state, causal, scale, dropout, offset, tf32)
 
 
 @composite
@@ -47,7 +53,7 @@ def attention_grad(
     key: Node,
     value: Node,
     mask: Node | None,
-    noise: Node | None,
+    state: Node | None,
     output: Node,
     statistics: Node,
     dy: Node,
@@ -55,6 +61,7 @@ def attention_grad(
     causal: bool,
     scale: float,
     dropout: float,
+    offset: int = 0,
     tf32: bool = False,
 ) -> tuple[Node, ...]:
     """What flows from ``dy``, the gradient of attention's ``output``, to query, key and value.
@@ -64,7 +71,7 @@ def attention_grad(
     """
     with grad_mode(True):
         q, k, v = (bordered(x) for x in (query, key, value))
-        result, _ = _attended(q, k, v, mask, noise, causal, scale, dropout, tf32)
+        result, _ = _attended(q, k, v, mask, state, causal, scale, dropout, offset, tf32)
     found = differentiate((result,), (dy,), (q, k, v), stop=True)
     return tuple(x for x in found if x is not None)
 
@@ -93,10 +100,11 @@ def _attended(
     key: Node,
     value: Node,
     mask: Node | None,
-    noise: Node | None,
+    state: Node | None,
     causal: bool,
     scale: float,
     dropout: float,
+    offset: int,
     tf32: bool,
 ) -> tuple[Node, Node]:
     dtype, product = query.dtype, MatMul(tf32=tf32)
@@ -112,8 +120,9 @@ def _attended(
     elif mask is not None:
         scores = scores + cast(mask, scores.dtype)
     weights, statistics = _softmax(scores, maskable=mask is not None)
-    if noise is not None:
-        weights = weights * where(noise < dropout, 0.0, number(1 / (1 - dropout), weights))
+    if state is not None:
+        noise = RandomUniform(scores.shape, float32, offset)(state)
+        weights = weights * where(noise < dropout, 0.0, number(kept_scale(dropout), weights))
     return product(cast(weights, dtype), value), statistics
 
 
@@ -133,10 +142,10 @@ def _softmax(scores: Node, *, maskable: bool) -> tuple[Node, Node]:
 
 
 def _grad_name(
-    query: Node, key: Node, value: Node, mask: Node | None, noise: Node | None, *_: object
+    query: Node, key: Node, value: Node, mask: Node | None, state: Node | None, *_: object
 ) -> str:
     """PyTorch has a kernel for the usual case, and otherwise says the steps."""
-    plain = noise is None and (mask is None or not mask.requires_grad)
+    plain = state is None and (mask is None or not mask.requires_grad)
     if plain and query.rank == 4 and value.shape[-1] == query.shape[-1]:
         return "ScaledDotProductFlashAttentionForCpuBackward0"
     return "MmBackward0" if query.rank == 2 else "UnsafeViewBackward0"
@@ -148,21 +157,26 @@ def attended(
     key: Node,
     value: Node,
     mask: Node | None,
-    noise: Node | None,
+    state: Node | None,
     dropout: float,
     causal: bool,
     scale: float | None,
     grouped: bool,
 ) -> Node:
-    """Scaled dot-product attention; ``grouped`` repeats the heads of key and value as needed."""
+    """Scaled dot-product attention; ``grouped`` repeats the heads of key and value as needed.
+
+    Where there is a generator's ``state``, int64[2], weights are dropped by numbers drawn from it.
+    """
     _check(query, key, value, mask, causal)
     if grouped:
         key, value = (_repeated(x, query.shape[-3]) for x in (key, value))
     factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
     options = {"causal": causal, "scale": factor, "dropout": dropout}
+    if state is not None:
+        options["offset"] = 0
     if precision.matmul_tf32:
         options["tf32"] = True
-    found = attention(query, key, value, mask, noise, **options)
+    found = attention(query, key, value, mask, state, **options)
     assert isinstance(found, tuple)
     return found[0]
 

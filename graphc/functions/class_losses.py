@@ -319,7 +319,7 @@ def multilabel_margin_loss(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
     _check_labels(target)
-    count = input.shape[-1]
+    count = input.shape[-1] if input.rank else 1
     x = reshape(widened(input), (input.type.size // count, count))
     labels = reshape(cast(target, int64), x.shape)
     valid = cast(CumProd(1)(cast(labels >= 0, int64)), bool_)

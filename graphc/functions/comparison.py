@@ -7,6 +7,7 @@ from graphc.functions.operands import C_NAMES, Operand, check_operands, not_impl
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise
 from graphc.ir.types import broadcast_shapes
+from graphc.ops.complex import Imag
 from graphc.ops.function import function
 from graphc.ops.movement import full
 
@@ -62,7 +63,7 @@ def _bitwise(name: str, primitive: str) -> None:
     def call(input: Operand, other: Operand) -> Node:
         check_operands(name, input, other)
         dtype = common_dtype((input, other))
-        if dtype.is_floating_point or (dtype is bool_ and name in KERNELS):
+        if dtype.is_inexact or (dtype is bool_ and name in KERNELS):
             raise not_implemented(f"{KERNELS.get(name, name)}_cpu", dtype)
         return elementwise(primitive, input, other)
 
@@ -87,7 +88,7 @@ def logical_not(input: Node) -> Node:
 @function(inplace=True)
 def bitwise_not(input: Node) -> Node:
     """The complement of the bits of integers; not x, of truth values."""
-    if input.dtype.is_floating_point:
+    if input.dtype.is_inexact:
         raise not_implemented("bitwise_not_cpu", input.dtype)
     return elementwise("not", input)
 
@@ -102,10 +103,15 @@ def _everywhere(value: bool, like: Node) -> Node:
     return full(like.shape, const(value, bool_))
 
 
+def _check_real(name: str, x: Node) -> None:
+    if x.dtype.is_complex:
+        raise GraphcRuntimeError(f"{name} does not support complex inputs.")
+
+
 @function()
 def isinf(input: Node) -> Node:
     """Whether an element is infinite."""
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         return _everywhere(False, input)
     return elementwise("eq", elementwise("abs", input), INFINITY)
 
@@ -113,6 +119,7 @@ def isinf(input: Node) -> Node:
 @function()
 def isposinf(input: Node) -> Node:
     """Whether an element is +∞."""
+    _check_real("isposinf", input)
     if not input.dtype.is_floating_point:
         return _everywhere(False, input)
     return elementwise("eq", input, INFINITY)
@@ -121,6 +128,7 @@ def isposinf(input: Node) -> Node:
 @function()
 def isneginf(input: Node) -> Node:
     """Whether an element is -∞."""
+    _check_real("isneginf", input)
     if not input.dtype.is_floating_point:
         return _everywhere(False, input)
     return elementwise("eq", input, -INFINITY)
@@ -129,15 +137,17 @@ def isneginf(input: Node) -> Node:
 @function()
 def isfinite(input: Node) -> Node:
     """Whether an element is neither infinite nor nan."""
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         return _everywhere(True, input)
     return elementwise("lt", elementwise("abs", input), INFINITY)
 
 
 @function()
 def isreal(input: Node) -> Node:
-    """Whether an element is real: graphc has no complex numbers."""
-    return _everywhere(True, input)
+    """Whether an element is real."""
+    if not input.dtype.is_complex:
+        return _everywhere(True, input)
+    return elementwise("eq", Imag()(input), 0)
 
 
 @function()
@@ -160,9 +170,9 @@ def isclose(
     equal = elementwise("eq", input, other)
     if equal_nan:
         equal = elementwise("or", equal, elementwise("and", isnan(input), isnan(other)))
-    if not input.dtype.is_floating_point and not (rtol or atol):
+    if not input.dtype.is_inexact and not (rtol or atol):
         return equal
-    x, y = (cast(v, v.dtype) if v.dtype.is_floating_point else v * 1.0 for v in (input, other))
+    x, y = (cast(v, v.dtype) if v.dtype.is_inexact else v * 1.0 for v in (input, other))
     distance = elementwise("abs", x - y)
     near = elementwise("le", distance, elementwise("abs", y) * rtol + atol)
     near = elementwise("and", near, elementwise("lt", distance, INFINITY))

@@ -23,7 +23,7 @@ from graphc.ops.sloped import sloped
 def _scanned(scan: type[Scan], input: Node, dim: int, dtype: Any) -> Node:
     axis = normal_dim(dim, input.rank)
     x = input if dtype is None else as_differentiable(input, dtype_given(dtype))
-    if dtype is None and not x.dtype.is_floating_point:
+    if dtype is None and not x.dtype.is_inexact:
         x = cast(x, int64)
     return scan(axis)(x) if x.rank else x
 

@@ -50,7 +50,7 @@ def check_square(name: str, x: Node) -> None:
 
 def check_floating(name: str, x: Node) -> None:
     """Raise where the elements are no floating-point numbers."""
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_inexact:
         raise GraphcRuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got "
             f"{C_NAMES[x.dtype.name]}"

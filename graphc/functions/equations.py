@@ -23,6 +23,7 @@ from graphc.functions.reduction import dropped, normal_dim
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import int64
 from graphc.ir.node import Item, Node, cast, const, grad_mode
+from graphc.ops.complex import conjugate
 from graphc.ops.function import FUNCTIONS, function
 from graphc.ops.linalg import Inverse, Solve, SolveTriangular, product, triangle
 from graphc.ops.matmul import transposed
@@ -199,9 +200,9 @@ def _vecdot_name(x: Any, y: Any, **_: Any) -> str:
 
 @function(method=False, namespace=False, grad_name=_vecdot_name)
 def linalg_vecdot(x: Node, y: Node, *, dim: int = -1) -> Node:
-    """Σ x · y along one dimension."""
+    """Σ x̄ · y along one dimension."""
     check_floating("linalg.vecdot", x)
-    terms = x * y
+    terms = conjugate(x) * y
     axis = normal_dim(dim, terms.rank)
     return dropped(Sum((axis,))(terms), (axis,), False)
 
@@ -254,7 +255,9 @@ def linalg_vander(x: Node, *, N: int | None = None) -> Node:
     count = N if N is not None else x.shape[-1] if x.rank else 0
     if count <= 1:
         raise GraphcRuntimeError("N must be greater than 1.")
-    numbers = x if x.dtype.is_floating_point else cast(x, int64)
+    if not x.rank:
+        x = reshape(x, (1,))
+    numbers = x if x.dtype.is_inexact else cast(x, int64)
     shape = (*x.shape, count - 1)
     column = expand(reshape(numbers, (*x.shape, 1)), shape)
     ones = full((*x.shape, 1), const(1, numbers.dtype))

@@ -57,10 +57,10 @@ def back(x: Node, axis: int) -> Node:
 def gather(input: Node, dim: int, index: Node, *, sparse_grad: bool = False) -> Node:
     """y[i, j] = x[index[i, j], j] for ``dim`` 0, and so on."""
     axis = normal_dim(dim, input.rank)
-    if index.dtype not in INTEGERS:
-        raise GraphcRuntimeError("gather(): Expected dtype int32/int64 for index")
     if not index.type.size:
         return level(zeros(TensorType(index.shape, input.dtype)), input)
+    if index.dtype not in INTEGERS:
+        raise GraphcRuntimeError("gather(): Expected dtype int32/int64 for index")
     found = Gather(axis)(raised(input), cast(raised(index), int64))
     return reshape(found, index.shape)
 

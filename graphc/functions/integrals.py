@@ -94,7 +94,7 @@ def gradient(
     ``spacing`` is the distance of the samples: one, one for each dimension, or their places.
     """
     axes = [dim] if isinstance(dim, int) else list(range(input.rank) if dim is None else dim)
-    steps = _spacings(input, spacing, dim, len(axes))
+    steps = _spacings(input, 1 if spacing is None else spacing, dim, len(axes))
     normal = [normal_dim(d, input.rank) for d in axes]
     for axis in normal:
         if normal.count(axis) > 1:

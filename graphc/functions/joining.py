@@ -10,6 +10,7 @@ from graphc.functions.diagonals import counted
 from graphc.functions.pieces import cut
 from graphc.functions.reduction import normal_dim
 from graphc.functions.shaping import Extents
+from graphc.ir.dtype import int64
 from graphc.ir.node import Node, cast, promoted
 from graphc.ir.types import expands_to
 from graphc.ops import movement
@@ -220,6 +221,8 @@ def unfold(input: Node, dimension: int, size: int, step: int) -> Node:
         )
     if step < 1:
         raise GraphcRuntimeError(f"step is {step} but must be > 0")
+    if not input.rank:
+        return movement.reshape(input, (1,))
     count = (extent - size) // step + 1
     starts = movement.reshape(counted(count, step=step), (count, 1))
     windows = taken(input, starts + counted(size), axis)
@@ -275,6 +278,8 @@ def sum_to_size(input: Node, size: Sequence[int]) -> Node:
         raise GraphcRuntimeError(
             f"size {{{list(target)}}} is not expandable to size {{{list(input.shape)}}}."
         )
+    if target != input.shape and not input.dtype.is_inexact:
+        input = cast(input, int64)
     return sum_to(input, target)
 
 

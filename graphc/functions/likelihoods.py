@@ -73,7 +73,7 @@ def poisson_losses(
     input: Node, target: Node, log_input: bool, full: bool, eps: float, reduction: str
 ) -> Node:
     """λ - t · ln λ, where x is ln λ or λ; ``full`` adds Stirling's approximation of ln t!."""
-    x, t, dtype = pair(input, target)
+    x, t, dtype = pair(input, target, floats=True)
     losses = elementwise("exp", x) - t * x if log_input else x - t * elementwise("log", x + eps)
     if full:
         safe = where(t > 1.0, t, number(1.0, t))
@@ -107,6 +107,13 @@ def poisson_nll_loss(
     return poisson_losses(input, target, log_input, full, eps, chosen)
 
 
+def _varies_but_along_one(var: Node, input: Node) -> bool:
+    """Whether the sizes are the same, or one alone of ``var`` is 1 instead."""
+    if var.rank != input.rank:
+        return False
+    return [n for n, whole in zip(var.shape, input.shape, strict=True) if n != whole] in ([], [1])
+
+
 _GAUSSIAN = ("input", "target", "var", "full", "eps", "reduction")
 
 
@@ -130,10 +137,10 @@ def gaussian_nll_loss(
         if var < 0:
             raise GraphcValueError("var has negative entry/entries")
         var = expand(const(var, input.dtype), input.shape)
-    elif var.shape not in (input.shape, input.shape[:-1], (*input.shape[:-1], 1)):
-        raise GraphcValueError("var is of incorrect size")
     elif var.shape != input.shape and var.shape == input.shape[:-1]:
         var = reshape(var, (*var.shape, 1))
+    elif not _varies_but_along_one(var, input):
+        raise GraphcValueError("var is of incorrect size")
     if reduction not in REDUCTIONS:
         raise GraphcValueError(f"{reduction} is not valid")
     x, t, dtype = pair(input, target)

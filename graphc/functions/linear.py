@@ -9,6 +9,7 @@ from graphc.functions.operands import C_NAMES, c_type, check_tensors
 from graphc.functions.shaping import expand
 from graphc.ir.dtype import Scalar
 from graphc.ir.node import Node, elementwise
+from graphc.ops.complex import conjugate
 from graphc.ops.function import function
 from graphc.ops.matmul import transposed
 from graphc.ops.movement import permute, reshape
@@ -166,8 +167,8 @@ def dot(input: Node, tensor: Node) -> Node:
 
 @function()
 def vdot(input: Node, other: Node) -> Node:
-    """Σ input · other, of two vectors."""
-    return dot(input, other)
+    """Σ conjugate of input · other, of two vectors."""
+    return dot(conjugate(input), other)
 
 
 @function("ger", grad_name="MulBackward0")
@@ -181,7 +182,12 @@ def outer(input: Node, vec2: Node) -> Node:
 
 
 def _scaled_sum(input: Node, product: Node, beta: Scalar, alpha: Scalar) -> Node:
-    """beta · input + alpha · product; a beta of zero ignores what input holds."""
+    """beta · input + alpha · product; a beta of zero ignores what input holds.
+
+    Of integers the scales have no fractions either.
+    """
+    if not product.dtype.is_inexact:
+        beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product = product * alpha
     if beta == 0:

@@ -11,7 +11,7 @@ from graphc.functions.neural import at_least
 from graphc.functions.operands import C_NAMES, not_implemented
 from graphc.functions.precision import LOW, require_floating, widened
 from graphc.functions.reduction import dropped, mean
-from graphc.ir.dtype import DType, float32
+from graphc.ir.dtype import DType, float32, real_type
 from graphc.ir.node import Node, cast, common_dtype, elementwise, promoted
 from graphc.ops import reduce as primitives
 from graphc.ops.elementwise import number, where
@@ -88,9 +88,12 @@ def finished(x: Node, reduction: str, dtype: DType) -> Node:
     return cast(reduced(x, reduction), dtype)
 
 
-def pair(input: Node, target: Node) -> tuple[Node, Node, DType]:
-    """Both in their common type, or in float32 where that has 16 bits; and the common type."""
-    dtype = common_dtype((input, target))
+def pair(input: Node, target: Node, *, floats: bool = False) -> tuple[Node, Node, DType]:
+    """Both in their common type, or in float32 where that has 16 bits; and the common type.
+
+    With ``floats`` whole numbers become those of the default type, as what follows has fractions.
+    """
+    dtype = common_dtype((input, target, 1.0) if floats else (input, target))
     wide = float32 if dtype in LOW else dtype
     x, t = promoted((input, target), dtype=wide)
     return x, t, dtype
@@ -182,6 +185,7 @@ def l1_loss(
     _warn_of_sizes(input, target)
     x, t, dtype = pair(input, target)
     losses = elementwise("abs", x - t)
+    dtype = real_type(dtype)
     if chosen == "mean" and weight is None:
         return cast(mean(losses), dtype)
     return cast(_weighted(input, losses, weight, chosen), dtype)

@@ -15,6 +15,7 @@ from graphc.functions.reduction import sum
 from graphc.ir.dtype import Scalar, bool_, get_default_dtype, int64
 from graphc.ir.node import Node, cast, const, elementwise, promoted
 from graphc.ir.types import Shape, TensorType
+from graphc.ops.complex import conjugate
 from graphc.ops.elementwise import where
 from graphc.ops.function import function
 from graphc.ops.matmul import transposed
@@ -66,7 +67,7 @@ def vander(x: Node, N: int | None = None, increasing: bool = False) -> Node:
     count = x.shape[0] if N is None else N
     if count < 0:
         raise GraphcRuntimeError("N must be non-negative.")
-    numbers = x if x.dtype.is_floating_point else cast(x, int64)
+    numbers = x if x.dtype.is_inexact else cast(x, int64)
     if not count:
         return zeros(TensorType((x.shape[0], 0), numbers.dtype))
     powers = full((x.shape[0], 1), const(1, numbers.dtype))
@@ -166,7 +167,7 @@ def cov(
         factor = where(factor <= 0, 0.0, factor * 1.0)
     centred = x - reshape(mean, (x.shape[0], 1))
     weighted = centred if weights is None else centred * weights
-    found = multiplied(*promoted((centred, transposed(weighted)))) / factor
+    found = multiplied(*promoted((centred, conjugate(transposed(weighted))))) / factor
     return reshape(found, tuple(n for n in found.shape if n != 1))
 
 

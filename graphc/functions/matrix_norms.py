@@ -121,6 +121,8 @@ def linalg_matrix_norm(
 def matrix_norm(x: Node, ord: Any, rows: int, columns: int, keepdim: bool) -> Node:
     """The norm of the matrices over two dimensions."""
     axes = tuple(sorted((rows, columns)))
+    if ord in (1, 2, inf) and not x.shape[rows] * x.shape[columns]:
+        return dropped(Sum(axes)(x), axes, keepdim)
     if ord == "fro":
         return dropped(vector_norm(x, 2.0, axes), axes, keepdim)
     if ord in ("nuc", 2, -2):

@@ -16,6 +16,7 @@ from graphc.ir.node import Node, cast, elementwise, grad_mode
 from graphc.ops.elementwise import And, number, where
 from graphc.ops.function import function
 from graphc.ops.movement import Slice, full, reshape
+from graphc.ops.random import kept_scale
 from graphc.ops.sloped import curved, level, sloped, without_derivative
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -292,9 +293,8 @@ def _require_fractions(x: Node) -> None:
 def masked_by_noise(input: Node, noise: Node, p: float) -> Node:
     """x / (1 - p) where the noise, uniform in [0, 1), is at least p, else 0."""
     _require_fractions(input)
-    scale = 1 / (1 - p) if p < 1 else 0.0
     x = widened(input)
-    return cast(x * where(noise < p, 0.0, number(scale, x)), input.dtype)
+    return cast(x * where(noise < p, 0.0, number(kept_scale(p), x)), input.dtype)
 
 
 def _alpha_name(input: Node, noise: Node, p: float) -> str:

@@ -14,15 +14,18 @@ from graphc.functions.shaping import Extents
 from graphc.functions.singular_values import spectral_norm
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node, cast, common_dtype, elementwise
+from graphc.ir.types import broadcast_shapes
+from graphc.ops.complex import square_of_magnitude
 from graphc.ops.elementwise import equal, number, where
 from graphc.ops.function import function
+from graphc.ops.movement import expand
 from graphc.ops.reduce import Max, Min, Sum
 
 
 def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     """(Σ |x|ᵖ)^(1/p) over ``axes``, which keep extent one; its gradient at zero is zero."""
     if p == 2:
-        return square_root(Sum(axes)(x * x))
+        return square_root(Sum(axes)(square_of_magnitude(x)))
     size = elementwise("abs", x)
     if p == 1:
         return Sum(axes)(size)
@@ -31,7 +34,7 @@ def vector_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     if p == -inf:
         return Min(axes, nan_shares=True)(size)
     if p == 0:
-        return Sum(axes)(cast(elementwise("ne", x, 0.0), x.dtype))
+        return Sum(axes)(cast(elementwise("ne", x, 0.0), size.dtype))
     zero = equal(size, number(0, size))
     at_zero = 0.0 if p > 0 else inf
     powers = where(zero, at_zero, elementwise("pow", where(zero, 1.0, size), float(p)))
@@ -71,7 +74,7 @@ def norm(
 
 
 def _check_floating(x: Node) -> None:
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_inexact:
         raise GraphcRuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{C_NAMES[x.dtype.name]}"
@@ -101,17 +104,13 @@ def cosine_similarity(x1: Node, x2: Node, dim: int = 1, eps: float = 1e-8) -> No
         raise GraphcRuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {C_NAMES[dtype.name]}"
         )
-    rank = max(x1.rank, x2.rank)
-    axis = normal_dim(dim, rank)
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    axes = (normal_dim(dim, len(shape)),) if shape else ()
     # Each in its own type, if that has fractions.
-    x, y = (widened(v if v.dtype.is_floating_point else cast(v, dtype)) for v in (x1, x2))
-    a, b = (v / at_least(_length_along(v, axis - rank), eps) for v in (x, y))
-    return cast(dropped(Sum((axis,))(a * b), (axis,), False), dtype)
-
-
-def _length_along(x: Node, axis: int) -> Node:
-    """The length along an axis counted from the back; of a broadcast one, of each element."""
-    return vector_norm(x, 2, (axis + x.rank,) if -axis <= x.rank else ())
+    given = (widened(v if v.dtype.is_floating_point else cast(v, dtype)) for v in (x1, x2))
+    x, y = (expand(v, shape) for v in given)
+    a, b = (v / at_least(vector_norm(v, 2, axes), eps) for v in (x, y))
+    return cast(dropped(Sum(axes)(a * b), axes, False), dtype)
 
 
 @function(method=False, functional=True, grad_name="NormBackward1")

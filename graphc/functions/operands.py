@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.errors import GraphcNotImplementedError, GraphcTypeError
-from graphc.ir.dtype import DType, Scalar, bool_, float64, int64
+from graphc.ir.dtype import DType, Scalar, bool_, complex128, float64, int64
 from graphc.ir.node import Node
 from graphc.ops.function import GradName
 
@@ -23,6 +23,8 @@ C_NAMES = {
     "bfloat16": "BFloat16",
     "float32": "Float",
     "float64": "Double",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
 }
 """The element types as PyTorch's messages call them."""
 _C_TYPES = {
@@ -32,6 +34,8 @@ _C_TYPES = {
     "uint8": "unsigned char",
     "float16": "c10::Half",
     "bfloat16": "c10::BFloat16",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }
 
 
@@ -48,7 +52,7 @@ def tensors_of(*operands: Operand) -> list[Node]:
 def check_operands(name: str, *operands: Any) -> None:
     """Raise a TypeError in PyTorch's words where something is neither a tensor nor a number."""
     for position, x in enumerate(operands, start=1):
-        if not isinstance(x, Node | bool | int | float):
+        if not isinstance(x, Node | bool | int | float | complex):
             label = "input" if position == 1 else "other"
             raise GraphcTypeError(
                 f"{name}(): argument '{label}' (position {position}) must be Tensor, "
@@ -92,4 +96,6 @@ def dtype_given(dtype: Any) -> DType:
         return int64
     if dtype is bool:
         return bool_
+    if dtype is complex:
+        return complex128
     raise GraphcTypeError(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")

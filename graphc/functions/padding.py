@@ -55,7 +55,8 @@ def pad(
 
 def python_number(value: Scalar, dtype: DType) -> Scalar:
     """``value`` as the kind of Python number that ``dtype`` holds."""
-    return (bool, int, float)[dtype.category](value)
+    kind: Any = (bool, int, float, complex)[dtype.category]
+    return kind(value)  # type: ignore[no-any-return]
 
 
 def _sides(x: Node, given: tuple[int, ...]) -> dict[int, Side]:

@@ -90,7 +90,7 @@ def cosine_losses(input1: Node, input2: Node, target: Node, margin: float, reduc
     """1 - cos(x₁, x₂) where t is 1, max(cos(x₁, x₂) - margin, 0) where t is -1."""
     if target.rank > 1:
         raise GraphcRuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    x1, x2, dtype = pair(input1, input2)
+    x1, x2, dtype = pair(input1, input2, floats=True)
     axes = (max(x1.rank, x2.rank) - 1,)
     product = dropped(Sum(axes)(x1 * x2), axes, False)
     squares = [dropped(Sum(axes)(x * x), axes, False) + 1e-12 for x in (x1, x2)]

@@ -12,6 +12,9 @@ from graphc.ir.node import Node
 from graphc.ops import movement
 from graphc.ops.function import function
 
+Cuts = int | Sequence[int]
+"""How many pieces, or where they end; a tensor of one dimension may say so too."""
+
 
 def cut(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
     """The elements of ``x`` from ``start`` to before ``stop`` along one dimension."""
@@ -163,7 +166,7 @@ def unsafe_chunk(input: Node, chunks: int, dim: int = 0) -> tuple[Node, ...]:
 
 
 @function(view=True, grad_name="SliceBackward0")
-def tensor_split(input: Node, indices_or_sections: Extents, dim: int = 0) -> tuple[Node, ...]:
+def tensor_split(input: Node, indices_or_sections: Cuts, dim: int = 0) -> tuple[Node, ...]:
     """As many pieces as equal as can be, or pieces that end at the indices."""
     axis = _axis("tensor_split", dim, input)
     extent = input.shape[axis]

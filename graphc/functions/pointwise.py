@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 from typing import Any
 
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.functions.operands import (
     Operand,
     check_operands,
@@ -13,7 +13,9 @@ from graphc.functions.operands import (
     not_implemented,
     numbered,
 )
-from graphc.ir.dtype import DType, bool_
+from graphc.functions.precision import widened
+from graphc.functions.return_types import return_type
+from graphc.ir.dtype import DType, bool_, float32, int32
 from graphc.ir.node import Node, cast, common_dtype, const, elementwise, grad_mode, promoted
 from graphc.ops.elementwise import where as select
 from graphc.ops.function import function
@@ -24,6 +26,8 @@ from graphc.ops.sloped import level, sloped, without_derivative
 def _rounded(name: str, x: Node) -> Node:
     if x.dtype is bool_:
         raise not_implemented(f"{name}_vml_cpu", x.dtype)
+    if x.dtype.is_complex:
+        raise GraphcNotImplementedError(f"{name} is not supported for complex inputs")
     return elementwise(name, x) if x.dtype.is_floating_point else x
 
 
@@ -165,6 +169,32 @@ def logaddexp2(input: Node, other: Node) -> Node:
 def ldexp(input: Node, other: Node) -> Node:
     """input · 2 ** other"""
     return elementwise("mul", input, elementwise("exp2", other, floating=True))
+
+
+@function()
+def frexp(input: Node) -> Any:
+    """The mantissa m, 0.5 ≤ |m| < 1, and the exponent e, int32, with m · 2ᵉ = input."""
+    check_tensors("frexp", input)
+    if not input.dtype.is_floating_point:
+        raise GraphcRuntimeError("torch.frexp() only supports floating-point dtypes")
+    x = widened(input)
+    size = elementwise("abs", x)
+    usable = elementwise("and", size > 0.0, size < inf)
+    size = select(usable, size, 1.0)
+    power = elementwise("floor", elementwise("log2", size)) + 1.0
+    half = elementwise("floor", power * -0.5)  # 2⁻ᵉ alone may be infinite
+    part = size * elementwise("exp2", half) * elementwise("exp2", -power - half)
+    # The logarithm is rounded, so the exponent may be off by one.
+    over, under = part >= 1.0, part < 0.5
+    part = select(over, part * 0.5, select(under, part * 2.0, part))
+    power = select(over, power + 1.0, select(under, power - 1.0, power))
+    power = select(usable, power, 0.0)
+    with grad_mode(False):
+        mantissa = select(usable, elementwise("copysign", part, x), x)
+        # PyTorch's derivative takes the power of a whole number, which is float32.
+        slope = cast(elementwise("reciprocal", elementwise("exp2", cast(power, float32))), x.dtype)
+    mantissa = cast(sloped(mantissa, x, slope), input.dtype)
+    return return_type("frexp", "mantissa", "exponent")(mantissa, cast(power, int32))
 
 
 @function(inplace=True, grad_name="NotImplemented")

@@ -6,7 +6,8 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.convolution import Extents
 from graphc.functions.operands import not_implemented
 from graphc.functions.windows import check_filled, check_outputs, unbatched, windows, with_batch
-from graphc.ir.node import Item, Node
+from graphc.ir.dtype import float64, int64
+from graphc.ir.node import Item, Node, cast
 from graphc.ops.function import function
 from graphc.ops.pooling import AvgPool, MaxPool
 
@@ -88,6 +89,10 @@ def avg_pool(
         raise GraphcRuntimeError("divisor must be not zero")
     pool = AvgPool(*settings, ceil_mode, count_include_pad, divisor_override)
     check_outputs(name, pool, x)
+    if not x.dtype.is_floating_point:  # the mean of whole numbers, without its fraction
+        if x.dtype is not int64:
+            raise not_implemented("avg_pool3d_out_frame" if dims == 3 else "avg_pool2d", x.dtype)
+        return unbatched(cast(pool(cast(x, float64)), int64), input, dims)
     return unbatched(pool(x), input, dims)
 
 

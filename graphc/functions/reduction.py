@@ -66,12 +66,12 @@ def _summed(input: Node, dtype: Any) -> Node:
     """The operand of a sum or product, integers as int64 unless another type is asked for."""
     if dtype is not None:
         return as_differentiable(input, dtype_given(dtype))
-    return input if input.dtype.is_floating_point else cast(input, int64)
+    return input if input.dtype.is_inexact else cast(input, int64)
 
 
 def as_differentiable(x: Node, dtype: DType) -> Node:
     """``x`` in another type. Raises where a gradient is needed that the type cannot have."""
-    if x.requires_grad and not dtype.is_floating_point:
+    if x.requires_grad and not dtype.is_inexact:
         raise GraphcRuntimeError(f"Autograd not support dtype: {C_NAMES[dtype.name]}")
     return cast(x, dtype)
 
@@ -94,12 +94,12 @@ def nansum(
 
 
 def _zero_for_nan(x: Node) -> Node:
-    return where(elementwise("ne", x, x), 0.0, x) if x.dtype.is_floating_point else x
+    return where(elementwise("ne", x, x), 0.0, x) if x.dtype.is_inexact else x
 
 
 def _floats(name: str, input: Node, dtype: Any = None) -> Node:
     x = input if dtype is None else cast(input, dtype_given(dtype))
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_inexact:
         raise GraphcRuntimeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {C_NAMES[x.dtype.name]}"

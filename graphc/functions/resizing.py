@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.errors import (
@@ -24,7 +24,9 @@ from graphc.ops.creation import Arange
 from graphc.ops.elementwise import where
 from graphc.ops.function import function
 from graphc.ops.indexing import GatherNd
+from graphc.ops.matmul import MatMul
 from graphc.ops.movement import expand, permute, reshape
+from graphc.ops.reduce import Sum
 
 _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
 _AREA = {3: adaptive_avg_pool1d, 4: adaptive_avg_pool2d, 5: adaptive_avg_pool3d}
@@ -37,9 +39,12 @@ def _name(
     scale_factor: Any = None,
     mode: str = "nearest",
     *rest: Any,
+    antialias: bool = False,
     **settings: Any,
 ) -> str:
     dims = input.rank - 2
+    if antialias or rest[2:3] == (True,):
+        return f"Upsample{mode.title()}{dims}DAaBackward0"
     if mode == "area":
         return "SqueezeBackward1" if dims == 1 else f"AdaptiveAvgPool{dims}DBackward0"
     return f"Upsample{mode.title().replace('-', '')}{dims}DBackward0"
@@ -62,7 +67,7 @@ def interpolate(
             "linear | bilinear | bicubic | trilinear"
         )
     sizes, factors = _wanted(input, size, scale_factor, mode, recompute_scale_factor)
-    _check_mode(input, mode, antialias)
+    _check_mode(input, mode, antialias, bool(align_corners))
     if any(n < 1 for n in (*sizes, *input.shape[1:])):
         given, wanted = (_sizes_named(x) for x in (input.shape[2:], sizes))
         join = " and" if len(sizes) == 1 else ""
@@ -74,7 +79,10 @@ def interpolate(
         return _AREA[input.rank](input, sizes)
     x = input if mode.startswith("nearest") else widened(input)
     for i, (count, factor) in enumerate(zip(sizes, factors, strict=True)):
-        x = _resized(x, i + 2, count, factor, mode, bool(align_corners))
+        if antialias:
+            x = _smoothed(x, i + 2, count, factor, mode, bool(align_corners))
+        else:
+            x = _resized(x, i + 2, count, factor, mode, bool(align_corners))
     return cast(x, input.dtype) if input.dtype in LOW else x
 
 
@@ -120,9 +128,18 @@ def _report_count(own: list[int], given: Sequence[Any], what: str) -> None:
     )
 
 
-def _check_mode(x: Node, mode: str, antialias: bool) -> None:
-    if antialias:
-        raise GraphcNotImplementedError("interpolate: antialias=True is not supported")
+def _check_mode(x: Node, mode: str, antialias: bool, align_corners: bool) -> None:
+    if antialias and not (mode in _FILTERS and x.rank == 4):
+        raise GraphcValueError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
+            "a 4-D tensor as input"
+        )
+    if mode == "lanczos" and x.rank == 4:
+        if align_corners:
+            raise GraphcValueError("Lanczos mode does not support align_corners=True")
+        if not antialias:
+            raise GraphcValueError("Lanczos mode requires antialias=True")
+        return
     if x.rank in _AREA and (mode in _PLAIN or _RANKS.get(mode) == x.rank):
         return
     if x.rank in _AREA and mode in _RANKS:
@@ -204,6 +221,56 @@ def _cubic(x: Node, axis: int, low: Node, share: Node) -> Node:
         total = term if total is None else total + term
     assert total is not None
     return total
+
+
+# -- with what lies between places taken into account -------------------------------------------
+
+
+def _triangle(t: Node) -> Node:
+    return elementwise("clamp_min", 1.0 - t, 0.0)
+
+
+def _keys(t: Node) -> Node:
+    """Keys' cubic with a = -0.5, which is 0 from 2 on."""
+    near = (1.5 * t - 2.5) * t * t + 1.0
+    far = ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0
+    return where(t < 1.0, near, where(t < 2.0, far, 0.0))
+
+
+def _lanczos(t: Node) -> Node:
+    """sinc(t) · sinc(t / 3), which is 0 from 3 on."""
+    turn = where(t > 0.0, t, 1.0) * math.pi
+    both = elementwise("sin", turn) * elementwise("sin", turn / 3.0) * 3.0 / (turn * turn)
+    return where(t > 0.0, where(t < 3.0, both, 0.0), 1.0)
+
+
+_FILTERS: dict[str, Callable[[Node], Node]] = {
+    "bilinear": _triangle,
+    "bicubic": _keys,
+    "lanczos": _lanczos,
+}
+"""By which function of the distance elements count."""
+
+
+def _smoothed(
+    x: Node, axis: int, count: int, factor: float | None, mode: str, align_corners: bool
+) -> Node:
+    """``x`` with ``count`` elements along ``axis``, each a mean of all that it stands for."""
+    size, weigh = x.shape[axis], _FILTERS[mode]
+    scale = 1.0 / factor if factor else size / count
+    if align_corners:
+        scale = (size - 1) / (count - 1) if count > 1 else 0.0
+    wide = max(scale, 1.0)
+    middle = reshape((Arange(0.0, 1.0, count, x.dtype)() + 0.5) * scale, (1, count))
+    place = reshape(Arange(0.0, 1.0, size, x.dtype)() + 0.5, (size, 1))
+    distance = place - middle
+    weights = weigh(elementwise("abs", distance) / wide)
+    weights = weights / Sum((0,))(weights)
+    order = tuple(i for i in range(x.rank) if i != axis)
+    rows = permute(x, (*order, axis))
+    flat = reshape(rows, (rows.type.size // size, size))
+    found = reshape(MatMul()(flat, weights), (*rows.shape[:-1], count))
+    return permute(found, (*range(axis), x.rank - 1, *range(axis, x.rank - 1)))
 
 
 def taken(x: Node, axis: int, index: Node) -> Node:

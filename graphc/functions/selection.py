@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.operands import C_NAMES, Operand, c_type, check_operands, numbered
-from graphc.ir.dtype import DType, Scalar, bool_
+from graphc.ir.dtype import DType, Scalar, bool_, real_type
 from graphc.ir.node import Node, cast, const, promoted
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops.elementwise import where as select
@@ -65,17 +65,22 @@ _STORED = {
 """The integers as C++ calls them where it stores a number."""
 
 
-def check_fits(value: Scalar, dtype: DType) -> None:
+def check_fits(value: Scalar | complex, dtype: DType) -> None:
     """Raise where a number is beyond an element type."""
     if not fits(value, dtype):
         name = _STORED.get(dtype.name) or c_type(dtype)
         raise GraphcRuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
-def fits(value: Scalar, dtype: DType) -> bool:
+def fits(value: Scalar | complex, dtype: DType) -> bool:
     """Whether a number is within an element type; unsigned ones count back from zero."""
     if dtype is bool_:
         return True
+    if dtype.is_complex:
+        value = complex(value)
+        return fits(value.real, real_type(dtype)) and fits(value.imag, real_type(dtype))
+    if isinstance(value, complex):
+        return not value.imag and fits(value.real, dtype)
     if dtype.is_floating_point:
         return not isfinite(value) or abs(value) <= float(ml_dtypes.finfo(dtype.numpy).max)
     limits = np.iinfo(dtype.numpy)
@@ -102,7 +107,7 @@ def overwritten(input: Node, value: Operand) -> Node:
     return filled(input.shape, value, input.dtype)
 
 
-def filled(shape: Shape, value: Scalar, dtype: DType) -> Node:
+def filled(shape: Shape, value: Scalar | complex, dtype: DType) -> Node:
     """``value`` everywhere; what is beyond a type of 16 bits becomes infinite there."""
     if not (dtype.is_floating_point and dtype.itemsize == 2):
         check_fits(value, dtype)

@@ -12,6 +12,7 @@ from graphc.functions.reduction import normal_dim
 from graphc.ir.node import Node, Op
 from graphc.ir.types import Shape, broadcast_shapes
 from graphc.ops import movement
+from graphc.ops.complex import conjugate
 from graphc.ops.function import function
 
 Extents = int | Sequence[int]
@@ -144,13 +145,13 @@ def t(input: Node) -> Node:
 
 @function(view=True, grad_name="TransposeBackward0")
 def adjoint(input: Node) -> Node:
-    """The last two dimensions exchanged."""
+    """The last two dimensions exchanged, of the conjugates."""
     if input.rank < 2:
         raise GraphcRuntimeError(
             f"tensor.adjoint() is only supported on matrices or batches of matrices. Got "
             f"{input.rank}-D tensor."
         )
-    return transpose(input, -2, -1)
+    return conjugate(transpose(input, -2, -1))
 
 
 @function(view=True)

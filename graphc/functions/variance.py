@@ -10,6 +10,7 @@ from graphc.errors import GraphcRuntimeError
 from graphc.functions.reduction import Dims, dropped, normal_dims, square_root
 from graphc.ir.node import Node
 from graphc.ops import reduce
+from graphc.ops.complex import square_of_magnitude
 from graphc.ops.function import function
 
 
@@ -17,14 +18,14 @@ def _squared_spread(
     name: str, input: Node, dim: Dims, correction: float
 ) -> tuple[Node, Node, tuple[int, ...]]:
     """The variance and the mean over ``dim``, which both keep extent one."""
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         raise GraphcRuntimeError(f"{name} only support floating point and complex dtypes")
     axes = normal_dims(dim, input.rank)
     center = reduce.mean(input, axes)
     away = input - center
     _warn_of_few(name, input, axes, correction)
     count = prod(input.shape[axis] for axis in axes) - correction
-    return reduce.Sum(axes)(away * away) / (count if count > 0 else 0.0), center, axes
+    return reduce.Sum(axes)(square_of_magnitude(away)) / (count if count > 0 else 0.0), center, axes
 
 
 def _warn_of_few(name: str, input: Node, axes: tuple[int, ...], correction: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.changes import bump_epoch
-from graphc.errors import GraphcRuntimeError
+from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.ir.dtype import DType, Scalar, promote, result_type
 from graphc.ir.types import Shape, TensorType, Types
 
@@ -180,6 +180,8 @@ class Op:
     name: ClassVar[str] = ""
     registry: ClassVar[dict[str, type[Op]]] = {}
     """Every primitive by its name; filled as the classes of ``graphc.ops`` are made."""
+    of_complex: ClassVar[dict[str, Any]] = {}
+    """By the name of a primitive what it means for complex operands (``ops.complex_parts``)."""
     repeatable: ClassVar[bool] = True
     """Whether a use of it may be told again elsewhere in its own place."""
 
@@ -212,8 +214,11 @@ class Op:
 
     def __call__(self, *inputs: Node) -> Node:
         """A node of this op on ``inputs``."""
+        for x in inputs:
+            if x.type.dtype.category == 3 and self.name not in self.of_complex:
+                raise not_of_complex(self.name, x.type.dtype)
         result = self.infer(tuple(x.type for x in inputs))
-        floating = isinstance(result, tuple) or result.dtype.category == 2
+        floating = isinstance(result, tuple) or result.dtype.category >= 2
         needs = (
             recording.grad_enabled
             and floating
@@ -221,6 +226,12 @@ class Op:
             and any(x.requires_grad for x in inputs)
         )
         return Node(self, inputs, result, requires_grad=needs, device=common_device(self, inputs))
+
+
+def not_of_complex(name: str, dtype: DType) -> GraphcNotImplementedError:
+    """The error of an op that there is not for complex numbers, in PyTorch's words."""
+    kind = {"complex64": "ComplexFloat", "complex128": "ComplexDouble"}[dtype.name]
+    return GraphcNotImplementedError(f"\"{name}\" not implemented for '{kind}'")
 
 
 def common_device(op: Op, inputs: Sequence[Node]) -> str:
@@ -292,7 +303,7 @@ class Item(Op, name="item"):
     def __call__(self, *inputs: Node) -> Node:
         (source,) = inputs
         result = source.types[self.index]
-        needs = source.requires_grad and result.dtype.is_floating_point
+        needs = source.requires_grad and result.dtype.is_inexact
         return Node(self, inputs, result, requires_grad=needs, device=source.device)
 
 
@@ -309,10 +320,15 @@ def make_input(
     return Node(op, (), type, requires_grad=requires_grad, device=device)
 
 
-def const(value: Scalar, dtype: DType) -> Node:
+def const(value: Scalar | complex, dtype: DType) -> Node:
     """The number ``value``, converted as PyTorch converts it, as a node."""
-    if dtype.category == 2:
-        number: Scalar = float(value)
+    number: Any
+    if dtype.category == 3:
+        number = complex(value)
+    elif isinstance(value, complex):
+        return const(value.real if dtype.category else value != 0, dtype)
+    elif dtype.category == 2:
+        number = float(value)
     elif dtype.category == 1:
         number = (
             int(np.asarray(int(value)).astype(dtype.numpy)) if abs(value) < 2**63 else int(value)
@@ -352,7 +368,7 @@ def promoted(
 ) -> tuple[Node, ...]:
     """The operands in their common type; integers become the default float if ``floating``."""
     common = dtype or common_dtype(operands)
-    if floating and not common.is_floating_point:
+    if floating and not common.is_inexact:
         common = result_type([(common, 1)], [0.0])
     return tuple(cast(x, common) if isinstance(x, Node) else const(x, common) for x in operands)
 

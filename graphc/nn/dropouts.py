@@ -9,7 +9,7 @@ from graphc.errors import GraphcRuntimeError, GraphcValueError
 from graphc.factories import zeros_like
 from graphc.ir.dtype import float32
 from graphc.ops.random import RandomUniform
-from graphc.random import draw
+from graphc.random import draw, skip, state_on
 from graphc.sampling import exponential
 from graphc.surface import LIFTED, assign
 from graphc.tensor import Tensor
@@ -168,21 +168,17 @@ def scaled_dot_product_attention(
 
     The scale is 1 / √(size of a query) unless given; ``enable_gqa`` repeats heads of key and value.
     """
-    noise: Tensor | None = None
+    state, name = None, "scaled_dot_product_attention"
     if dropout_p:
         if not 0.0 <= dropout_p <= 1.0:
             raise GraphcRuntimeError(
                 f"dropout probability has to be between 0 and 1, but got {dropout_p}"
             )
-        shape = _weights_shape(query, key)
-        name, device = "scaled_dot_product_attention", query._place
-        noise = draw(RandomUniform(shape, float32), name=name, device=device)
+        state = state_on(query._place, name)
     result: Any = LIFTED["attended"](
-        query, key, value, attn_mask, noise, dropout_p, is_causal, scale, enable_gqa
+        query, key, value, attn_mask, state, dropout_p, is_causal, scale, enable_gqa
     )
+    if dropout_p:
+        weights = (*result.shape[:-1], key.shape[-2])
+        skip(RandomUniform(weights, float32).counters, name=name)
     return result  # type: ignore[no-any-return]
-
-
-def _weights_shape(query: Tensor, key: Tensor) -> tuple[int, ...]:
-    """The shape of the attention weights."""
-    return (*query.shape[:-1], key.shape[-2])

@@ -8,7 +8,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from graphc import choices
-from graphc.nn import pools
+from graphc.nn import fractional_pools, pools, resizes
 from graphc.nn.attention import multi_head_attention_forward
 from graphc.nn.bags import embedding_bag
 from graphc.nn.dropouts import (
@@ -80,7 +80,7 @@ def _in_place(name: str) -> Callable[..., Tensor]:
 NAMES = {name: LIFTED[name] for name, f in FUNCTIONS.items() if f.functional}
 NAMES |= {name: with_inplace(name) for name in INPLACE}
 NAMES |= {f"{name}_": _in_place(name) for name in WRITING}
-NAMES |= pools.NAMES
+NAMES |= pools.NAMES | fractional_pools.NAMES | resizes.NAMES
 NAMES["pdist"] = choices.NAMESPACE["pdist"]
 NAMES["unfold"] = LIFTED["patch_columns"]  # of tensors, ``unfold`` means another thing
 globals().update(NAMES)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from graphc.device import usable
-from graphc.errors import GraphcTypeError
+from graphc.errors import GraphcRuntimeError, GraphcTypeError, GraphcValueError
 from graphc.ir.dtype import DType, get_default_dtype
 from graphc.recording import Detach
+from graphc.size import Size
 from graphc.storage import Storage
 from graphc.tensor import Tensor, from_storage
 
@@ -78,6 +79,103 @@ class Buffer(Tensor):
         self.persistent = persistent
         if requires_grad:
             self.requires_grad = True
+
+
+class UninitializedTensorMixin(Tensor):
+    """A tensor of which the element type and the device are known, but neither shape nor numbers.
+
+    Whatever needs these raises.
+    """
+
+    cls_to_become: ClassVar[type[Tensor]]
+    persistent: bool
+
+    def __init__(self, requires_grad: bool, device: Any, dtype: DType | None) -> None:
+        self.take_after(new_tensor((0,), None, device, dtype))
+        name = type(self).__name__
+        self._error = GraphcValueError(
+            f"Attempted to use an uninitialized parameter. This error happens when you are using a "
+            f"`LazyModule` or explicitly manipulating `torch.nn.parameter.{name}` objects. When "
+            "using LazyModules Call `forward` with a dummy batch to initialize the parameters "
+            "before calling torch functions"
+        )
+        self._requires_grad = requires_grad
+
+    def take_after(self, tensor: Tensor) -> None:
+        """Be on the device and of the element type of ``tensor``."""
+        self._own_dtype, self._own_place = tensor.dtype, tensor._place
+
+    def example(self) -> Tensor:
+        """A tensor without elements on this device and of this element type."""
+        return new_tensor((0,), None, self._place, self.dtype)
+
+    def materialize(self, shape: Any, device: Any = None, dtype: DType | None = None) -> None:
+        """Become a tensor of ``shape``, with whatever numbers are in its memory."""
+        place = self._place if device is None else device
+        made = new_tensor(tuple(shape), None, place, dtype or self.dtype)
+        self._storage, self._error = made._storage, None
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+        self._changed()
+
+    @property
+    def shape(self) -> Size:
+        raise GraphcRuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
+        )
+
+    @property
+    def dtype(self) -> DType:
+        return self._own_dtype
+
+    @property
+    def _place(self) -> str:
+        return self._own_place
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self._requires_grad, self._place, self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self._requires_grad, self._place, self.dtype)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape is not known yet."""
+
+    cls_to_become = Parameter
+
+    def __init__(
+        self, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> None:
+        super().__init__(requires_grad, device, dtype)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
+    """A buffer whose shape is not known yet."""
+
+    cls_to_become = Tensor
+
+    def __init__(
+        self,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: DType | None = None,
+        persistent: bool = True,
+    ) -> None:
+        super().__init__(requires_grad, device, dtype)
+        self.persistent = persistent
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether this is a parameter or buffer whose shape is not known yet."""
+    return isinstance(param, UninitializedTensorMixin)
 
 
 def new_parameter(

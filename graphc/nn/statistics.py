@@ -51,6 +51,8 @@ def batch_norm(
     _check(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if training:
         result, mean, variance = LIFTED["normalized_batch"](input, weight, bias, eps)
+        if not input._type.size:
+            return result  # type: ignore[no-any-return]
         _follow(running_mean, mean, momentum)
         _follow(running_var, variance, momentum)
         return result  # type: ignore[no-any-return]

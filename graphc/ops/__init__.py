@@ -1,6 +1,9 @@
 """The primitives, one family to a file; importing this package registers all of them."""
 
 from graphc.ops import (
+    complex,
+    complex_functions,
+    complex_parts,
     convolution,
     creation,
     elementwise,
@@ -19,6 +22,9 @@ from graphc.ops import (
 )
 
 __all__ = [
+    "complex",
+    "complex_functions",
+    "complex_parts",
     "convolution",
     "creation",
     "elementwise",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 
 from graphc.ir.node import Item, Node, Op, grad_mode, make_input
@@ -40,6 +40,14 @@ class Composite(Op):
         arguments = [next(operands) if given else None for given in self.present]
         result = self.body(*arguments, **dict(self.options))
         return result if isinstance(result, tuple) else (result,)
+
+    def further(self, count: int) -> Composite:
+        """The same with its draws, which skip ``offset`` counters, so many counters later."""
+        options = dict(self.options)
+        offset = options["offset"]
+        assert isinstance(offset, int)
+        options["offset"] = offset + count
+        return replace(self, options=tuple(sorted(options.items())))
 
     def infer(self, types: tuple[TensorType, ...]) -> Types:
         with grad_mode(False):
@@ -89,6 +97,8 @@ def composite(body: Body) -> Body:
     @wraps(body)
     def call(*operands: Node | None, **options: object) -> Node | tuple[Node, ...]:
         given = tuple(x for x in operands if x is not None)
+        if any(x.dtype.is_complex for x in given):
+            return body(*operands, **options)
         present = tuple(x is not None for x in operands)
         op = Composite(body.__name__, body, tuple(sorted(options.items())), present)
         node = op(*given)

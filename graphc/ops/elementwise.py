@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.errors import GraphcRuntimeError
-from graphc.ir.dtype import DType, bool_
+from graphc.ir.dtype import DType, bool_, real_type
 from graphc.ir.node import Const, Node, Op, cast, const, elementwise, is_const
 from graphc.ir.types import Shape, TensorType, broadcast_shapes
 
@@ -111,7 +111,8 @@ class Pow(Elementwise, name="pow"):
                     slope = where(equal(y, number(0, y)), 0.0, slope)
             dx = sum_to(dy * slope, x.shape)
         if y.requires_grad:
-            at_zero = And()(equal(x, number(0, x)), number(0, y) <= y)
+            positive = Op.registry["real"]()(y) if y.dtype.is_complex else y
+            at_zero = And()(equal(x, number(0, x)), number(0, positive) <= positive)
             slope = where(at_zero, 0.0, node * elementwise("log", x))
             dy_exponent = sum_to(dy * slope, y.shape)
         return dx, dy_exponent
@@ -275,6 +276,9 @@ class Neg(Elementwise, name="neg"):
 
 
 class Abs(Elementwise, name="abs"):
+    def result_dtype(self, dtype: DType) -> DType:
+        return real_type(dtype)
+
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         return (dy * Sign()(node.inputs[0]),)
 
@@ -287,7 +291,17 @@ class Step(Elementwise):
 
 
 class Sign(Step, name="sign"):
-    """-1, 0 or 1."""
+    """-1, 0 or 1; of a complex number the one of magnitude 1 in its direction, or 0."""
+
+    def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
+        (x,) = node.inputs
+        if not x.dtype.is_complex:
+            return super().grad(node, dy)
+        # What points along x changes only its magnitude: (dy - node · Re(node̅ dy)) / |x|.
+        along = Op.registry["real"]()(Op.registry["conj"]()(node) * dy)
+        size = elementwise("abs", x)
+        at_zero = equal(size, number(0, size))
+        return (where(at_zero, 0.0, (dy - node * along) / where(at_zero, 1.0, size)),)
 
 
 class SignBit(Predicate, name="signbit"):

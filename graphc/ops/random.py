@@ -24,6 +24,11 @@ def check_state(name: str, types: tuple[TensorType, ...]) -> None:
         raise GraphcRuntimeError(f"{name}: expected a generator's state, {STATE}, not {types}")
 
 
+def kept_scale(dropout: float) -> float:
+    """By what numbers are multiplied of which others are dropped with a probability."""
+    return 1 / (1 - dropout) if dropout < 1 else 0.0
+
+
 @dataclass(frozen=True)
 class Advance(Op, name="advance"):
     """The state after ``count`` counters."""

@@ -123,7 +123,11 @@ class Asinh(Elementwise, name="asinh"):
 class Acosh(Elementwise, name="acosh"):
     def grad(self, node: Node, dy: Node) -> tuple[Node, ...]:
         (x,) = node.inputs
-        return (dy * elementwise("rsqrt", x * x - 1.0),)
+        if x.dtype.is_complex:  # one root of the product would have another sign to the left
+            roots = elementwise("rsqrt", x + 1.0) * elementwise("rsqrt", x - 1.0)
+        else:
+            roots = elementwise("rsqrt", x * x - 1.0)
+        return (dy * roots,)
 
 
 class Atanh(Elementwise, name="atanh"):

@@ -10,6 +10,7 @@ from graphc.optim.adam import Adam, AdamW
 from graphc.optim.adamax import Adamax
 from graphc.optim.asgd import ASGD
 from graphc.optim.lbfgs import LBFGS
+from graphc.optim.muon import Muon
 from graphc.optim.nadam import NAdam
 from graphc.optim.optimizer import Optimizer
 from graphc.optim.radam import RAdam
@@ -27,6 +28,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Muon",
     "NAdam",
     "Optimizer",
     "RAdam",

@@ -16,6 +16,7 @@ from graphc.optim.recorded import (
     check_not_negative,
     check_rate,
     descent,
+    everywhere,
     plus,
     times,
 )
@@ -69,8 +70,7 @@ class Adagrad(RecordedOptimizer):
                 self.state[p] = {"step": count, **self.initial_state(group, p)}
 
     def initial_state(self, group: Settings, parameter: Tensor) -> dict[str, Tensor]:
-        found, value = parameter._type, self.defaults["initial_accumulator_value"]
-        return {"sum": full(found.shape, value, found.dtype, str(parameter.device))}
+        return {"sum": everywhere(self.defaults["initial_accumulator_value"], parameter)}
 
     @staticmethod
     def prepare(settings: Settings) -> Settings:

@@ -317,7 +317,7 @@ def _check_sizes(groups: list[dict[str, Any]], saved: list[dict[str, Any]]) -> N
 def _loaded(value: Any, parameter: Tensor, name: str) -> Any:
     """A copy of a piece of state, in the parameter's type unless it is the count of steps."""
     if isinstance(value, Tensor):
-        wanted = parameter.dtype if parameter.dtype.is_floating_point else value.dtype
+        wanted = parameter.dtype if parameter.dtype.is_inexact else value.dtype
         moved = value if name == "step" else converted(value, wanted)
         return deepcopy(moved) if moved is value else moved
     if isinstance(value, dict):

@@ -11,6 +11,7 @@ from graphc.functions.precision import widened
 from graphc.ir.dtype import float32, float64
 from graphc.ir.node import Node, cast, grad_mode, origin_of
 from graphc.memory import full
+from graphc.ops.complex import ViewAsComplex, ViewAsReal
 from graphc.ops.movement import reshape
 from graphc.optim.group import Group, is_number
 from graphc.optim.optimizer import Optimizer, Parameters
@@ -245,21 +246,41 @@ class RecordedOptimizer(Optimizer):
             settings["step"] = cast(after, float64)
         settings = self.prepare(settings)
         results = []
-        for x, dy, pieces in operands:
-            state = dict(pieces)
+        for parameter, dy, pieces in operands:
+            x, state = _real(parameter), {name: _real(node) for name, node in pieces}
             wide = {name: widened(node) for name, node in state.items()}
-            new, made = self.update(widened(x), widened(dy), wide, settings)
+            new, made = self.update(widened(x), widened(_real(dy)), wide, settings)
             kept = {
                 name: cast(node, state[name].dtype if name in state else x.dtype)
                 for name, node in made.items()
             }
-            results.append((cast(new, x.dtype), kept))
+            results.append(_like(parameter, cast(new, x.dtype), kept))
         return after, results
+
+
+def _real(x: Node) -> Node:
+    """Complex numbers as pairs of real ones, of which a step changes each by itself."""
+    return ViewAsReal()(x) if x.dtype.is_complex else x
+
+
+def _like(parameter: Node, new: Node, state: State) -> Updated:
+    """A parameter and its state after a step, as complex numbers where it is of these."""
+    if not parameter.dtype.is_complex:
+        return new, state
+    pairs = {n: ViewAsComplex()(x) if x.shape == new.shape else x for n, x in state.items()}
+    return ViewAsComplex()(new), pairs
 
 
 def _count(parameter: Tensor, number: float) -> Tensor:
     """How many steps were taken, where the parameter is."""
     return full((), number, float32, str(parameter.device))
+
+
+def everywhere(value: float, parameter: Tensor) -> Tensor:
+    """``value`` for each number of a parameter, in both parts of complex ones."""
+    type_ = parameter._type
+    number = complex(value, value) if type_.dtype.is_complex else value
+    return full(type_.shape, number, type_.dtype, str(parameter.device))
 
 
 def _name_state(state: dict[str, Any]) -> None:

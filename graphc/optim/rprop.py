@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from graphc.errors import GraphcValueError
 from graphc.ir.node import Node, elementwise
-from graphc.memory import full, zeros_like
+from graphc.memory import zeros_like
 from graphc.ops.elementwise import equal, number, where
 from graphc.optim.optimizer import Parameters
 from graphc.optim.recorded import (
@@ -16,6 +16,7 @@ from graphc.optim.recorded import (
     State,
     Updated,
     check_rate,
+    everywhere,
     typed,
 )
 from graphc.tensor import Tensor
@@ -53,8 +54,7 @@ class Rprop(RecordedOptimizer):
         super().__init__(params, defaults)
 
     def initial_state(self, group: Settings, parameter: Tensor) -> dict[str, Tensor]:
-        found, rate = parameter._type, float(group["lr"])
-        size = full(found.shape, rate, found.dtype, str(parameter.device))
+        size = everywhere(float(group["lr"]), parameter)
         return {"prev": zeros_like(parameter), "step_size": size}
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Const, Node, cast, const, elementwise
+from graphc.ops.composite import Composite
 from graphc.ops.elementwise import Cast, Elementwise, Neg, Where
 from graphc.ops.matmul import MatMul, transposed
 from graphc.ops.movement import Expand, Permute, Reshape, expand, permute, reshape
@@ -206,11 +207,12 @@ def _where(node: Node) -> Node | None:
 
 def _random(node: Node) -> Node | None:
     """Draws from an advanced state are draws further on from the state itself."""
-    state = node.inputs[0]
-    if not isinstance(state.op, Advance):
-        return None
-    assert isinstance(node.op, Advance | Draw)
-    return node.op.further(state.op.count)(state.inputs[0], *node.inputs[1:])
+    assert isinstance(node.op, Advance | Draw | Composite)
+    for i, state in enumerate(node.inputs):
+        if isinstance(state.op, Advance):
+            operands = (*node.inputs[:i], state.inputs[0], *node.inputs[i + 1 :])
+            return node.op.further(state.op.count)(*operands)
+    return None
 
 
 STRUCTURAL = {

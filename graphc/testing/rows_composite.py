@@ -11,7 +11,9 @@ import numpy as np
 from graphc.functions.attention import attention, attention_grad
 from graphc.ir.dtype import DType, bool_, float32
 from graphc.ops.composite import COMPOSITES, Composite
+from graphc.ops.random import RandomUniform, kept_scale
 from graphc.testing.operands import VIEWS, Array, Operand, draw
+from graphc.testing.rows_random import STATE_LAYOUTS, STATES, uniform
 from graphc.testing.table import FLOATS, HALVES, Row, Sample, Tolerance, sample
 
 WEIGHED = Tolerance("exponentials, a quotient and two products of some tens of numbers", 32, 64)
@@ -31,10 +33,11 @@ def _heads(dtype: DType, *lead: int, queries: int = 4, keys: int = 5) -> list[Ar
 
 PLAIN: dict[str, object] = {"causal": False, "scale": 0.5, "dropout": 0.0}
 CAUSAL = {**PLAIN, "causal": True}
-DROPPING = {**PLAIN, "dropout": 0.25}
+DROPPING = {**PLAIN, "dropout": 0.25, "offset": 3}
 ALONE = (True, True, True, False, False)
 MASKED = (True, True, True, True, False)
-NOISY = (True, True, True, False, True)
+DRAWING = (True, True, True, False, True)
+OWN = {"unlike": "PyTorch draws its own"}
 
 Case = tuple[tuple[bool, ...], dict[str, object], list[Array], dict[str, Any]]
 """Which operands there are, the options, the operands, and what else is said of the sample."""
@@ -51,9 +54,7 @@ def _cases(dtype: DType) -> Iterator[Case]:
     mask[1] = False
     yield MASKED, PLAIN, [*_heads(dtype, 2), mask], {"kind": "kink"}
     yield MASKED, PLAIN, [*_heads(dtype, 2), draw(dtype, 2, 4, 5, seed=4)], {}
-    noise = np.random.default_rng(5).random((2, 4, 5)).astype(np.float32)
-    own = {"kind": "kink", "unlike": "PyTorch draws its own"}
-    yield NOISY, DROPPING, [*_heads(dtype, 2), noise], own
+    yield from _dropping_cases(dtype)
     yield ALONE, PLAIN, _heads(dtype, 0, 2), {}
     yield ALONE, PLAIN, _heads(dtype, 2, queries=0), {}
     query, key, value = _heads(dtype, 2)
@@ -61,6 +62,24 @@ def _cases(dtype: DType) -> Iterator[Case]:
     yield ALONE, PLAIN, [query, key, value], {"kind": "extreme"}
     for layout in VIEWS:
         yield ALONE, PLAIN, _heads(dtype, 2), {"layout": layout}
+
+
+def _dropping_cases(dtype: DType) -> Iterator[Case]:
+    """Rows of weights that begin at any word of a counter, and such that begin at the first."""
+    states = [np.array(x) for x in STATES]
+    for state, keys in zip(states, (5, 6, 8, 7), strict=True):
+        yield DRAWING, DROPPING, [*_heads(dtype, 2, keys=keys), state], OWN
+    for length in (5, 8):
+        causal = {**DROPPING, "causal": True}
+        heads = _heads(dtype, 2, 2, queries=length, keys=length)
+        yield DRAWING, causal, [*heads, states[1]], OWN
+    seen = draw(bool_, 4, 5, seed=3)
+    seen[:, 0] = True
+    for mask in (seen, draw(dtype, 2, 4, 5, seed=4)):
+        yield (True,) * 5, DROPPING, [*_heads(dtype, 2), mask, states[2]], OWN
+    yield DRAWING, {**DROPPING, "dropout": 1.0}, [*_heads(dtype), states[3]], OWN
+    for layout in STATE_LAYOUTS:
+        yield DRAWING, DROPPING, [*_heads(dtype, 2), states[1]], {**OWN, "layout": layout}
 
 
 def _attention(dtype: DType) -> Iterator[Sample]:
@@ -73,7 +92,7 @@ def _attention_grad(dtype: DType) -> Iterator[Sample]:
     for present, options, arrays, said in _cases(dtype):
         op = _call(attention.__name__, present, **options)
         seen = [Operand(x, said.get("layout", "whole")).value for x in arrays]
-        seen = [x if x.dtype is np.dtype(bool) else x.astype(np.float64) for x in seen]
+        seen = [x.astype(np.float64) if x.dtype == dtype.numpy else x for x in seen]
         with np.errstate(all="ignore"):
             output, statistics = _attended(op, *seen)
         dy = draw(dtype, *output.shape, seed=6)
@@ -108,26 +127,28 @@ def _weights(op: Composite, *given: Array) -> tuple[Array, Array]:
     return powers / total, (largest + np.log(total))[..., 0]
 
 
-def _kept(op: Composite, noise: Array | None) -> Array | float:
+def _kept(op: Composite, state: Array | None, weights: Array) -> Array | float:
     """By what dropping multiplies the weights."""
-    if noise is None:
+    if state is None:
         return 1.0
-    dropout = float(str(dict(op.options)["dropout"]))
-    return np.where(noise < np.float32(dropout), 0, 1 / (1 - dropout))
+    options: dict[str, Any] = dict(op.options)
+    noise = uniform(RandomUniform(weights.shape, float32, options["offset"]), state)
+    dropout = options["dropout"]
+    return np.where(noise < np.float32(dropout), 0, kept_scale(dropout))
 
 
 def _attended(op: Composite, *given: Array) -> tuple[Array, Array]:
-    _, _, value, _, noise = _arguments(op, given)
+    _, _, value, _, state = _arguments(op, given)
     weights, statistics = _weights(op, *given)
-    dropped = weights * _kept(op, noise)
+    dropped = weights * _kept(op, state, weights)
     return np.asarray(np.einsum("...qk,...kv->...qv", dropped, value)), statistics
 
 
 def _attended_grad(op: Composite, *given: Array) -> tuple[Array, Array, Array]:
-    query, key, value, mask, noise, _, _, dy = _arguments(op, given)
-    operands = [x for x in (query, key, value, mask, noise) if x is not None]
+    query, key, value, mask, state, _, _, dy = _arguments(op, given)
+    operands = [x for x in (query, key, value, mask, state) if x is not None]
     weights, _ = _weights(replace(op, present=op.present[:5]), *operands)
-    kept, scale = _kept(op, noise), dict(op.options)["scale"]
+    kept, scale = _kept(op, state, weights), dict(op.options)["scale"]
     slopes = np.einsum("...qv,...kv->...qk", dy, value) * kept
     scores = weights * (slopes - (weights * slopes).sum(-1, keepdims=True))
     return (

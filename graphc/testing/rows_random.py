@@ -49,7 +49,8 @@ def _unit(high: int, low: int) -> float:
     return ((high >> 5) * 2**26 + (low >> 6)) * 2.0**-53
 
 
-def _uniform(op: ops.RandomUniform, state: Array) -> Array:
+def uniform(op: ops.RandomUniform, state: Array) -> Array:
+    """What is drawn in [0, 1)."""
     count = math.prod(op.shape)
     w = words(op, state, op.words * count)
     if op.dtype is float32:
@@ -142,7 +143,7 @@ def _row(name: str, dtypes: tuple[DType, ...], samples: Callable[[DType], Iterat
 
 ROWS = (
     _row("advance", (int64,), _advances, _advanced),
-    _row("random_uniform", SINGLES, _draws(ops.RandomUniform), _uniform),
+    _row("random_uniform", SINGLES, _draws(ops.RandomUniform), uniform),
     _row("random_normal", SINGLES, _draws(ops.RandomNormal), _normal, ANGLES),
     _row("random_integer", INTEGERS, _integers, _integer),
     _row("random_permutation", (int64,), _permutations, _permutation),

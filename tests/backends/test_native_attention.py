@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc
+from graphc.backends import find
 from graphc.backends.c_language.attention import is_attended
 from graphc.backends.native.attention import ATTENTION, preferred
 from graphc.backends.native.targets import TARGETS, host
+from graphc.compiler import Program
 from graphc.functions.attention import attention, attention_grad
-from graphc.ir.dtype import DType, dtype_named, dtype_of_numpy
+from graphc.ir.dtype import DType, dtype_named, dtype_of_numpy, float32, int64
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
 from graphc.ir.types import TensorType
+from graphc.nn import functional as F
+from graphc.ops.random import RandomUniform
 from graphc.testing.programs import check, expected, use
 from graphc.testing.table import samples_of, table
 from tests.backends.native_alone import Array
@@ -31,7 +37,7 @@ ROUNDINGS = {"float32": 2e-5, "float64": 1e-13, "float16": 2e-2, "bfloat16": 2e-
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("name", ATTENTION)
 def test_samples(name: str, dtype: str, target: str, tmp_path: Path) -> None:
-    """Those that are claimed: all but dropping ones and empty ones."""
+    """Those that are claimed: all but empty ones."""
     row, uses = table()[name], []
     for i, sample in enumerate(samples_of(name, dtype)):
         node = use(sample, i).results[0].inputs[0]
@@ -62,10 +68,12 @@ class Case:
     dtype: str = "float32"
     threads: int = 2
     scale: float = 0.3
+    dropout: float = 0.0
 
     def __str__(self) -> str:
         sizes = f"{self.lead}{self.queries}x{self.keys}x{self.size}x{self.depth}"
         how = f"{'causal' if self.causal else self.mask}-{self.layout}-{self.dtype}"
+        how += f"-{self.dropout}" if self.dropout else ""
         return f"{sizes}-{how}".replace(" ", "")
 
 
@@ -96,7 +104,19 @@ CASES = (
     Case(18, 4200, 8, 8, (2,)),
     Case(18, 4200, 8, 8, (2,), mask="bool all"),
     Case(2100, 2100, 4, 4, (1,), causal=True),
+    Case(130, 204, 16, 16, dropout=0.2),
+    Case(130, 203, 16, 16, dropout=0.2),
+    Case(130, 130, 64, 64, (1, 2), causal=True, dropout=0.5),
+    Case(7, 5, 3, 2, causal=True, dropout=0.5),
+    Case(33, 101, 24, 40, mask="bool all", threads=3, dropout=0.1),
+    Case(70, 66, 16, 16, layout="columns", dtype="float64", dropout=0.1),
+    Case(70, 132, 16, 16, dtype="float16", causal=True, dropout=0.1),
+    Case(40, 33, 16, 20, dtype="bfloat16", mask="float all", dropout=0.9),
+    Case(18, 4200, 8, 8, (2,), dropout=0.3),
+    Case(2102, 2102, 4, 4, (1,), causal=True, dropout=0.3),
 )
+STATE = np.array([2**40 + 3, 2**33 - 2])
+OFFSET = 5
 
 
 def lying(shape: tuple[int, ...], layout: str, dtype: DType, rng: np.random.Generator) -> Array:
@@ -150,15 +170,26 @@ def reference(
     total = powers.sum(-1, keepdims=True)
     total[total == 0] = 1
     weights = powers / total
-    slopes = flow @ v.swapaxes(-1, -2)
+    kept = kept_of(case, scores.shape)
+    slopes = flow @ v.swapaxes(-1, -2) * kept
     slopes = weights * (slopes - (weights * slopes).sum(-1, keepdims=True)) * case.scale
     return (
-        weights @ v,
+        weights * kept @ v,
         (largest + np.log(total))[..., 0],
         slopes @ k,
         slopes.swapaxes(-1, -2) @ q,
-        weights.swapaxes(-1, -2) @ flow,
+        (weights * kept).swapaxes(-1, -2) @ flow,
     )
+
+
+def kept_of(case: Case, shape: tuple[int, ...]) -> Any:
+    """By what dropping multiplies the weights: by what numpy's backend draws."""
+    if not case.dropout:
+        return 1.0
+    op = RandomUniform(shape, float32, OFFSET)
+    state = make_input("state", TensorType(STATE.shape, int64))
+    (noise,) = Program(Graph((state,), (op(state),)), find("numpy")).executable.bind([])(STATE)
+    return np.where(noise < np.float32(case.dropout), 0, 1 / (1 - case.dropout))
 
 
 def several(found: Node | tuple[Node, ...]) -> tuple[Node, ...]:
@@ -183,14 +214,15 @@ def made(case: Case) -> tuple[list[Use], list[Array]]:
     dy = lying((*case.lead, case.queries, case.depth), case.layout, dtype, rng)
     mask = mask_of(case, rng)
     wanted = reference(case, matrices[0], matrices[1], matrices[2], mask, dy)
-    options: dict[str, Any] = {"causal": case.causal, "scale": case.scale, "dropout": 0.0}
-    operands = [*matrices, mask]
+    options: dict[str, Any] = {"causal": case.causal, "scale": case.scale}
+    options |= {"dropout": case.dropout, "offset": OFFSET}
+    operands = [*matrices, mask, STATE if case.dropout else None]
     nodes = [given(x, f"x{i}") for i, x in enumerate(operands)]
-    results = several(attention(*nodes, None, **options))
+    results = several(attention(*nodes, **options))
     forward = results[0].inputs[0]
     types = forward.types
     found = [wanted[0].astype(types[0].dtype.numpy), wanted[1].astype(types[1].dtype.numpy)]
-    flows = several(attention_grad(*nodes, None, *results, given(dy, "dy"), **options))
+    flows = several(attention_grad(*nodes, *results, given(dy, "dy"), **options))
     present = [x for x in operands if x is not None]
     return [
         laid(case, "attention", forward, present),
@@ -287,15 +319,10 @@ def test_hidden_rows_have_no_weights(tmp_path: Path) -> None:
     assert not any(x.any() for x in backward.results)
 
 
-def claimed(
-    *shapes: tuple[int, ...], mask: tuple[int, ...] | None = None, noise: bool = False
-) -> bool:
+def claimed(*shapes: tuple[int, ...], mask: tuple[int, ...] | None = None) -> bool:
     nodes = [given(np.empty(shape, np.float32), f"x{i}") for i, shape in enumerate(shapes)]
     masking = None if mask is None else given(np.empty(mask, np.float32), "mask")
-    scores = (*shapes[0][:-1], shapes[1][-2])
-    drawn = given(np.empty(scores, np.float32), "noise") if noise else None
-    options = {**PLAIN, "dropout": 0.5 if noise else 0.0}
-    return is_attended(several(attention(*nodes, masking, drawn, **options))[0].inputs[0])
+    return is_attended(several(attention(*nodes, masking, None, **PLAIN))[0].inputs[0])
 
 
 def test_what_is_claimed() -> None:
@@ -304,7 +331,6 @@ def test_what_is_claimed() -> None:
     assert claimed(heads, heads, heads, mask=(5, 5))
     assert claimed(heads, heads, heads, mask=(2, 1, 1, 5))
     assert not claimed(heads, heads, heads, mask=(4, 2, 3, 5, 5)), "the mask has more heads"
-    assert not claimed(heads, heads, heads, noise=True)
     assert not claimed(heads, (1, 3, 5, 4), heads), "the keys are those of several heads"
     assert not claimed((2, 0, 4), (2, 6, 4), (2, 6, 4)), "there is no query"
 
@@ -315,3 +341,37 @@ def test_all_targets_have_a_text() -> None:
     texts = {name: use[0].made("kernel", target).text for name, target in TARGETS.items()}
     assert len(set(texts.values())) == len(texts)
     assert "vector_size(64)" in texts["avx512"] and "vector_size(16)" in texts["neon"]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("length", [36, 35])
+def test_weights_are_dropped_as_by_the_words_of_the_generator(backend: str, length: int) -> None:
+    """The same by every backend, call after call."""
+
+    def weights() -> graphc.Tensor:
+        x = graphc.eye(length).expand(3, 2, length, length)
+        found: graphc.Tensor = F.scaled_dot_product_attention(x, x, x, dropout_p=0.3)
+        return found
+
+    compiled = graphc.compile(weights, backend=backend)
+    graphc.manual_seed(5)
+    found = [compiled().numpy() != 0 for _ in range(3)]
+    graphc.manual_seed(5)
+    noise = [graphc.rand(3, 2, length, length).numpy() for _ in range(3)]
+    np.testing.assert_array_equal(found, np.array(noise) >= np.float32(0.3))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_scores_are_not_in_memory(dropout: float) -> None:
+    w = graphc.eye(8, requires_grad=True)
+
+    @graphc.compile(backend="native")
+    def step(x: graphc.Tensor) -> graphc.Tensor:
+        y = x @ w
+        z = F.scaled_dot_product_attention(y, y, y, dropout_p=dropout, is_causal=True)
+        (found,) = graphc.autograd.grad((z * z).sum(), w)
+        assert isinstance(found, graphc.Tensor)
+        return found
+
+    step(graphc.ones(2, 2, 1024, 8))
+    assert step.last.program.sources.arena_bytes < 2 * 2 * 1024 * 1024

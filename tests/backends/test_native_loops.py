@@ -43,6 +43,8 @@ PROGRAMS: dict[str, tuple[Function, tuple[int, ...]]] = {
     "chain": (lambda x: graphc.tanh(x * 1.5 + 0.25) * graphc.sigmoid(x), (300, 1001)),
     "softmax": (lambda x: F.softmax(x, -1), (257, 768)),
     "softmax over columns": (lambda x: F.softmax(x, 0), (300, 777)),
+    "large columns": (lambda x: (F.softmax(x, 0), (x * x).sum(0)), (300, 1003)),
+    "large even columns": (lambda x: (F.softmax(x, 0), (x * x).sum(0)), (300, 1536)),
     "softmax in the middle": (lambda x: F.softmax(x, 1), (16, 30, 200)),
     "log softmax, gradient": (gradient(lambda x: F.log_softmax(x, -1)), (257, 1000)),
     "layer norm": (lambda x: F.layer_norm(x, (768,), WEIGHT, BIAS), (200, 768)),

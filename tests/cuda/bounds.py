@@ -51,10 +51,10 @@ class Bounds:
 
 
 TABLE = {
-    "attention.cu.j2": Bounds(registers=168, shared=0),
-    "attention_grad_key.cu.j2": Bounds(registers=216, shared=0),
-    "attention_grad_query.cu.j2": Bounds(registers=216, shared=0),
-    "check_range.cu.j2": Bounds(registers=16, shared=8),
+    "attention.cu.j2": Bounds(registers=192, shared=0),
+    "attention_grad_key.cu.j2": Bounds(registers=248, shared=0),
+    "attention_grad_query.cu.j2": Bounds(registers=240, shared=0),
+    "check_range.cu.j2": Bounds(registers=18, shared=8),
     "elements.cu.j2": Bounds(registers=56, shared=0),
     "first_failed.cu.j2": Bounds(registers=16, shared=8),
     "matrices.cu.j2": Bounds(registers=80, shared=1024),

@@ -15,15 +15,19 @@ from graphc.backends.cuda import attention as kernels
 from graphc.backends.cuda.emit import emit
 from graphc.compiler import Program, pipeline
 from graphc.functions.attention import attention
-from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64
+from graphc.ir.dtype import DType, bfloat16, bool_, float16, float32, float64, int64
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, grad_mode, make_input
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.movement import Permute
+from graphc.ops.random import RandomUniform
 from graphc.passes import run
 from graphc.testing.operands import draw
+from graphc.testing.rows_random import uniform
 from tests.cuda.emulated import EmulatedBackend
 
+STATE = np.array([2**40 + 3, 2**33 - 2])
+OFFSET = 5
 ERROR = {"float16": 2e-3, "bfloat16": 1.5e-2, "float32": 4e-6, "float64": 1e-14}
 """Of the largest element: weights and their changes are rounded once in a type of two bytes."""
 
@@ -31,11 +35,12 @@ ERROR = {"float16": 2e-3, "bfloat16": 1.5e-2, "float32": 4e-6, "float64": 1e-14}
 def attended(
     dtype: DType, lead: Shape, sizes: Shape, *, causal: bool = False, mask: DType | None = None,
     mask_shape: Shape | None = None, turned: bool = False, tf32: bool = False,
-    scale: float | None = None,
+    dropout: float = 0.0, scale: float | None = None,
 ) -> Graph:  # fmt: skip
     """The results and gradients for queries, keys, columns of both, and columns of values.
 
     With ``turned`` operands lie with their heads innermost but one, as projections give them.
+    Weights are dropped by what is drawn from ``STATE``.
     """
     queries, keys, columns, wide = sizes
 
@@ -60,15 +65,22 @@ def attended(
     with grad_mode(True):
         scale = 1 / sqrt(columns) if scale is None else scale
         m = masks[0] if masks else None
-        options = {"causal": causal, "scale": scale, "dropout": 0.0, "tf32": tf32}
-        found = attention(q[1], k[1], v[1], m, None, **options)
+        options = {"causal": causal, "scale": scale, "dropout": dropout, "tf32": tf32}
+        state = make_input("state", TensorType(STATE.shape, int64)) if dropout else None
+        found = attention(q[1], k[1], v[1], m, state, offset=OFFSET, **options)
     assert isinstance(found, tuple)
     flows = [x for x in gradients((found[0],), (dy,), (q[0], k[0], v[0])) if x is not None]
-    return Graph((q[0], k[0], v[0], *masks, dy), (*found, *flows))
+    drawing = [] if state is None else [state]
+    return Graph((q[0], k[0], v[0], *masks, dy, *drawing), (*found, *flows))
 
 
 def reference(
-    arrays: list[Any], *, causal: bool, turned: bool, scale: float | None = None
+    arrays: list[Any],
+    *,
+    causal: bool,
+    turned: bool,
+    dropout: float = 0.0,
+    scale: float | None = None,
 ) -> list[Any]:
     """The same in float64, by whole matrices."""
     wide = [x if x.dtype == bool else np.asarray(x, np.float64) for x in arrays]
@@ -87,12 +99,16 @@ def reference(
     total = weights.sum(-1, keepdims=True)
     total[total == 0] = 1
     weights /= total
-    changes = dy @ v.swapaxes(-1, -2)
+    kept: Any = 1.0
+    if dropout:
+        noise = uniform(RandomUniform(weights.shape, float32, OFFSET), STATE)
+        kept = np.where(noise < np.float32(dropout), 0, 1 / (1 - dropout))
+    changes = dy @ v.swapaxes(-1, -2) * kept
     slopes = weights * (changes - (changes * weights).sum(-1, keepdims=True)) * scale
-    flows = [slopes @ k, slopes.swapaxes(-1, -2) @ q, weights.swapaxes(-1, -2) @ dy]
+    flows = [slopes @ k, slopes.swapaxes(-1, -2) @ q, (weights * kept).swapaxes(-1, -2) @ dy]
     if turned:
         flows = [x.swapaxes(1, 2) for x in flows]
-    return [weights @ v, (largest + np.log(total))[..., 0], *flows]
+    return [weights * kept @ v, (largest + np.log(total))[..., 0], *flows]
 
 
 def compare(
@@ -101,18 +117,20 @@ def compare(
     causal: bool = False,
     turned: bool = False,
     tf32: bool = False,
+    dropout: float = 0.0,
     scale: float | None = None,
     **how: Any,
 ) -> list[Any]:
     """The results, which must be near the reference's."""
-    arrays = [draw(x.dtype, *x.shape, seed=i) for i, x in enumerate(graph.inputs)]
+    inputs = graph.inputs[:-1] if dropout else graph.inputs
+    arrays = [draw(x.dtype, *x.shape, seed=i) for i, x in enumerate(inputs)]
     program = Program(graph, EmulatedBackend(**how))
     assert "Attention of queries" in program.sources.text
     assert "Gradients of keys and values" in program.sources.text
-    found = program.executable.bind([])(*arrays)
+    found = program.executable.bind([])(*arrays, *([STATE] if dropout else []))
     assert ("tensor cores in tf32" in program.sources.text) is tf32
     error = ERROR["float16" if tf32 else graph.inputs[0].dtype.name]  # of as many bits
-    wanted = reference(arrays, causal=causal, turned=turned, scale=scale)
+    wanted = reference(arrays, causal=causal, turned=turned, dropout=dropout, scale=scale)
     for got, right in zip(found, wanted, strict=True):
         difference = np.abs(np.asarray(got, np.float64) - right)
         assert difference.max() <= error * max(1.0, np.abs(right).max())
@@ -180,6 +198,25 @@ def test_masks(dtype: DType, kind: DType | None, shape: Shape) -> None:
     compare(attended(dtype, (2, 3), (45, 70, 32, 32), mask=kind or dtype, mask_shape=shape))
 
 
+@pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
+@pytest.mark.parametrize("sizes", [(65, 36, 64, 64), (64, 131, 40, 24), (20, 70, 128, 30)], ids=str)
+@pytest.mark.parametrize("dtype", [*TYPES, "tf32"], ids=str)
+def test_dropped_weights(dtype: DType | str, sizes: Shape, causal: bool) -> None:
+    """By what the table's generator draws, where rows begin with any word of a counter or not."""
+    tf32 = dtype == "tf32"
+    of = float32 if isinstance(dtype, str) else dtype
+    how: dict[str, Any] = {"causal": causal, "tf32": tf32, "dropout": 0.25}
+    graph = attended(of, (2, 2), sizes, **how)
+    first = compare(graph, check=True, **how)
+    for a, b in zip(first, compare(graph, order=7, **how), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_dropped_weights_under_a_mask(dtype: DType) -> None:
+    compare(attended(dtype, (2, 3), (45, 70, 32, 32), mask=bool_, dropout=0.5), dropout=0.5)
+
+
 @pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
 def test_heads_side_by_side(dtype: DType) -> None:
     compare(attended(dtype, (2, 3), (37, 50, 32, 32), turned=True), turned=True)
@@ -196,8 +233,11 @@ def test_order_of_threads_does_not_matter(dtype: DType, causal: bool) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def test_scores_are_not_in_memory() -> None:
-    graph = run(attended(bfloat16, (4, 8), (2048, 2048, 64, 64), causal=True), pipeline(BACKEND))
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_scores_are_not_in_memory(dropout: float) -> None:
+    sizes = (2048, 2048, 64, 64)
+    graph = attended(bfloat16, (4, 8), sizes, causal=True, dropout=dropout)
+    graph = run(graph, pipeline(BACKEND))
     scores = 4 * 8 * 2048 * 2048 * 2
     assert BACKEND.emit(graph).arena_bytes < scores / 16
 
@@ -214,8 +254,10 @@ def test_what_has_no_kernel_is_opened() -> None:
 @pytest.mark.parametrize(
     ("dtype", "tf32"), [(bfloat16, False), (float32, False), (float32, True)], ids=str
 )
-def test_attention_compiles(dtype: DType, tf32: bool, arch: str) -> None:
-    graph = attended(dtype, (2, 2), (256, 256, 128, 128), causal=True, tf32=tf32)
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_attention_compiles(dtype: DType, tf32: bool, arch: str, dropout: float) -> None:
+    sizes = (256, 256, 128, 128)
+    graph = attended(dtype, (2, 2), sizes, causal=True, tf32=tf32, dropout=dropout)
     graph = run(graph, pipeline(BACKEND))
     sources = BACKEND.emit(graph)
     assert compilation.compile(sources.text, arch).startswith(b"\x7fELF")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphc.backends import disk
-from graphc.backends.cuda import compilation
+from graphc.backends.cuda import compilation, libcuda, nvrtc
 from graphc.backends.cuda.cubin import Resources
 from graphc.backends.cuda.nvrtc import Nvrtc
 from graphc.errors import GraphcRuntimeError
@@ -114,6 +114,19 @@ def test_another_build_of_a_library_is_another(tmp_path: Path) -> None:
     second = Nvrtc(str(path), (13, 0)).identity
     assert first != second
     assert Nvrtc(str(path), (13, 1)).identity != second
+
+
+@pytest.mark.parametrize(("driver", "chosen"), [(None, 13), (14, 13), (13, 13), (12, 12), (11, 13)])
+def test_the_library_is_no_newer_than_the_driver(
+    driver: int | None, chosen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several that are installed; where all are newer, loading what it makes will tell."""
+    there = [Nvrtc(f"libnvrtc.so.{major}", (major, 0)) for major in (13, 12)]
+    monkeypatch.setattr(nvrtc, "_found", lambda: iter(there))
+    monkeypatch.setattr(libcuda, "major_version", lambda: driver)
+    found = nvrtc.find()
+    assert found is not None
+    assert found.version[0] == chosen
 
 
 def test_what_is_missing_is_named() -> None:

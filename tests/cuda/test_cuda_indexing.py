@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.ops.indexing import IndexPut, IndexSum, Scatter, ScatterAdd, ScatterReduce
+from graphc.ops.indexing import Gather, IndexPut, IndexSum, Scatter, ScatterAdd, ScatterReduce
 from tests.cuda.emulated import EmulatedBackend
 from tests.cuda.runs import OTHERS, PLAIN, all_same, run, same_in_all
 
@@ -158,3 +158,13 @@ def test_the_first_place_out_of_bounds_is_told(backend: EmulatedBackend) -> None
     values = np.ones(5, np.float32)
     with pytest.raises((IndexError, RuntimeError), match="9"):
         run(backend, ScatterAdd(0, (4,)), values, index)
+
+
+@pytest.mark.parametrize("order", range(2, 6))
+def test_what_is_told_belongs_to_the_first_place(order: int) -> None:
+    """Of many that are out of bounds, each with a value of its own, while all take turns."""
+    index = np.arange(4096) + 1000
+    index[:700] = 3
+    backend = EmulatedBackend(order=order)
+    with pytest.raises(RuntimeError, match="index 1700 is out of bounds"):
+        run(backend, Gather(0), np.zeros(500, np.float32), index)

@@ -159,6 +159,9 @@ LENGTHS: dict[str, list[Call]] = {
         call(i64(2, 3)),
     ],
     "cosine_similarity": [
+        call(f64(2, 4, 3), f64(1, 1, 3), dim=-2),
+        call(f64(4, 3), f64(3), dim=0),
+        call(f64(), f64(), dim=0),
         call(f64(3, 4), f64(3, 4)),
         call(f64(3, 4), f64(3, 4), 0),
         call(f64(3, 4), f64(1, 4), dim=-1),

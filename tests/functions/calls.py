@@ -21,6 +21,8 @@ SHORT = {
     "int32": "i32",
     "int64": "i64",
     "bool": "b",
+    "complex128": "c128",
+    "complex64": "c64",
 }
 
 
@@ -48,7 +50,11 @@ class Operand:
 
     @property
     def floating(self) -> bool:
-        return "float" in self.dtype
+        return "float" in self.dtype or self.complex
+
+    @property
+    def complex(self) -> bool:
+        return "complex" in self.dtype
 
     def array(self, position: int) -> Array:
         """The numbers of the operand at one place of a call."""
@@ -58,6 +64,9 @@ class Operand:
         rng = np.random.default_rng(crc32(f"{self} {position}".encode()))
         if self.dtype == "bool":
             return np.asarray(rng.random(self.shape) < 0.5)
+        if self.complex:
+            re, im = rng.uniform(self.low, self.high, (2, *self.shape))
+            return np.asarray(re + 1j * im).astype(kind)
         if self.floating:
             return np.asarray(rng.uniform(self.low, self.high, self.shape)).astype(kind)
         low = int(max(self.low, 0)) if self.dtype == "uint8" else int(self.low)
@@ -84,6 +93,14 @@ def f16(*shape: int) -> Operand:
 
 def bf16(*shape: int) -> Operand:
     return Operand("bfloat16", shape)
+
+
+def c128(*shape: int) -> Operand:
+    return Operand("complex128", shape)
+
+
+def c64(*shape: int) -> Operand:
+    return Operand("complex64", shape)
 
 
 def i64(*shape: int) -> Operand:

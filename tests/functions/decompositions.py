@@ -51,6 +51,42 @@ DECOMPOSITIONS: dict[str, list[Call]] = {
         *each(real(FACTOR), real([FACTOR, FACTOR], "float32"), f64(3, 2), f64(3)),
         call(real(TURNED), True),
     ],
+    "lu": [
+        *each(f64(3, 3), f64(2, 4, 3), f64(2, 5), real(POSITIVE, "float32"), f64(3), i64(2, 2)),
+        call(f64(3, 3), True, True),
+        call(f64(3, 3), get_infos=True),
+        call(real([[1.0, 1], [1, 1]])),
+        call(f64(3, 3), pivot=False),
+    ],
+    "lu_solve": [
+        call(f64(3, 2), real(POSITIVE), numbers([2, 2, 3], "int32")),
+        call(f64(2, 3, 2), real([POSITIVE, POSITIVE]), numbers([[3, 2, 3], [1, 3, 3]], "int32")),
+        call(f64(2, 2), real(POSITIVE), numbers([2, 2, 3], "int32")),
+    ],
+    "lu_unpack": [
+        call(f64(3, 3), numbers([2, 3, 3], "int32")),
+        call(f64(4, 2), numbers([4, 3], "int32")),
+        call(f64(2, 2, 3), numbers([[2, 2], [1, 2]], "int32")),
+        call(f64(3, 3).fixed, numbers([2, 3, 3], "int32"), unpack_data=False),
+        call(f64(3, 3), numbers([2, 3, 3], "int32"), True, False),
+        call(f64(3, 3), f64(3)),
+    ],
+    "geqrf": [
+        *each(*(x.fixed for x in (f64(3, 3), f64(2, 4, 3), f64(2, 3, 5), f64(0, 2)))),
+        *each(real([[1.0, 2], [0, 0], [0, 0]]).fixed, f64(3), f16(2, 2)),
+    ],
+    "orgqr": [call(f64(4, 3), f64(3)), call(f64(2, 4, 3), f64(2, 2)), call(f64(2, 3), f64(2))],
+    "ormqr": [
+        call(f64(4, 3), f64(3), f64(4, 2)),
+        call(f64(4, 3), f64(3), f64(2, 4), False),
+        call(f64(4, 3), f64(2), f64(4, 2), True, True),
+        call(f64(2, 4, 3), f64(2, 3), f64(2, 2, 4), left=False, transpose=True),
+        call(f64(4, 3), f64(3), f64(2, 2)),
+    ],
+    "matrix_exp": each(
+        *(f64(3, 3), f64(2, 4, 4).within(-8, 8), f64(1, 1), real(POSITIVE, "float32")),
+        *(f64(2, 0, 0), f64(3, 2), f64(3), i64(2, 2)),
+    ),
     "triangular_solve": [
         call(f64(3, 2), real(POSITIVE)),
         call(f64(3, 2), real(POSITIVE), False),

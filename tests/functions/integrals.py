@@ -34,6 +34,7 @@ INTEGRALS: dict[str, list[Call]] = {
         call(MATRIX, f64(4), dx=2),
     ],
     "gradient": [
+        call(f64(5), spacing=None, dim=None),
         *each(f64(4), MATRIX, i64(5), f64(), f16(5), f64(2, 3, 4)),
         call(MATRIX, dim=0),
         call(MATRIX, dim=(0, 1), spacing=2.0),

@@ -209,6 +209,21 @@ def resized() -> list[Call]:
             ]
     return [
         *found,
+        *[
+            call(x, *settings, antialias=True, **named)
+            for mode in ("bilinear", "bicubic", "lanczos")
+            for x, settings, named in (
+                (f64(1, 2, 9, 7), ((3, 8), None, mode), {}),
+                (f64(1, 2, 9, 7), (4, None, mode), {"align_corners": False}),
+                (f64(2, 1, 9, 7), (None, 0.4, mode), {}),
+                (f64(2, 1, 9, 7), (2, None, mode), {"align_corners": mode != "lanczos"}),
+                (Operand("float32", (1, 1, 12, 12)), (5, None, mode), {}),
+            )
+        ],
+        call(image, 3, mode="lanczos"),
+        call(image, 3, mode="lanczos", align_corners=True, antialias=True),
+        call(image, 3, antialias=True),
+        call(line, 3, mode="linear", antialias=True),
         call(image, (3, 8)),
         call(image, scale_factor=(2, 0.5)),
         call(f32(1, 2, 4, 5), (3, 8), mode="bilinear"),
@@ -280,6 +295,9 @@ ATTENTION: dict[str, list[Call]] = {
         call(f64(2, 3, 4), f32(2, 5, 4), f64(2, 5, 4)),
         call(f64(2, 3, 4), f64(2, 5, 4), f64(2, 5, 4), f64(3, 5).fixed, is_causal=True),
         call(f64(4), f64(4), f64(4)),
+        call(f64(2, 3, 4), f64(2, 5, 4), f64(2, 5, 4), dropout_p=1.0),
+        call(f64(2, 3, 4), f64(2, 5, 4), f64(2, 5, 4), dropout_p=1.5),
+        call(f64(4), f64(4), f64(4), dropout_p=0.5),
     ],
 }  # fmt: skip
 

@@ -111,6 +111,8 @@ DISTANCES: dict[str, list[Call]] = {
         call(i64(3), i64(3), reduction="sum"),
     ],
     "poisson_nll_loss": [
+        call(i64(3), i64(3)),
+        call(i64(3), i64(3), reduction="none"),
         *reduced(X, Y.within(0, 4)),
         *reduced(X.within(0.1, 3), Y.within(0, 4), log_input=False),
         *reduced(X, Y.within(0, 4), full=True),
@@ -119,6 +121,8 @@ DISTANCES: dict[str, list[Call]] = {
         call(f32(3), f32(3)),
     ],
     "gaussian_nll_loss": [
+        call(f64(4, 3), f64(4, 3), f64(1, 3).within(0.5, 2)),
+        call(f64(4, 3), f64(4, 3), f64(1, 1).within(0.5, 2)),
         *reduced(X, Y, SHARES),
         *reduced(X, Y, SHARES, full=True),
         call(X, Y, f64(3).within(0.1, 0.9)),
@@ -152,6 +156,7 @@ PAIRED: dict[str, list[Call]] = {
         call(f64(2, 2), f64(2, 2), SIGNS.fixed, reduction="most"),
     ],
     "cosine_embedding_loss": [
+        call(i64(2, 3), i64(2, 3), numbers([1, -1], "int64"), reduction="none"),
         *reduced(f64(2, 3), f64(2, 3), numbers([1, -1], "int64")),
         *reduced(f64(2, 3), f64(2, 3), numbers([1, -1], "int64"), margin=0.2),
         call(f64(3), f64(3), numbers(1, "int64")),
@@ -241,6 +246,7 @@ CLASSES: dict[str, list[Call]] = {
         call(X, numbers([[1, 3], [0, 1], [2, 2]], "int64")),
         call(X, f64(3, 4)),
         call(X, numbers([[1, 9, -1, 0], [-1, 0, 1, 2], [2, -1, 2, -1]], "int64")),
+        call(f64(), numbers(0, "int64")),
     ],
 }
 LOSSES: dict[str, list[Call]] = {**DISTANCES, **PAIRED, **CLASSES}

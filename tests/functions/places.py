@@ -45,6 +45,8 @@ READS: dict[str, list[Call]] = {
         call(i64(2, 3), 0, ROW),
         call(b(2, 3), 0, ROW),
         call(f16(2, 3), 0, ROW),
+        call(f64(2, 3), 0, u8(0)),
+        call(f64(2, 3), 0, u8(2, 3)),
         call(f64(), 0, at(0)),
         call(f64(), 0, at([0])),
         call(f64(), -1, at([0, 0])),

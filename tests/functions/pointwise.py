@@ -281,6 +281,27 @@ ARITHMETIC: dict[str, list[Call]] = {
     "minimum": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmax": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
     "fmin": [*PAIRS, *INTEGER_PAIRS, call(SPECIAL, numbers(nan)), call(TIES, numbers(2.0))],
+    "i0": each(SPECIAL, SPECIAL_64, f64(3).within(-20, 20), *KINDS, i64(3), b(2)),
+    "polygamma": [
+        # PyTorch's first derivative of digamma ends its series early.
+        *(call(n, f64(4).within(0.1, 9), rounding=10 if n < 2 else 1) for n in range(5)),
+        *(call(n, f32(4).within(0.1, 9), rounding=10) for n in (0, 1, 3)),
+        call(2, SPECIAL_64, rounding=100),
+        call(3, i64(3)),
+        call(1, f16(3)),
+        call(-1, f64(3)),
+    ],
+    "mvlgamma": [
+        call(f64(4).within(2, 9), 3),
+        call(f32(4).within(2, 9), p=1),
+        call(i64(2).within(5, 9), 2, in_place=False),
+        call(f64(3).within(2, 9), 0),
+    ],
+    "frexp": [
+        *each(SPECIAL, SPECIAL_64, *KINDS, i64(3)),
+        call(numbers([1.0, 0.5, 0.49999997, 0.99999994, 2.0, 1e-40, 3e38, -8.0, 7.9999995])),
+        call(numbers([5e-324, 1e-310, 1.7e308, 2.0**52, -(2.0**-60)], "float64")),
+    ],
     "ldexp": [
         call(f64(3), i64(3).within(0, 4)),
         call(f32(3), f32(3)),

@@ -88,12 +88,14 @@ PRODUCTS: dict[str, list[Call]] = {
         call(f32(3, 2), MATRIX, f64(4, 2)),
     ],
     "addmv": [
+        call(i64(2), i64(2, 3), i64(3), beta=0.2, alpha=1.6),
         call(f64(3), MATRIX, f64(4)),
         call(f64(3), MATRIX, f64(4), beta=2, alpha=0.5),
         call(f64(3), MATRIX, f64(3)),
     ],
     "addr": [call(f64(3, 2), f64(3), f64(2)), call(f64(3, 2), f64(3), f64(2), beta=2, alpha=0.5)],
     "baddbmm": [
+        call(i64(2, 3, 2), i64(2, 3, 4), i64(2, 4, 2), beta=2.5, alpha=0.5),
         call(f64(2, 3, 5), BATCH, f64(2, 4, 5)),
         call(f64(2, 3, 5), BATCH, f64(2, 4, 5), beta=0.5, alpha=2),
         call(f64(2, 1, 5), BATCH, f64(2, 4, 5)),
@@ -109,6 +111,8 @@ PRODUCTS: dict[str, list[Call]] = {
         call(f64(6, 2, 3), f64(6, 2, 4), f64(5, 3, 4), f64(5)),
     ],
     "tensordot": [
+        call(f64(1, 1, 1), f64(2, 1, 2), dims=([0, 1], [2, 0])),
+        call(f64(2, 1, 3), f64(4, 5), dims=([1], [0])),
         call(f64(3, 4, 5), f64(4, 5, 6)),
         call(f64(3, 4), f64(4, 5), 1),
         call(f64(3, 4), f64(5), 0),

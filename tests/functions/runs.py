@@ -14,7 +14,10 @@ from graphc import Tensor
 from tests.functions.calls import Call, DTypeNamed, Operand
 from tests.torch_peer import torch
 
-TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
+TOLERANCE = {
+    **{"float64": 1e-10, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6e-2},
+    **{"complex128": 1e-10, "complex64": 1e-5},
+}
 Run = Callable[..., Any]
 
 
@@ -73,7 +76,7 @@ def to_numpy(x: Any) -> Any:
     x = x.detach()
     if str(x.dtype) == "torch.bfloat16":
         x = x.float()
-    return x.numpy(force=True)
+    return x.resolve_conj().numpy(force=True)
 
 
 def tensors(x: Any) -> Iterator[Any]:
@@ -165,7 +168,7 @@ def check_numbers(mine: Any, peer: Any, rounding: float = 1.0, dtypes: Iterable[
     """Type, shape and value are the same, the value up to the rounding in it and in ``dtypes``."""
     equal("dtype", str(mine.dtype), str(peer.dtype))
     equal("shape", tuple(mine.shape), tuple(peer.shape))
-    kinds = (mine.dtype.name, *dtypes) if mine.dtype.is_floating_point else ()
+    kinds = (mine.dtype.name, *dtypes) if mine.dtype.is_inexact else ()
     tolerance = rounding * max((TOLERANCE.get(kind, 0) for kind in kinds), default=0)
     np.testing.assert_allclose(
         to_numpy(mine), to_numpy(peer), rtol=tolerance, atol=tolerance, equal_nan=True
@@ -201,5 +204,12 @@ def _weighted(result: Any) -> Any:
             shape = tuple(x.shape)
             weights = (1.5 + np.cos(np.arange(int(np.prod(shape))) * 1.7)).reshape(shape)
             module = graphc if isinstance(x, Tensor) else torch
+            if x.is_complex():
+                parts = module.view_as_real(x.resolve_conj()).double()
+                total = (
+                    total
+                    + (parts[..., 0] - 2.0 * parts[..., 1]).mul(from_numpy(module, weights)).sum()
+                )
+                continue
             total = total + (x.double() * from_numpy(module, weights)).sum()
     return total

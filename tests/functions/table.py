@@ -6,6 +6,7 @@ from graphc.ops.function import FUNCTIONS
 from tests.functions.activations import FUNCTIONAL_ACTIVATIONS, SOFTMAXES
 from tests.functions.calls import Call
 from tests.functions.comparisons import COMPARISONS, TRANSCENDENTAL
+from tests.functions.complex_numbers import COMPLEX
 from tests.functions.counts import COUNTS
 from tests.functions.decompositions import DECOMPOSITIONS
 from tests.functions.integrals import INTEGRALS
@@ -53,5 +54,6 @@ TABLE: dict[str, list[Call]] = {
     **MATRICES,
     **REPLACEMENTS,
     **COUNTS,
+    **COMPLEX,
 }
 """Of the package's namespace and of tensors."""

@@ -109,6 +109,18 @@ ELSEWHERE = {
         ],
         "tests/nn/test_bags.py",
     ),
+    **dict.fromkeys(
+        [
+            "fractional_max_pool2d",
+            "fractional_max_pool2d_with_indices",
+            "fractional_max_pool3d",
+            "fractional_max_pool3d_with_indices",
+            "upsample",
+            "upsample_bilinear",
+            "upsample_nearest",
+        ],
+        "tests/nn/test_resizes.py",
+    ),
 }
 """Functions of ``nn.functional`` that are no matter of a single call, and what tests them."""
 

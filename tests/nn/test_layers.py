@@ -119,6 +119,7 @@ NORMS: dict[str, Case] = {
     "BatchNorm1d": (lambda nn: nn.BatchNorm1d(6), [ROWS]),
     "BatchNorm1d, sequences": (lambda nn: nn.BatchNorm1d(3, eps=1e-3, momentum=0.3), [X1]),
     "BatchNorm2d": (lambda nn: nn.BatchNorm2d(3), [X2]),
+    "BatchNorm2d, no samples": (lambda nn: nn.BatchNorm2d(3), [X2[:0]]),
     "BatchNorm2d, plain": (lambda nn: nn.BatchNorm2d(3, affine=False), [X2]),
     "BatchNorm2d, untracked": (
         lambda nn: nn.BatchNorm2d(3, track_running_stats=False),

@@ -139,3 +139,89 @@ def test_parameters_as_one_vector() -> None:
     numbers: Any = [1.0]
     with pytest.raises(TypeError, match=r"expected torch\.Tensor, but got: list"):
         graphc.nn.utils.vector_to_parameters(numbers, [])
+
+
+def normalised(m: Any, layer: Any, norm: Any, x: Any) -> Any:
+    """Both layers in evaluation, with parameters and statistics that are no default."""
+    with m.no_grad():
+        tensors = [*layer.parameters(), *norm.parameters()]
+        tensors += [t for k, t in norm.named_buffers() if k != "num_batches_tracked"]
+        for i, t in enumerate(tensors):
+            t.copy_((m.arange(float(t.numel())) * (i + 1)).cos().reshape(t.shape).abs() + 0.1)
+    return layer.eval(), norm.eval(), x
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda m, n: (n.Conv2d(2, 3, 2), n.BatchNorm2d(3), m.ones(1, 2, 3, 3)),
+        lambda m, n: (n.Conv1d(2, 3, 2, bias=False), n.BatchNorm1d(3), m.ones(1, 2, 3)),
+        lambda m, n: (n.Conv1d(2, 3, 2), n.BatchNorm1d(3, affine=False), m.ones(1, 2, 3)),
+        lambda m, n: (n.ConvTranspose2d(2, 3, 2), n.BatchNorm2d(3, eps=0.1), m.ones(1, 2, 3, 3)),
+        lambda m, n: (n.Linear(2, 3), n.BatchNorm1d(3), m.ones(2, 2)),
+        lambda m, n: (n.Linear(2, 3, bias=False), n.BatchNorm1d(3), m.ones(2, 2)),
+        lambda m, n: (n.Linear(2, 3), n.BatchNorm1d(1), m.ones(2, 2)),
+    ],
+)
+def test_layers_take_a_norm_in(make: Any) -> None:
+    found = []
+    for package in (graphc, torch):
+        layer, norm, x = normalised(package, *make(package, package.nn))
+        utils = package.nn.utils
+        if isinstance(layer, package.nn.Linear):
+            fused = utils.fuse_linear_bn_eval(layer, norm)
+        else:
+            fused = utils.fuse_conv_bn_eval(layer, norm, layer.transposed)
+        kept = [(k, p.requires_grad) for k, p in fused.named_parameters()]
+        found.append((kept, [p.detach() for p in fused.parameters()], fused(x).detach()))
+        layer.train()
+        with pytest.raises(AssertionError, match="Fusion only for eval!"):
+            utils.fuse_conv_bn_eval(layer, norm)
+    (mine, *values), (theirs, *others) = found
+    assert mine == theirs
+    same(values, others)
+
+
+def test_initial_values_can_be_left_out() -> None:
+    graphc.manual_seed(0)
+    expected = graphc.rand(3)
+    graphc.manual_seed(0)
+    layer = graphc.nn.utils.skip_init(graphc.nn.Linear, 3, 4, dtype=graphc.float64)
+    assert graphc.equal(graphc.rand(3), expected)
+    assert (tuple(layer.weight.shape), layer.weight.dtype) == ((4, 3), graphc.float64)
+    for kind in (graphc.nn.ReLU, int):
+        with pytest.raises(RuntimeError) as ours:
+            graphc.nn.utils.skip_init(kind)  # type: ignore[type-var]
+        with pytest.raises(RuntimeError) as peers:
+            torch.nn.utils.skip_init(torch.nn.ReLU if kind is graphc.nn.ReLU else int)
+        assert str(ours.value) == str(peers.value)
+
+
+def test_older_names() -> None:
+    found = []
+    for package in (graphc, torch):
+        utils = package.nn.utils
+        p = package.nn.Parameter(package.ones(3))
+        p.sum().backward()
+        with pytest.warns(FutureWarning, match="clip_grad_norm_"):
+            total = utils.clip_grad_norm([p], 1.0)
+        layer, given = package.nn.Linear(2, 1), {"weight": package.ones(1, 2)}
+        given["bias"] = package.zeros(1)
+        with pytest.warns(FutureWarning, match="functional_call"):
+            out = utils.stateless.functional_call(layer, given, package.ones(1, 2))
+        found.append((total, p.grad, out))
+    mine, peer = found
+    same(mine, peer)
+
+
+def test_weights_in_another_order_of_memory() -> None:
+    for package in (graphc, torch):
+        net = package.nn.Sequential(package.nn.Conv2d(3, 4, 2), package.nn.Conv3d(3, 4, 2))
+        before = [p.detach().clone() for p in net.parameters()]
+        utils = package.nn.utils
+        for dims, order in ((2, package.channels_last), (3, package.channels_last_3d)):
+            convert = getattr(utils, f"convert_conv{dims}d_weight_memory_format")
+            assert convert(net, order) is net
+            layer: Any = net[dims - 2]
+            assert layer.weight.is_contiguous(memory_format=order)
+        assert all(package.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))

@@ -104,6 +104,71 @@ def test_a_training_goes_as_in_pytorch(case: str, compiled: bool) -> None:
     assert repr(optimizer) == repr(its)
 
 
+MUON: dict[str, dict[str, Any]] = {
+    "muon": {"lr": 0.05},
+    "plain momentum": {"lr": 0.05, "nesterov": False, "momentum": 0.5, "weight_decay": 0.0},
+    "matched": {"lr": 0.05, "adjust_lr_fn": "match_rms_adamw", "ns_steps": 3},
+    "coefficients": {"lr": 0.05, "ns_coefficients": (2.0, -1.5, 0.5), "ns_steps": 8, "eps": 1e-3},
+}
+
+
+def exact_muon(start: Any, gradients: list[Any], given: dict[str, Any]) -> Any:
+    """Where a matrix goes, in double precision."""
+    settings = {"momentum": 0.95, "weight_decay": 0.1, "ns_steps": 5, "eps": 1e-7, **given}
+    a, b, c = settings.get("ns_coefficients", (3.4445, -4.7750, 2.0315))
+    x, buffer, momentum = start.copy(), np.zeros_like(start), settings["momentum"]
+    rows, columns = start.shape
+    ratio = (
+        0.2 * max(rows, columns) ** 0.5
+        if "adjust_lr_fn" in given
+        else max(1, rows / columns) ** 0.5
+    )
+    for g in gradients:
+        buffer = momentum * buffer + (1 - momentum) * g
+        o = momentum * buffer + (1 - momentum) * g if settings.get("nesterov", True) else buffer
+        o = o.T / max(np.linalg.norm(o), settings["eps"])
+        for _ in range(settings["ns_steps"]):
+            gram = o.T @ o
+            o = a * o + o @ (b * gram + c * gram @ gram)
+        x = x * (1 - settings["lr"] * settings["weight_decay"]) - settings["lr"] * ratio * o.T
+    return x
+
+
+@pytest.mark.parametrize("shape", [(8, 6), (6, 8), (5, 5)])
+@pytest.mark.parametrize("case", MUON)
+def test_muon_is_as_close_as_pytorch(case: str, shape: tuple[int, int]) -> None:
+    """Both make each step orthogonal in bfloat16, whose rounding the iteration magnifies."""
+    rng = np.random.default_rng(0)
+    start, *gradients = rng.standard_normal((4, *shape)).astype("float32")
+    errors, optimizers = [], []
+    for package in (graphc, torch):
+        p = package.nn.Parameter(package.tensor(start))
+        optimizer = package.optim.Muon([p], **MUON[case])
+        for g in gradients:
+            p.grad = package.tensor(g)
+            optimizer.step()
+        wanted = exact_muon(start.astype(float), [g.astype(float) for g in gradients], MUON[case])
+        errors.append(np.abs(p.detach().numpy() - wanted).max())
+        optimizers.append(optimizer)
+    mine, peer = errors
+    assert mine < 1.5 * peer < 1.5 * 0.02
+    assert repr(optimizers[0]) == repr(optimizers[1])
+    a, b = ([list(x) for x in o.state.values()] for o in optimizers)
+    assert a == b == [["momentum_buffer"]]
+
+
+def test_a_compiled_step_of_muon_is_the_plain_one() -> None:
+    def matrices(package: Any, net: Any) -> Any:
+        return package.optim.Muon([p for p in net.parameters() if p.ndim == 2], lr=0.05)
+
+    (plain, net, _), (compiled, same, _) = (
+        train(graphc, matrices, compiled=x) for x in (False, True)
+    )
+    np.testing.assert_allclose(plain, compiled, rtol=1e-6)
+    same_weights(net, same)
+    assert plain[-1] < 0.7 * plain[0]
+
+
 def two_groups(package: Any, net: Any) -> Any:
     first, last = net[0], net[2]
     return package.optim.AdamW(

@@ -11,11 +11,12 @@ from graphc.backend import claims
 from graphc.backends.numpy import NumpyBackend
 from graphc.compiler import pipeline
 from graphc.functions.attention import attention
-from graphc.ir.dtype import bool_, float32
+from graphc.ir.dtype import bool_, float32, int64
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make_input
 from graphc.ir.types import TensorType
 from graphc.ops.composite import Composite
+from graphc.ops.random import Advance
 from graphc.passes import PASSES, run
 from graphc.passes.fuse import fuse
 from graphc.passes.open_composites import open_composites
@@ -116,3 +117,19 @@ def test_of_two_composites_one_may_be_claimed() -> None:
         graph = open_composites(step(), lambda node, kept=kept: node.op.key == kept)  # type: ignore[misc]
         graph.verify()
         assert names(graph)[kept] == 1 and names(graph)["exp"]
+
+
+def test_a_later_draw_of_attention_needs_no_state_of_its_own() -> None:
+    """Its counters follow those of the draws before it, as those of other draws do."""
+    state = make_input("state", TensorType((2,), int64))
+    operands = [given(label, 2, 6, 4) for label in "qkv"]
+    options: dict[str, object] = {"causal": False, "scale": 0.5, "dropout": 0.1, "offset": 2}
+    found = attention(*operands, None, Advance(7)(Advance(3)(state)), **options)
+    assert isinstance(found, tuple)
+    graph = run(Graph((*operands, state), found), pipeline(Naming()))
+    assert not names(graph)["advance"]
+    (node,) = (x for x in graph.nodes if isinstance(x.op, Composite))
+    assert isinstance(node.op, Composite) and dict(node.op.options)["offset"] == 12
+    assert node.inputs[3] in graph.inputs
+    opened = names(run(Graph((*operands, state), found), UNFUSED))
+    assert opened["random_uniform"] == 1 and not opened["advance"]

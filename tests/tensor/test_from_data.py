@@ -133,6 +133,7 @@ torch.from_numpy(np.arange(6).reshape(2,3).T).stride()
 torch.scalar_tensor(3)
 torch.scalar_tensor(3.5, dtype=torch.float64)
 torch.scalar_tensor(True)
+torch.scalar_tensor(2, requires_grad=True)
 """)
 OLD = lines(r"""
 torch.Tensor([1, 2])

@@ -174,6 +174,19 @@ def test_what_was_drawn_is_differentiated_after_it_was_read() -> None:
     assert x.grad.sum().item() / 4 == kept
 
 
+def test_what_attention_drew_is_differentiated_after_it_was_read() -> None:
+    graphc.manual_seed(0)
+    x = graphc.eye(40)
+    value = graphc.eye(40, requires_grad=True)
+    weights = graphc.nn.functional.scaled_dot_product_attention(x, x, value, dropout_p=0.5)
+    seen = weights.detach().numpy().copy()
+    graphc.rand(3).tolist()
+    weights.sum().backward()
+    assert value.grad is not None
+    assert 0.4 < (seen == 0).mean() < 0.6
+    np.testing.assert_allclose(value.grad.numpy(), seen.sum(0)[:, None] * np.ones(40), rtol=1e-5)
+
+
 def test_a_value_overwritten_before_it_was_computed_has_its_own_gradient() -> None:
     # PyTorch refuses this one: it keeps no copy. Here the old value is a node like any other.
     x = graphc.tensor([1.0, 2.0], requires_grad=True)

@@ -96,6 +96,14 @@ class Hooked:
         """Call ``hook(module, state_dict, prefix, ...)`` before the module loads its own."""
         return register(self, self._load_state_dict_pre_hooks, lambda *given: hook(self, *given))
 
+    def _register_load_state_dict_pre_hook(
+        self, hook: Hook, with_module: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(state_dict, prefix, ...)``, or also with the module, before it loads."""
+        if with_module:
+            return self.register_load_state_dict_pre_hook(hook)
+        return register(self, self._load_state_dict_pre_hooks, hook)
+
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)`` after it has loaded."""
         return register(self, self._load_state_dict_post_hooks, hook)

@@ -85,14 +85,14 @@ class Movable:
         device, dtype = _destination(*args, **kwargs)
         if device is not None:
             device = usable(device)
-        if dtype is not None and not dtype.is_floating_point:
+        if dtype is not None and not dtype.is_inexact:
             raise GraphcTypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, "
                 f"but got desired dtype={dtype}"
             )
 
         def move(tensor: Tensor) -> Tensor:
-            if dtype is not None and tensor.dtype.is_floating_point:
+            if dtype is not None and tensor.dtype.is_inexact:
                 tensor = converted(tensor, dtype)
             if device is not None and tensor._place != device:
                 tensor = on_device(detached(tensor), device)

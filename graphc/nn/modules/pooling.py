@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import graphc.nn.functional as F
+from graphc.errors import GraphcValueError
 from graphc.nn.modules.module import Module
 from graphc.nn.modules.settings import repeated, shown
 from graphc.tensor import Tensor
@@ -166,6 +167,62 @@ class LPPool2d(_LPPool):
         return F.lp_pool2d(
             input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
         )
+
+
+class LPPool3d(_LPPool):
+    """The p-norm of each window of a volume."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.lp_pool3d(
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
+
+
+class _FractionalMaxPool(Module):
+    """The largest elements of windows at uneven distances, drawn at random at each call."""
+
+    rank: ClassVar[int]
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if output_size is None and output_ratio is None:
+            raise GraphcValueError(
+                f"{name} requires specifying either an output size, or a pooling ratio"
+            )
+        if output_size is not None and output_ratio is not None:
+            raise GraphcValueError("only one of output_size and output_ratio may be specified")
+        given = (kernel_size, output_size, output_ratio)
+        settings = [None if x is None else repeated(x, self.rank) for x in given]
+        self.kernel_size, self.output_size, self.output_ratio = settings
+        if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
+            raise GraphcValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Tensor) -> Any:
+        pool = (F.fractional_max_pool2d, F.fractional_max_pool3d)[self.rank - 2]
+        settings = (self.kernel_size, self.output_size, self.output_ratio, self.return_indices)
+        return pool(input, *settings, _random_samples=self._random_samples)
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest elements of windows of images, which lie at random."""
+
+    rank = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The largest elements of windows of volumes, which lie at random."""
+
+    rank = 3
 
 
 class _Adaptive(Module):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.errors import GraphcRuntimeError, GraphcTypeError
 from graphc.memory import detached, overwrite
-from graphc.nn.parameter import Parameter
+from graphc.nn.parameter import Parameter, is_lazy
 from graphc.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def save_state(module: Module, destination: Any, prefix: str, keep_vars: bool) -
 def save_own_state(module: Module, destination: Any, prefix: str, keep_vars: bool) -> None:
     """The parameters and persistent buffers of ``module`` alone."""
     for name, tensor in _own_state(module).items():
-        destination[prefix + name] = tensor if keep_vars else detached(tensor)
+        kept = keep_vars or is_lazy(tensor)
+        destination[prefix + name] = tensor if kept else detached(tensor)
     if _has_extra_state(module):
         destination[prefix + EXTRA_STATE] = module.get_extra_state()
 
@@ -190,6 +191,8 @@ def _load_tensor(
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
             f"object from checkpoint but received {type(given)}"
         )
+        return
+    if is_lazy(tensor):  # So is what is given: otherwise it would have been made for it.
         return
     # Checkpoints of old kept a number as one element of a vector.
     single = not tensor.shape and given.shape == (1,)

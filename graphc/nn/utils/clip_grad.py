@@ -15,6 +15,7 @@ from graphc.ir.dtype import float32
 from graphc.ir.node import Node, cast, elementwise, grad_mode, promoted
 from graphc.lift import lift
 from graphc.memory import full
+from graphc.ops.complex import square_of_magnitude
 from graphc.ops.function import Function
 from graphc.ops.movement import Concat, reshape
 from graphc.ops.reduce import Sum
@@ -34,7 +35,7 @@ def _lifted(call: Callable[..., Any]) -> Callable[..., Any]:
 def _total_norm(gradients: Sequence[Node], norm_type: float) -> Node:
     """The norm of the gradients' norms; of Euclidean ones that is the root of all squares."""
     euclidean = norm_type == 2
-    measure = _squares if euclidean else partial(vector_norm, p=norm_type)
+    measure = _energy if euclidean else partial(vector_norm, p=norm_type)
     parts = [measure(x, axes=tuple(range(x.rank))) for x in gradients]
     rows = [reshape(x, (1,)) for x in promoted(parts)]
     together = rows[0] if len(rows) == 1 else Concat(0)(*rows)
@@ -43,8 +44,8 @@ def _total_norm(gradients: Sequence[Node], norm_type: float) -> Node:
     return reshape(vector_norm(together, norm_type, (0,)), ())
 
 
-def _squares(x: Node, axes: tuple[int, ...]) -> Node:
-    return Sum(axes)(x * x)
+def _energy(x: Node, axes: tuple[int, ...]) -> Node:
+    return Sum(axes)(square_of_magnitude(x))
 
 
 @_lifted
@@ -121,6 +122,23 @@ def clip_grad_norm_(
     total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite, foreach)
     clip_grads_with_norm_(listed, max_norm, total, foreach)
     return total
+
+
+def clip_grad_norm(
+    parameters: Tensors,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """``clip_grad_norm_`` by its older name."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:

@@ -36,6 +36,7 @@ struct emulator_product {  // a warp's part of a wgmma, which is performed when 
 extern "C" {
 extern __thread emulator_ctx emulator_tls __attribute__((tls_model("initial-exec")));
 int emulator_barrier(int op, int pred, int line);
+void emulator_turn(void);
 void emulator_warp(unsigned mask, emulator_warp_fn fn, void *arg, int kind, int line);
 void *emulator_shared(const void *id, size_t bytes, size_t align, const char *name);
 void *emulator_dyn_shared(void);

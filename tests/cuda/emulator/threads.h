@@ -87,6 +87,7 @@ template <class T, class I, class F> EMULATOR_NOSAN static inline T emulator_rmw
     I old = __atomic_load_n((I *)p, __ATOMIC_RELAXED), want;
     do want = emulator_bits<I>(f(emulator_bits<T>(old)));
     while (!__atomic_compare_exchange_n((I *)p, &old, want, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    emulator_turn();
     return emulator_bits<T>(old);
 }
 #define EMULATOR_ATOMIC(T, I)                                                                                              \

@@ -13,6 +13,9 @@ import pytest
 
 import graphc
 from graphc import nn
+from graphc.backends.cuda import compilation
+from graphc.backends.cuda.driver import device
+from graphc.errors import GraphcRuntimeError
 
 CUDA = "cuda"
 
@@ -316,3 +319,10 @@ def test_devices_that_are_not_there() -> None:
         graphc.ones(1, device=f"cuda:{count}")
     assert graphc.cuda.get_device_name() == graphc.cuda.get_device_properties(0).name
     assert graphc.cuda.get_device_capability() >= (7, 0)
+
+
+def test_an_image_that_the_driver_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a compiler that is newer than the driver."""
+    monkeypatch.setattr(compilation, "compile", lambda *_: b"\x7fELF" + bytes(200))
+    with pytest.raises(GraphcRuntimeError, match=r"compiled by .*no newer than .*for CUDA \d"):
+        device(0).functions(compilation, "", ["nothing"])

@@ -14,7 +14,7 @@ import pytest
 
 import graphc
 from graphc import nn
-from tests.programs import PROGRAMS, Program, training_step
+from tests.programs import DROPPING, PROGRAMS, Program, training_step
 
 ROOT = Path(__file__).parents[3]
 STEPS = 8
@@ -45,8 +45,29 @@ def train(program: Program, place: str, wrap: Wrap) -> tuple[list[float], dict[s
 @pytest.mark.parametrize("how", WRAPS)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_training_is_the_cpus(name: str, how: str) -> None:
-    losses, state = train(PROGRAMS[name], "cuda", WRAPS[how])
-    expected, there = train(PROGRAMS[name], "cpu", WRAPS["compiled"])
+    same_training(PROGRAMS[name], how)
+
+
+@pytest.mark.parametrize("how", WRAPS)
+def test_a_training_with_dropout_is_the_cpus(how: str) -> None:
+    """Attention's kernels draw the numbers by which the CPU's drop weights."""
+    same_training(DROPPING, how)
+
+
+def test_a_step_that_draws_often_is_one_program_of_the_device() -> None:
+    """The CPU only moves the generator's state on."""
+    model, _, step = DROPPING.build(graphc)
+    model.to("cuda")
+    step = graphc.compile(step)
+    step(*(graphc.tensor(x, device="cuda") for x in next(DROPPING.batches(1))))
+    pieces = step.last.program.split.pieces
+    assert [piece.device for piece in pieces] == ["cuda:0", "cpu"]
+
+
+def same_training(program: Program, how: str) -> None:
+    """A training comes to the same on both devices."""
+    losses, state = train(program, "cuda", WRAPS[how])
+    expected, there = train(program, "cpu", WRAPS["compiled"])
     np.testing.assert_allclose(losses, expected, rtol=2e-5)
     for key, x in there.items():
         scale = float(np.abs(x).max(initial=0))
@@ -58,7 +79,9 @@ def test_masks_of_dropout_are_the_cpus(backend: str) -> None:
     """Bit for bit, drawn plainly and by compiled programs, step after step."""
 
     def noise(x: Any) -> Any:
-        return nn.functional.dropout(x, 0.3), nn.functional.dropout2d(x, 0.5)
+        rows = graphc.eye(14, device=x.device).view(1, 14, 14).expand(15, 14, 14)
+        weights = nn.functional.scaled_dot_product_attention(rows, rows, rows, dropout_p=0.4)
+        return nn.functional.dropout(x, 0.3), weights != 0, nn.functional.dropout2d(x, 0.5)
 
     def drawn(function: Any, place: str) -> list[Any]:
         graphc.manual_seed(11)

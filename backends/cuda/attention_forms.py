@@ -49,19 +49,22 @@ class Sizes:
 
 
 def sizes(
-    line: int, dtype: DType, *, backward: bool, of_keys: bool, tf32: bool, many: bool
+    line: int, dtype: DType, *, backward: bool, of_keys: bool, tf32: bool, many: bool, picks: bool
 ) -> Sizes:
     """The tiles for lines of so many elements, as shared memory and registers have room for.
 
     Where there are ``many`` rows, warps have more of them, for which they read others once.
-    Gradients of keys are those of values too, which leave no room for that.
+    Gradients of keys are those of values too, which leave no room for that. A kernel that ``picks``
+    scores, by their places, needs registers for those.
     """
     nbytes = line * dtype.itemsize
     if is_low(dtype):
         others = 64 if nbytes <= 128 else 32 if nbytes <= 256 else 16
         others = others if backward else min(64, 2 * others)
         has_more = many and nbytes <= 256 and not of_keys
-        return Sizes(128, others, tall=2) if has_more else Sizes(64, others)
+        if not has_more:
+            return Sizes(64, others)
+        return Sizes(128, others // 2 if picks and nbytes > 128 else others, tall=2)
     own = 64 if nbytes <= 512 else 32 if nbytes <= 1024 else 16
     fewest = 16 if tf32 else 8
     return Sizes(own, 32 if nbytes <= 256 else 16 if nbytes <= 512 else fewest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from math import sqrt
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphc.autodiff import gradients
-from graphc.backends.cuda import BACKEND, compilation
+from graphc.backends.cuda import BACKEND
 from graphc.backends.cuda import attention as kernels
 from graphc.backends.cuda.emit import emit
 from graphc.compiler import Program, pipeline
@@ -24,6 +23,8 @@ from graphc.ops.random import RandomUniform
 from graphc.passes import run
 from graphc.testing.operands import draw
 from graphc.testing.rows_random import uniform
+from tests.cuda import bounds
+from tests.cuda.compilers import needs_compiler
 from tests.cuda.emulated import EmulatedBackend
 
 STATE = np.array([2**40 + 3, 2**33 - 2])
@@ -249,15 +250,23 @@ def test_what_has_no_kernel_is_opened() -> None:
     assert "attention_grad" in str(graph)
 
 
-@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@needs_compiler
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
-@pytest.mark.parametrize(
-    ("dtype", "tf32"), [(bfloat16, False), (float32, False), (float32, True)], ids=str
-)
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
-def test_attention_compiles(dtype: DType, tf32: bool, arch: str, dropout: float) -> None:
-    sizes = (256, 256, 128, 128)
-    graph = attended(dtype, (2, 2), sizes, causal=True, tf32=tf32, dropout=dropout)
-    graph = run(graph, pipeline(BACKEND))
-    sources = BACKEND.emit(graph)
-    assert compilation.compile(sources.text, arch).startswith(b"\x7fELF")
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("dtype", [bfloat16, float32], ids=str)
+def test_large_heads_stay_in_registers(
+    dtype: DType, causal: bool, dropout: float, arch: str
+) -> None:
+    """As many queries as there are in practice, for which warps have more rows."""
+    graph = attended(dtype, (8, 16), (4096, 4096, 128, 128), causal=causal, dropout=dropout)
+    kernels = bounds.held(graph, arch)
+    assert len(kernels) == 3
+    assert {x.kernel.name: x.found.stack for x in kernels if x.found.stack} == {}
+
+
+@needs_compiler
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
+def test_attention_in_tf32_compiles(arch: str) -> None:
+    graph = attended(float32, (2, 2), (256, 256, 128, 128), causal=True, tf32=True, dropout=0.1)
+    assert len(bounds.held(graph, arch)) == 3

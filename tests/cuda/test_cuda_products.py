@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -296,7 +295,7 @@ def test_indices_have_room(side: int, kind: str) -> None:
     assert f"const {kind} i = first_i" in text
 
 
-@pytest.mark.skipif(not shutil.which("nvcc"), reason="there is no CUDA compiler")
+@needs_compiler
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90"])
 @pytest.mark.parametrize("kind", VARIANTS)
 def test_variants_compile(kind: str, arch: str) -> None:

@@ -64,7 +64,8 @@ def sizes(
         has_more = many and nbytes <= 256 and not of_keys
         if not has_more:
             return Sizes(64, others)
-        return Sizes(128, others // 2 if picks and nbytes > 128 else others, tall=2)
+        crowded = nbytes > 128 and (picks or not backward)
+        return Sizes(128, others // 2 if crowded else others, tall=2)
     own = 64 if nbytes <= 512 else 32 if nbytes <= 1024 else 16
     fewest = 16 if tf32 else 8
     return Sizes(own, 32 if nbytes <= 256 else 16 if nbytes <= 512 else fewest)

@@ -84,8 +84,7 @@ class Attending:
         many = has_warpgroups(setting.arch)
         many = many and self.heads * blocks(self.queries, 128) >= 2 * PROCESSORS
         of = {"backward": backward, "of_keys": self.of_keys, "tf32": tf32}
-        picks = self.causal or op.present[4]
-        self.sizes = sizes(self.line, self.dtype, **of, many=many, picks=picks)
+        self.sizes = sizes(self.line, self.dtype, **of, many=many, drops=op.present[4])
         maker = form_of(self.dtype, tf32=tf32)
         wide = whole(columns, maker(self.dtype, 0, 0).piece)
         self.part = PART // max(4, self.dtype.itemsize) if self.of_keys else wide

@@ -49,13 +49,13 @@ class Sizes:
 
 
 def sizes(
-    line: int, dtype: DType, *, backward: bool, of_keys: bool, tf32: bool, many: bool, picks: bool
+    line: int, dtype: DType, *, backward: bool, of_keys: bool, tf32: bool, many: bool, drops: bool
 ) -> Sizes:
     """The tiles for lines of so many elements, as shared memory and registers have room for.
 
     Where there are ``many`` rows, warps have more of them, for which they read others once.
-    Gradients of keys are those of values too, which leave no room for that. A kernel that ``picks``
-    scores, by their places, needs registers for those.
+    Gradients of keys are those of values too, which leave no room for that. A kernel that ``drops``
+    weights needs registers for those.
     """
     nbytes = line * dtype.itemsize
     if is_low(dtype):
@@ -64,7 +64,7 @@ def sizes(
         has_more = many and nbytes <= 256 and not of_keys
         if not has_more:
             return Sizes(64, others)
-        crowded = nbytes > 128 and (picks or not backward)
+        crowded = nbytes > 128 and (drops or not backward)
         return Sizes(128, others // 2 if crowded else others, tall=2)
     own = 64 if nbytes <= 512 else 32 if nbytes <= 1024 else 16
     fewest = 16 if tf32 else 8

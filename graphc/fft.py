@@ -201,32 +201,6 @@ def _documented(call: Kind, name: str, kind: Kind, inverse: bool, where: str) ->
     return call
 
 
-def hfft(
-    input: Tensor,
-    n: int | None = None,
-    dim: int = -1,
-    norm: str | None = None,
-    *,
-    out: Tensor | None = None,
-) -> Any:
-    """The real transform of a signal that is given by half, the other half its conjugates."""
-    result = _to_real("fft_hfft", input, n, (dim,), norm, False)
-    return result if out is None else write_out(out, result)
-
-
-def ihfft(
-    input: Tensor,
-    n: int | None = None,
-    dim: int = -1,
-    norm: str | None = None,
-    *,
-    out: Tensor | None = None,
-) -> Any:
-    """Half of the inverse transform of a real signal."""
-    result = _of_real("fft_ihfft", input, n, (dim,), norm, True)
-    return result if out is None else write_out(out, result)
-
-
 def fftfreq(n: int, d: float = 1.0, **settings: Any) -> Any:
     """The frequencies of the results of ``fft``: 0, 1, ..., -2, -1 over n · d."""
     return _frequencies(n, d, [*range((n + 1) // 2), *range(-(n // 2), 0)], settings)
@@ -266,6 +240,7 @@ def _rolled(x: Tensor, dim: Dims, shift: Callable[[int], int]) -> Tensor:
 
 fft, ifft = (_line(_complex, name, name[0] == "i") for name in ("fft", "ifft"))
 rfft, irfft = _line(_of_real, "rfft", False), _line(_to_real, "irfft", True)
+hfft, ihfft = _line(_to_real, "hfft", False), _line(_of_real, "ihfft", True)
 fft2, ifft2 = (_area(_complex, name, name[0] == "i", (-2, -1)) for name in ("fft2", "ifft2"))
 fftn, ifftn = (_area(_complex, name, name[0] == "i", None) for name in ("fftn", "ifftn"))
 rfft2, rfftn = _area(_of_real, "rfft2", False, (-2, -1)), _area(_of_real, "rfftn", False, None)

@@ -176,10 +176,9 @@ def trace(
     """
     if (example_inputs is None) == (example_kwarg_inputs is None):
         raise GraphcRuntimeError("example_inputs or example_kwarg_inputs should be given")
-    given, named = _several(example_inputs), example_kwarg_inputs or {}
-    if not builtins.isinstance(func, Module):
-        return compile(func).specialize(*given, **named)
-    return _with(func, forward=lambda method: compile(method).specialize(*given, **named))
+    given = _several(example_inputs)
+    compiled = partial(_compiled, inputs=given, named=example_kwarg_inputs)
+    return _with(func, forward=compiled) if builtins.isinstance(func, Module) else compiled(func)
 
 
 def trace_module(mod: Module, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Module:
@@ -188,8 +187,10 @@ def trace_module(mod: Module, inputs: Mapping[str, Any], *args: Any, **kwargs: A
     return _with(mod, **{name: partial(_compiled, inputs=x) for name, x in given.items()})
 
 
-def _compiled(method: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-    return compile(method).specialize(*inputs)
+def _compiled(
+    call: Callable[..., Any], inputs: tuple[Any, ...], named: Mapping[str, Any] | None = None
+) -> Any:
+    return compile(call).specialize(*inputs, **(named or {}))
 
 
 def _with(mod: Module, **changes: Callable[[Any], Any]) -> Module:

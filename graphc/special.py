@@ -21,6 +21,7 @@ _SAME = (
     "log1p",
     "logit",
     "logsumexp",
+    "polygamma",
     "round",
     "sinc",
     "xlogy",

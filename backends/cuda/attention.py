@@ -81,8 +81,8 @@ class Attending:
         tf32 = bool(options.get("tf32")) and self.dtype is float32
         backward = op.key != "attention"
         # Other processors have shared memory for one such block at once.
-        many = has_warpgroups(setting.arch)
-        many = many and self.heads * blocks(self.queries, 128) >= 2 * PROCESSORS
+        fills = self.heads * blocks(self.queries, 128) >= 2 * PROCESSORS
+        many = has_warpgroups(setting.arch) and fills
         of = {"backward": backward, "of_keys": self.of_keys, "tf32": tf32}
         self.sizes = sizes(self.line, self.dtype, **of, many=many, drops=op.present[4])
         maker = form_of(self.dtype, tf32=tf32)

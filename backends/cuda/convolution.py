@@ -101,17 +101,21 @@ class Grouped:
         base = self.base(letter, step)
         return affine(self.index, base, apart, self.size, *sides, batch=step)
 
-    def at_pixels(self, step: int, taps: Side, pixels: Side, kernel: Shape) -> Found:
-        """The operand of a pointwise convolution, which is found by strides as well."""
-        strides = self.over_taps(self.x.strides[1], (0,) * len(kernel))
-        over_pixels = (self.x.strides[0], *self.x.strides[2:])
-        return self.affine("x", self.offset, step, (taps, strides), (pixels, over_pixels))
+    def found(self, step: int, pixels: Side, taps: Side, at: str, lines: list[str]) -> Found:
+        """The operand ``x`` by its pixels and taps: by strides where it has as many pixels.
 
-    def by_index(
-        self, letter: str, step: int, pixels: Side, taps: Side, at: str, lines: list[str]
-    ) -> Found:
-        """The operand whose element ``at`` some place may lie outside, as lines find."""
-        x, base = self.x, self.base(letter, step)
+        Otherwise some place may lie outside; ``lines`` find the element ``at``, and whether.
+        """
+        kernel = taps.extents[:-1] if self.last else taps.extents[1:]
+        if _is_pointwise(self.op, kernel):
+            over_pixels = (self.x.strides[0], *self.x.strides[2:])
+            over_taps = self.over_taps(self.x.strides[1], (0,) * len(kernel))
+            return self.affine("x", self.offset, step, (taps, over_taps), (pixels, over_pixels))
+        return self.by_index(step, pixels, taps, at, lines)
+
+    def by_index(self, step: int, pixels: Side, taps: Side, at: str, lines: list[str]) -> Found:
+        """The same where some place may lie outside."""
+        x, base = self.x, self.base("x", step)
         place = terms(x.strides, ["image", "channel", *_names(at, self.rank)])
         declared = [line for side in (pixels, taps) for line in side.indices(self.index)]
         sum_ = place if base == "0" else f"{base} + {place}"
@@ -199,11 +203,7 @@ def convolution(cells: Cells, y: Operand) -> Product:
     of_w = made.affine(
         "w", offset, outputs * w.strides[0], (channels, (w.strides[0],)), (taps, over_taps)
     )
-    step = inputs * x.strides[1]
-    if _is_pointwise(op, kernel):
-        of_x = made.at_pixels(step, taps, pixels, kernel)
-    else:
-        of_x = made.by_index("x", step, pixels, taps, "x", _input(op, x, made.index))
+    of_x = made.found(inputs * x.strides[1], pixels, taps, "x", _input(op, x, made.index))
     summary = f"{spelled(x.shape)} convolved with {spelled(w.shape)}"
     return made.set(result, (parameter, of_w), of_x, summary)
 
@@ -221,11 +221,7 @@ def convolution_input_grad(cells: Cells, dx: Operand) -> Product:
     of_w = made.affine(
         "w", offset, outputs * w.strides[0], (channels, (w.strides[1],)), (taps, over_taps)
     )
-    step = outputs * dy.strides[1]
-    if _is_pointwise(op, kernel):
-        of_dy = made.at_pixels(step, taps, pixels, kernel)
-    else:
-        of_dy = made.by_index("x", step, pixels, taps, "o", _output(op, dy, made.index))
+    of_dy = made.found(outputs * dy.strides[1], pixels, taps, "o", _output(op, dy, made.index))
     summary = f"What flows from {spelled(dy.shape)} to {spelled(dx.shape)}"
     return made.set(result, (parameter, of_w), of_dy, summary)
 
@@ -242,11 +238,7 @@ def convolution_weight_grad(cells: Cells, dw: Operand) -> Product:
     of_dy = made.affine(
         "y", made.offsets[1], step, (channels, (dy.strides[1],)), (pixels, over_pixels)
     )
-    step = inputs * x.strides[1]
-    if _is_pointwise(op, kernel):
-        of_x = made.at_pixels(step, taps, pixels, kernel)
-    else:
-        of_x = made.by_index("x", step, pixels, taps, "x", _input(op, x, made.index))
+    of_x = made.found(inputs * x.strides[1], pixels, taps, "x", _input(op, x, made.index))
     count, columns = prod(pixels.extents), prod(taps.extents)
     result = Product(op.groups, outputs, columns, count, made.index)
     axes = tuple(range(2, len(dw.shape)))

@@ -21,7 +21,7 @@ from graphc.ops.elementwise import where
 from graphc.ops.formula import formula
 from graphc.ops.function import function
 from graphc.ops.indexing import Gather, Scatter
-from graphc.ops.linalg import SolveTriangular, product, triangle
+from graphc.ops.linalg import SolveTriangular, on_diagonal, product, triangle
 from graphc.ops.matmul import transposed
 from graphc.ops.movement import Concat, Slice, expand, full, reshape, zeros
 from graphc.ops.reduce import Max, Min, Sum
@@ -67,7 +67,7 @@ def _eliminated_gradient(node: Node, flows: Flows) -> Flows:
     both = slice(0, k)
     square = block(factors, both, both)
     lower, upper = square, triangle(square, upper=True)
-    unit = _unit(triangle(square, diagonal=-1))
+    unit = unit_lower(square)
     to_square = block(dy, both, both)
     low = product(transposed(unit), triangle(to_square, diagonal=-1))
     high = product(triangle(to_square, upper=True), transposed(upper))
@@ -127,11 +127,9 @@ def eliminated(A: Node) -> Factors:
     return A, found, place, reshape(cast(failed, int32), tuple(batch))
 
 
-def _unit(lower: Node) -> Node:
-    """The matrix with ones on the diagonal."""
-    rows, columns = lower.shape[-2:]
-    row, column = reshape(counted(rows), (rows, 1)), counted(columns)
-    return where(elementwise("eq", row, column), 1.0, lower)
+def unit_lower(x: Node) -> Node:
+    """What lies below the diagonal, and ones on it."""
+    return where(on_diagonal(x), 1.0, triangle(x, diagonal=-1))
 
 
 def _factored(name: str, A: Node, pivot: bool, check: bool) -> Factors:
@@ -192,7 +190,7 @@ def _triangles(factors: Node) -> tuple[Node, Node]:
     k = min(rows, columns)
     lower = block(factors, slice(0, rows), slice(0, k))
     upper = block(factors, slice(0, k), slice(0, columns))
-    return _unit(triangle(lower, diagonal=-1)), triangle(upper, upper=True)
+    return unit_lower(lower), triangle(upper, upper=True)
 
 
 @function(method=False, namespace=False)
@@ -203,7 +201,6 @@ def linalg_lu(A: Node, *, pivot: bool = True) -> Any:
             f"linalg.lu: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} "
             "instead"
         )
-    check_kernel("lu_cpu", A)
     factors, _, place, _ = _factored("linalg.lu_factor", A, pivot, False)
     kind = return_type("linalg_lu", "P", "L", "U")
     return kind(_permutation(place, A), *_triangles(factors))

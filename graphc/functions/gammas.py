@@ -7,7 +7,12 @@ from typing import Any
 
 from graphc.errors import GraphcNotImplementedError, GraphcRuntimeError
 from graphc.functions.bessel import of_floats
-from graphc.functions.operands import Operand, check_operands, not_implemented
+from graphc.functions.operands import (
+    Operand,
+    check_operands,
+    not_implemented,
+    numbered_by_operands,
+)
 from graphc.functions.precision import LOW
 from graphc.functions.special import special_multigammaln
 from graphc.ir.dtype import float64
@@ -72,12 +77,7 @@ def hurwitz_zeta(x: Node, q: Node) -> Node:
     return cast(wide, x.dtype)
 
 
-def _zeta_name(input: Any, other: Any) -> str:
-    number = 2 if not isinstance(other, Node) else 0 if isinstance(input, Node) else 1
-    return f"SpecialZetaBackward{number}"
-
-
-@function(method=False, namespace=False, grad_name=_zeta_name)
+@function(method=False, namespace=False, grad_name=numbered_by_operands("SpecialZeta"))
 def special_zeta(input: Operand, other: Operand) -> Node:
     """Σ (other + k)⁻ⁱⁿᵖᵘᵗ over k from 0 on, Hurwitz's zeta function."""
     check_operands("zeta", input, other)
@@ -105,22 +105,12 @@ def derivative_of_lgamma(x: Node, *, n: int) -> Node:
     return cast(_summed(order, wide) * (sign * float(factorial(n))), x.dtype)
 
 
-def _polygamma(n: int, input: Node) -> Node:
-    if n < 0:
-        raise GraphcRuntimeError("polygamma(n, x) does not support negative n.")
-    return of_floats("polygamma", lambda x: derivative_of_lgamma(x, n=n), input)
-
-
 @function(method=False)
 def polygamma(n: int, input: Node) -> Node:
     """The derivative of order n + 1 of ln Γ(x)"""
-    return _polygamma(n, input)
-
-
-@function(method=False, namespace=False, grad_name="PolygammaBackward0")
-def special_polygamma(n: int, input: Node) -> Node:
-    """The derivative of order n + 1 of ln Γ(x)"""
-    return _polygamma(n, input)
+    if n < 0:
+        raise GraphcRuntimeError("polygamma(n, x) does not support negative n.")
+    return of_floats("polygamma", lambda x: derivative_of_lgamma(x, n=n), input)
 
 
 @function(inplace=True)

@@ -86,6 +86,16 @@ def numbered(name: str, *, tensor: int, number: int, place: int = 1) -> GradName
     return grad_name
 
 
+def numbered_by_operands(name: str) -> GradName:
+    """The same of two: 0 where both are tensors, else 1 or 2, as that one is the number."""
+
+    def grad_name(input: Any, other: Any) -> str:
+        number = 2 if not isinstance(other, Node) else 0 if isinstance(input, Node) else 1
+        return f"{name}Backward{number}"
+
+    return grad_name
+
+
 def dtype_given(dtype: Any) -> DType:
     """The element type that the user names by itself or by one of Python's types."""
     if isinstance(dtype, DType):

@@ -12,6 +12,7 @@ from graphc.functions.operands import (
     check_tensors,
     not_implemented,
     numbered,
+    numbered_by_operands,
 )
 from graphc.functions.precision import widened
 from graphc.functions.return_types import return_type
@@ -212,13 +213,7 @@ def heaviside(input: Node, values: Node) -> Node:
     )
 
 
-def _xlogy_name(input: Any, other: Any) -> str:
-    if not isinstance(other, Node):
-        return "XlogyBackward2"
-    return f"XlogyBackward{0 if isinstance(input, Node) else 1}"
-
-
-@function(inplace=True, grad_name=_xlogy_name)
+@function(inplace=True, grad_name=numbered_by_operands("Xlogy"))
 def xlogy(input: Operand, other: Operand) -> Node:
     """input · ln other, and 0 where input is 0 and other a number."""
     check_operands("xlogy", input, other)

@@ -8,7 +8,7 @@ from typing import Any
 from graphc.errors import GraphcRuntimeError
 from graphc.functions.decompositions import check_floating, check_kernel, check_square
 from graphc.functions.diagonals import counted
-from graphc.functions.elimination import block
+from graphc.functions.elimination import block, unit_lower
 from graphc.functions.return_types import return_type
 from graphc.ir.dtype import float32
 from graphc.ir.node import Node, cast, elementwise, grad_mode
@@ -17,7 +17,7 @@ from graphc.ops.composite import Flows
 from graphc.ops.elementwise import where
 from graphc.ops.formula import formula
 from graphc.ops.function import function
-from graphc.ops.linalg import SolveTriangular, product, triangle
+from graphc.ops.linalg import SolveTriangular, on_diagonal, product, triangle
 from graphc.ops.matmul import transposed
 from graphc.ops.movement import Concat, expand, reshape, zeros
 from graphc.ops.reduce import Max, Sum
@@ -31,6 +31,11 @@ def _axes(A: Node) -> tuple[Node, Node]:
     """The numbers of the rows and of the columns."""
     rows, columns = A.shape[-2:]
     return reshape(counted(rows), (rows, 1)), reshape(counted(columns), (1, columns))
+
+
+def _unit(A: Node) -> Node:
+    """Matrices of the same shape with ones on the diagonal, zeros elsewhere."""
+    return expand(cast(on_diagonal(A), A.dtype), A.shape)
 
 
 def reflected_columns(A: Node) -> tuple[Node, Node]:
@@ -86,9 +91,7 @@ def geqrf(input: Node) -> Any:
 
 def _vectors(A: Node, count: int) -> Node:
     """The first ``count`` vectors, with one on the diagonal and zeros above."""
-    A = block(A, slice(None), slice(0, count))
-    row, column = _axes(A)
-    return where(elementwise("eq", row, column), 1.0, triangle(A, diagonal=-1))
+    return unit_lower(block(A, slice(None), slice(0, count)))
 
 
 def _middle(vectors: Node, tau: Node) -> Node:
@@ -96,8 +99,7 @@ def _middle(vectors: Node, tau: Node) -> Node:
     count = tau.shape[-1]
     gram = product(transposed(vectors), vectors)
     scale = reshape(tau, (*tau.shape, 1))
-    row, column = _axes(gram)
-    diagonal = where(elementwise("eq", row, column), expand(scale, gram.shape), 0.0)
+    diagonal = where(on_diagonal(gram), expand(scale, gram.shape), 0.0)
     inner = triangle(gram, upper=True, diagonal=1) * scale
     if not count:
         return gram
@@ -123,11 +125,10 @@ def linalg_householder_product(input: Node, tau: Node) -> Node:
     _check_reflections("torch.linalg.householder_product", input, tau)
     check_kernel("orgqr_cpu", input)
     vectors = _vectors(input, tau.shape[-1])
-    row, column = _axes(input)
-    unit = cast(elementwise("eq", row, column), input.dtype)
+    unit = _unit(input)
     top = block(vectors, slice(0, input.shape[-1]), slice(None))
     moved = product(vectors, _middle(vectors, tau), transposed(top))
-    return expand(unit, input.shape) - moved
+    return unit - moved
 
 
 @function(grad_name="LinalgHouseholderProductBackward0")
@@ -160,10 +161,8 @@ def ormqr(input: Node, tau: Node, other: Node, left: bool = True, transpose: boo
 
 def _series(A: Node) -> Node:
     """Σ Aᵏ / k! up to k = 19, by powers of A⁴."""
-    row, column = _axes(A)
-    unit = expand(cast(elementwise("eq", row, column), A.dtype), A.shape)
     square = product(A, A)
-    powers = [unit, A, square, product(square, A)]
+    powers = [_unit(A), A, square, product(square, A)]
     fourth = product(square, square)
     total: Node | None = None
     for start in (16, 12, 8, 4, 0):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from math import exp, inf, log, nan, pi, sqrt
-from typing import Any
 
 from graphc.functions import cephes
 from graphc.functions.bessel import of_floats, powers
-from graphc.functions.operands import Operand, check_operands
+from graphc.functions.operands import Operand, check_operands, numbered_by_operands
 from graphc.ir.dtype import float32
 from graphc.ir.node import Node, elementwise, promoted
 from graphc.ops.elementwise import where as select
@@ -25,12 +24,7 @@ def special_entr(input: Node) -> Node:
     return select(x < 0, -inf, select(inside, value, 0.0))
 
 
-def _xlog1py_name(input: Any, other: Any) -> str:
-    number = 2 if not isinstance(other, Node) else 0 if isinstance(input, Node) else 1
-    return f"SpecialXlog1PyBackward{number}"
-
-
-@function(method=False, namespace=False, grad_name=_xlog1py_name)
+@function(method=False, namespace=False, grad_name=numbered_by_operands("SpecialXlog1Py"))
 def special_xlog1py(input: Operand, other: Operand) -> Node:
     """input · ln(1 + other), and 0 where input is 0 and other a number."""
     check_operands("special_xlog1py", input, other)
@@ -62,8 +56,16 @@ def special_multigammaln(a: Node, p: int) -> Node:
 # -- the normal distribution ---------------------------------------------------------------------
 
 
-def _quantile(y: Node) -> Node:
-    """The x up to which the area is y, by Cephes' approximations in the middle and the tails."""
+def _of_quantile(y: Node, x: Node) -> tuple[Node, ...]:
+    return (sqrt(2 * pi) * elementwise("exp", x * x * 0.5),)
+
+
+@curve(_of_quantile)
+def normal_quantile(y: Node) -> Node:
+    """The x up to which the area below the standard normal density is y.
+
+    By Cephes' approximations in the middle and the tails.
+    """
     high = y > 1.0 - exp(-2)
     part = select(high, 1.0 - y, y)
     middle = part > exp(-2)
@@ -84,23 +86,18 @@ def _quantile(y: Node) -> Node:
     return select(within, found, nan)
 
 
-def _of_quantile(y: Node, x: Node) -> tuple[Node, ...]:
-    return (sqrt(2 * pi) * elementwise("exp", x * x * 0.5),)
-
-
-@curve(_of_quantile)
-def normal_quantile(y: Node) -> Node:
-    """The x up to which the area below the standard normal density is y."""
-    return _quantile(y)
-
-
 @function(method=False, namespace=False)
 def special_ndtri(input: Node) -> Node:
     """The x up to which the area below the standard normal density is the operand."""
     return of_floats("ndtri", normal_quantile, input, wide=True)
 
 
-def _scaled_tail(x: Node) -> Node:
+def _of_scaled_tail(x: Node, y: Node) -> tuple[Node, ...]:
+    return (2.0 * x * y - 2 / sqrt(pi),)
+
+
+@curve(_of_scaled_tail)
+def scaled_tail(x: Node) -> Node:
     """exp(x²) · erfc(x) without a large power: x² = h² + (x - h)(x + h) of h that squares exactly.
 
     Far out by its asymptotic series.
@@ -122,16 +119,6 @@ def _scaled_tail(x: Node) -> Node:
     return select(elementwise("ne", x, x), nan, found)
 
 
-def _of_scaled_tail(x: Node, y: Node) -> tuple[Node, ...]:
-    return (2.0 * x * y - 2 / sqrt(pi),)
-
-
-@curve(_of_scaled_tail)
-def scaled_tail(x: Node) -> Node:
-    """exp(x²) · erfc(x)"""
-    return _scaled_tail(x)
-
-
 @function(method=False, namespace=False)
 def special_erfcx(input: Node) -> Node:
     """exp(x²) · erfc(x)"""
@@ -148,7 +135,7 @@ def log_area(x: Node) -> Node:
     t = x * sqrt(0.5)
     low = x < -1.0
     far = select(low, t, -1.0)
-    tail = elementwise("log", _scaled_tail(-far) * 0.5) - far * far
+    tail = elementwise("log", scaled_tail(-far) * 0.5) - far * far
     near = elementwise("log1p", elementwise("erfc", select(low, 0.0, t)) * -0.5)
     return select(low, tail, near)
 

@@ -189,11 +189,16 @@ def _plus(x: Parts, y: Parts) -> Parts:
     return Parts(x.re + y.re, x.imag + y.imag)
 
 
+def _roots_beside(x: Parts) -> tuple[Parts, Parts]:
+    """The roots of 1 + x and 1 - x."""
+    one = Parts(const(1.0, x.re.dtype))
+    return root(None, _plus(one, x)), root(None, _plus(one, scaled(x, -1.0)))
+
+
 @rule("asin", analytic=True)
 def _asin(op: Op | None, x: Parts) -> Parts:
     """By the roots of 1 ± x, after Kahan."""
-    one = Parts(const(1.0, x.re.dtype))
-    right, left = root(None, _plus(one, x)), root(None, _plus(one, scaled(x, -1.0)))
+    right, left = _roots_beside(x)
     re = elementwise("atan2", x.re, left.re * right.re - left.imag * right.imag)
     im = elementwise("asinh", left.re * right.imag - left.imag * right.re)
     return Parts(re, im)
@@ -207,9 +212,7 @@ def _asinh(op: Op, x: Parts) -> Parts:
 @rule("acos", analytic=True)
 def _acos(op: Op, x: Parts) -> Parts:
     """By the roots of 1 ± x, after Kahan."""
-    one = Parts(const(1.0, x.re.dtype))
-    right = root(None, _plus(one, x))
-    left = root(None, _plus(one, scaled(x, -1.0)))
+    right, left = _roots_beside(x)
     re = elementwise("atan2", left.re, right.re) * 2.0
     im = elementwise("asinh", right.re * left.imag - right.imag * left.re)
     return Parts(re, im)

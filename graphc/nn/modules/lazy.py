@@ -101,21 +101,27 @@ class LazyModuleMixin(Module):
                 table[name] = tensor
 
 
-class LazyLinear(LazyModuleMixin, Linear):
+class _LazyLayer(LazyModuleMixin):
+    """One of graphc's own layers, made lazy; ``extent`` names how many features its input has."""
+
+    extent: ClassVar[str]
+
+    def reset_parameters(self) -> None:
+        """Fill parameters and buffers as the layer does, if they are there."""
+        if getattr(self, self.extent) and not self.has_uninitialized_params():
+            super().reset_parameters()  # type: ignore[misc]
+
+
+class LazyLinear(_LazyLayer, Linear):
     """A ``Linear`` of as many input features as its first input has."""
 
-    cls_to_become = Linear
+    cls_to_become, extent = Linear, "in_features"
 
     def __init__(
         self, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None
     ) -> None:
         super().__init__(0, out_features, bias, device, dtype)
         self._forget_extents("weight", "bias")
-
-    def reset_parameters(self) -> None:
-        """Draw weight and bias, if they are there."""
-        if self.in_features and not self.has_uninitialized_params():
-            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Make weight and bias for the features of ``input``."""
@@ -129,17 +135,14 @@ class LazyLinear(LazyModuleMixin, Linear):
         self.in_features = self.weight.shape[-1]
 
 
-class _LazyConvXdMixin(LazyModuleMixin, _ConvNd):
+class _LazyConvXdMixin(_LazyLayer, _ConvNd):
     """A convolution of as many input channels as its first input has; other arguments are its."""
+
+    extent = "in_channels"
 
     def __init__(self, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(0, out_channels, kernel_size, *args, **kwargs)
         self._forget_extents("weight", "bias")
-
-    def reset_parameters(self) -> None:
-        """Draw weight and bias, if they are there."""
-        if self.in_channels and not self.has_uninitialized_params():
-            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Make weight and bias for the channels of ``input``."""
@@ -203,8 +206,10 @@ class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
     cls_to_become = ConvTranspose3d
 
 
-class _LazyNormBase(LazyModuleMixin, _NormBase):
+class _LazyNormBase(_LazyLayer, _NormBase):
     """A normalization of as many features as its first input has."""
+
+    extent = "num_features"
 
     def __init__(
         self,
@@ -219,11 +224,6 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
     ) -> None:
         super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self._forget_extents("weight", "bias", "running_mean", "running_var")
-
-    def reset_parameters(self) -> None:
-        """Scale by 1, shift by 0 and forget the running statistics, if these are there."""
-        if self.num_features and not self.has_uninitialized_params():
-            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Make parameters and statistics for the features of ``input``."""

@@ -6,12 +6,11 @@ from typing import Any, TypeVar
 
 import graphc.nn.functional as F
 from graphc.autograd import no_grad
-from graphc.errors import GraphcIndexError, GraphcValueError
+from graphc.errors import GraphcIndexError, GraphcNotImplementedError, GraphcValueError
 from graphc.factories import eye, zeros_like
-from graphc.nn.modules.conv import _ConvTransposeNd
 from graphc.nn.modules.module import Module
 from graphc.nn.utils.parametrize import register_parametrization
-from graphc.nn.utils.spectral_norm import as_matrix
+from graphc.nn.utils.spectral_norm import as_matrix, output_dim
 from graphc.nn.utils.weight_norm import norm_except_dim, weighted
 from graphc.queries import finfo
 from graphc.sampling import randn
@@ -114,7 +113,7 @@ def spectral_norm(
     """The module, whose weight is divided by its largest singular value when it is read."""
     weight = checked_weight(module, name)
     if dim is None:
-        dim = int(isinstance(module, _ConvTransposeNd))
+        dim = output_dim(module)
     norm = _SpectralNorm(weight, n_power_iterations, dim, eps)
     return register_parametrization(module, name, norm)
 
@@ -169,7 +168,7 @@ class _Orthogonal(Module):
                 negative.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
                 return negative
             if self.orthogonal_map != "householder":
-                raise NotImplementedError(
+                raise GraphcNotImplementedError(
                     "It is not possible to assign to the matrix exponential or the Cayley "
                     "parametrizations when use_trivialization=False."
                 )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import graphc.nn.functional as F
 from graphc.autograd import no_grad
 from graphc.errors import GraphcRuntimeError, GraphcValueError
-from graphc.nn.modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from graphc.nn.modules.conv import _ConvTransposeNd
 from graphc.nn.modules.module import Module
 from graphc.nn.parameter import Parameter
 from graphc.tensor import Tensor
@@ -20,6 +20,11 @@ def as_matrix(weight: Tensor, dim: int) -> Tensor:
     if dim != 0:
         weight = weight.permute(dim, *(d for d in range(weight.dim()) if d != dim))
     return weight.reshape(weight.size(0), -1)  # type: ignore[no-any-return]
+
+
+def output_dim(module: Module) -> int:
+    """The dimension of the module's weight that its outputs have."""
+    return int(isinstance(module, _ConvTransposeNd))
 
 
 class SpectralNorm:
@@ -110,7 +115,7 @@ def spectral_norm(
 ) -> M:
     """The module, whose weight is divided by its largest singular value before each use."""
     if dim is None:
-        dim = int(isinstance(module, ConvTranspose1d | ConvTranspose2d | ConvTranspose3d))
+        dim = output_dim(module)
     SpectralNorm.apply(module, name, n_power_iterations, dim, eps)
     return module
 

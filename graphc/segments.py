@@ -86,8 +86,9 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     order = LIFTED["cat"]([order, order.new_zeros(missing)])
     columns, step = [], 1
     for extent in reversed(input.shape):
-        columns.append(order // step % extent if extent else order)
-        step *= extent
+        span = max(extent, 1)  # where there are no elements, no place is read
+        columns.append(order // step % span)
+        step *= span
     rows = LIFTED["stack"](columns[::-1], 1) if columns else order.new_zeros((size, 0))
     there = arange(size, device=input.device) < holds.sum()
     found: Tensor = LIFTED["where"](there.unsqueeze(1), rows, fill_value)

@@ -10,12 +10,23 @@ from dataclasses import dataclass, field
 
 from graphc.backends.c_language.types import computed, number, wrapping
 from graphc.ir.dtype import DType
+from graphc.ir.node import Node
 from graphc.lowering.kernel import Ramp
+from graphc.passes.fuse import Fused
 
 INDICES = "ijklmnopqrstuvwxyz"
 """Names of loop variables, outermost first."""
 START = {"sum": "0", "prod": "1", "any": "0", "all": "1"}
 CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+
+
+def group_summary(node: Node) -> str:
+    """What a fused group computes, and of how much, for a comment."""
+    op = node.op
+    assert isinstance(op, Fused)
+    names = dict.fromkeys(x.op.name for x in op.body.computed)
+    shape = " x ".join(map(str, op.space)) or "one element"
+    return f"{', '.join(names) or 'copy'} over {shape}"
 
 
 def terms(

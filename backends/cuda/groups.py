@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from graphc.backends.c_language.statements import group_summary
 from graphc.backends.c_language.types import stored
 from graphc.backends.cuda.elements import elements
 from graphc.backends.cuda.made import Launch, Made, Setting, parameters_of
 from graphc.backends.cuda.parted import parted, parts_of
 from graphc.backends.cuda.rows import DEAR, Rows, has_room, shape_of
 from graphc.backends.cuda.totals import is_total, parts
-from graphc.ir.node import Node
 from graphc.lowering.kernel import Kernel, Ramp
 from graphc.lowering.operands import lowered_node
-from graphc.passes.fuse import Fused
 
 
 class Group:
@@ -52,7 +51,7 @@ class Group:
 
     def _add(self, name: str, kernel: Kernel) -> None:
         """One function more; what it keeps in memory comes after all other parameters."""
-        about = summary(self.setting.node)
+        about = group_summary(self.setting.node)
         if any(axis.reduced for axis in kernel.axes):
             count = parts_of(kernel, shape_of(kernel, self.parameters.offsets))
             if count > 1:
@@ -74,7 +73,7 @@ class Group:
 
     def _add_parted(self, name: str, kernel: Kernel, count: int) -> None:
         """Two functions: one reduces parts of rows, the other what it left."""
-        before, about = len(self.parameters.names), summary(self.setting.node)
+        before, about = len(self.parameters.names), group_summary(self.setting.node)
         found = parted(kernel, before, count)
         rows = prod(x.extent for x in kernel.axes if not x.reduced)
         for value in found.partial:
@@ -105,12 +104,3 @@ def has_totals(kernel: Kernel) -> bool:
 def _works(kernel: Kernel) -> bool:
     """Whether there is anything to do: some row, or some element."""
     return all(axis.extent or axis.reduced for axis in kernel.axes)
-
-
-def summary(node: Node) -> str:
-    """What a group computes, and of how much."""
-    op = node.op
-    assert isinstance(op, Fused)
-    names = dict.fromkeys(x.op.name for x in op.body.computed)
-    shape = " x ".join(map(str, op.space)) or "one element"
-    return f"{', '.join(names)} over {shape}"

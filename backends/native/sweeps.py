@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from graphc.backends.c_language.statements import Lines, combined, start_of, terms
+from graphc.backends.c_language.statements import Lines, combined, group_summary, start_of, terms
 from graphc.backends.c_language.types import computed, is_low, store, stored
 from graphc.backends.native.loops import BLOCK, Writer, is_column
 from graphc.backends.native.made import SMALL, Made, Setting, Stage
@@ -16,7 +16,6 @@ from graphc.kernels_templates import render
 from graphc.lowering.kernel import Kernel, Ramp, Reduction, Step
 from graphc.lowering.operands import lowered_node
 from graphc.passes.costs import cost
-from graphc.passes.fuse import Fused
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Emission:
         self.writer.write()
         self.opening += self.writer.distances()
         lines = [*self.before.text, *self.writer.lines.text]
-        text = self._function(self.name, self._summary(), self.opening, lines)
+        text = self._function(self.name, group_summary(self.setting.node), self.opening, lines)
         stages = [Stage(self.name, self.tasks)]
         if self.combining.text:
             name = f"{self.name}_combine"
@@ -135,13 +134,6 @@ class Emission:
             helpers.add("nan_reductions")
         sizes = tuple(nbytes for _, _, nbytes in self.workspace)
         return Made(text, tuple(stages), sizes, helpers=frozenset(helpers))
-
-    def _summary(self) -> str:
-        op = self.setting.node.op
-        assert isinstance(op, Fused)
-        names = dict.fromkeys(x.op.name for x in op.body.computed)
-        shape = " x ".join(map(str, op.space)) or "one element"
-        return f"{', '.join(names)} over {shape}"
 
     def _function(
         self, name: str, summary: str, opening: Sequence[str], lines: Sequence[str]
